@@ -1,0 +1,54 @@
+"""One request as the code that works on it sees it: what steps, agents and user functions may ask of the host."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from runner.work import CapabilityInfo, WorkRequest
+
+Place = tuple[str | int, ...]
+"""Where in the work a call is made: step label, running number, attempt. Child ids hash it."""
+
+
+class Assignment(Protocol):
+    """Offered by the host for as long as the request is worked on."""
+
+    @property
+    def request(self) -> WorkRequest: ...
+
+    @property
+    def ensemble(self) -> str: ...
+
+    @property
+    def deadline(self) -> datetime:
+        """When the request expires, in UTC."""
+        ...
+
+    @property
+    def log(self) -> logging.Logger: ...
+
+    async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
+        """Delegate through a use and return the result. The slot is free meanwhile. Raises CallFailed."""
+        ...
+
+    async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
+        """Call one of the ensemble's own tools and return its result. Takes no slot. Raises CallFailed."""
+        ...
+
+    async def progress(self, message: str, percent: float | None = None) -> None:
+        """Tell whoever waits how far the work is. Percent from 0 to 100."""
+        ...
+
+    def describe(self, name: str) -> CapabilityInfo | None:
+        """What an agent is told of one of its tools, own or remote; None while a discovered one has no provider."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, JsonValue]:
+        """What every template of this request sees: `context`, `request`."""
+        ...

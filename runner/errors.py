@@ -1,0 +1,92 @@
+"""The exception tree. Each class docstring is its default message; `hint` names the next step.
+
+EnsembleNetworkError
+├── InvalidNetwork        the file has errors (exit 1); carries the diagnostics
+├── UsageProblem          the caller's own mistake (exit 1)
+├── NotRunning            no network is running here (exit 4)
+├── AlreadyRunning        another runner holds this directory (exit 1)
+├── ServerFailed          the NATS server could not be started or reached (exit 1)
+├── StartFailed           an ensemble did not come up (exit 1)
+├── CallFailed            a call did not complete; carries the wire error
+└── Refused               user code refuses a request: a business failure, never retried
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from runner.diagnostics import Diagnostic
+
+
+class EnsembleNetworkError(Exception):
+    """Something went wrong in the ensemble network."""
+
+    code: str = "network-error"
+    hint: str | None = None
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, code: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.hint = hint if hint is not None else type(self).hint
+        self.code = code or type(self).code
+        super().__init__(self.message)
+
+
+class InvalidNetwork(EnsembleNetworkError):
+    """The network file has errors."""
+
+    code = "invalid-network"
+    hint = "run `run-network validate` to see them all"
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], sources: Mapping[str, str]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        self.sources = dict(sources)
+        super().__init__()
+
+
+class UsageProblem(EnsembleNetworkError):
+    """The command or call is not one this network understands."""
+
+    code = "usage"
+
+
+class NotRunning(EnsembleNetworkError):
+    """No network is running in this directory."""
+
+    code = "not-running"
+    hint = "start it with `run-network up`, or point at another with --file or --nats"
+    exit_code = 4
+
+
+class AlreadyRunning(EnsembleNetworkError):
+    """A network is already running in this directory."""
+
+    code = "already-running"
+    hint = "stop it with `run-network down`, or talk to it with `run-network status`"
+
+
+class ServerFailed(EnsembleNetworkError):
+    """The NATS server could not be started or reached."""
+
+    code = "server-failed"
+    hint = "see .run-network/nats-server.log"
+
+
+class StartFailed(EnsembleNetworkError):
+    """An ensemble did not come up."""
+
+    code = "start-failed"
+    hint = "the traceback is in .run-network/runner.log"
+
+
+class CallFailed(EnsembleNetworkError):
+    """A call to another capability did not complete."""
+
+    code = "CALL_FAILED"
+
+
+class Refused(EnsembleNetworkError):
+    """The request was refused."""
+
+    code = "REFUSED"

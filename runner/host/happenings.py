@@ -1,0 +1,51 @@
+"""What a runner tells whoever watches it, as it comes up, works and goes down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.work import EnsembleState, Event
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReady:
+    """The NATS server answers. `version` is None for one that does not tell."""
+
+    url: str
+    embedded: bool
+    version: str | None
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleMoved:
+    """An ensemble entered a state. `milliseconds` counts from the start of the runner."""
+
+    ensemble: str
+    state: EnsembleState
+    milliseconds: float
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReady:
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know: one line, no trailing full stop needed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """Something happened to a request."""
+
+    event: Event
+
+
+Happening = ServerReady | EnsembleMoved | NetworkReady | Notice | Worked
+Watcher = Callable[[Happening], None]

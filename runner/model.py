@@ -1,0 +1,258 @@
+"""The resolved network: frozen, whole, free of positions. Whoever holds a `Network` has nothing left to check.
+
+Names are as in the file. Paths are POSIX and relative to the network file's directory. Everything that the running
+network needs from files is here as text or parsed data, except Python modules, which are named by path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from runner.work import Authority, CapabilityType, Priority
+
+
+class Selection(StrEnum):
+    """How a discovered use picks among its providers."""
+
+    FIRST = "first"
+    ROUND_ROBIN = "round-robin"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticTarget:
+    """A named provider: `ensemble/capability`."""
+
+    ensemble: str
+    capability: str
+
+    def __str__(self) -> str:
+        return f"{self.ensemble}/{self.capability}"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """A need without a name for who meets it: a capability name, tags that it must all carry, or both."""
+
+    name: str | None
+    tags: tuple[str, ...]
+    select: Selection = Selection.FIRST
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One declared need of an ensemble. None means: as the caller's request has it, or the network's default."""
+
+    name: str
+    target: StaticTarget | Discovery
+    deadline: timedelta | None = None
+    priority: Priority | None = None
+    authority: Authority = Authority.AUTONOMOUS
+    max_hops: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTarget:
+    """A function in a module file."""
+
+    path: str
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.function}"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a capability tells the network: its tags (aliases already resolved) and its registered authority."""
+
+    tags: tuple[str, ...]
+    authority: Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    name: str
+    python: PythonTarget
+    description: str | None = None
+    share: Share | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every kind of step has. `index` is its place in the task, from 0; `id` is None for an unreferenced one.
+
+    `when` is an expression without braces. `input` is a template or structure of templates; None is the context.
+    """
+
+    index: int
+    id: str | None
+    when: str | None
+
+    @property
+    def label(self) -> str:
+        """What messages and spans call it: its id, or its place."""
+        return self.id or str(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStep(Step):
+    tool: str
+    input: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseStep(Step):
+    use: str
+    input: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStep(Step):
+    template: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class PythonStep(Step):
+    python: PythonTarget
+    input: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStep(Step):
+    agent: str
+    prompt: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedStep(Step):
+    """A step of a kind, or with a clause, that this version reads but cannot run. It fails, by name, when reached."""
+
+    feature: str
+
+
+AnyStep = ToolStep | UseStep | TemplateStep | PythonStep | AgentStep | UnsupportedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    name: str
+    steps: tuple[AnyStep, ...]
+    output: JsonValue = None
+    description: str | None = None
+    share: Share | None = None
+    input_schema: Mapping[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing a scripted model does: call a tool and keep its answer under `save`, if `when` holds."""
+
+    tool: str
+    input: JsonValue
+    save: str
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One situation of a script. It applies when `when` holds and `match` (a regular expression) is found in the
+    prompt; its named groups are variables of every template of the case."""
+
+    when: str | None
+    match: str | None
+    turns: tuple[Turn, ...]
+    say: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedModel:
+    """A model that plays a script: the first case that applies. Offline and repeatable."""
+
+    path: str
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedModel:
+    """A model provider that this version reads but cannot reach; a route goes past it."""
+
+    provider: str
+
+
+AnyModel = ScriptedModel | UnsupportedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A model route with instructions and tools (own tools and uses by name)."""
+
+    name: str
+    model: str
+    instructions: str
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    max_concurrent: int = 16
+    queue_limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    name: str
+    description: str | None = None
+    domain: str | None = None
+    capacity: Capacity = Capacity()
+    uses: Mapping[str, Use] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+
+    def shared(self) -> dict[str, tuple[CapabilityType, Share]]:
+        """Every capability on offer, by name, in name order."""
+        offers = {
+            **{name: (CapabilityType.TOOL, tool.share) for name, tool in self.tools.items()},
+            **{name: (CapabilityType.TASK, task.share) for name, task in self.tasks.items()},
+        }
+        return {name: (kind, share) for name, (kind, share) in sorted(offers.items()) if share is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """The runner starts its own nats-server on loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalServer:
+    """A server or cluster that somebody else runs. `credentials` is the text of a credentials file or an nkey seed."""
+
+    url: tuple[str, ...]
+    credentials: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    priority: Priority = Priority.NORMAL
+    deadline: timedelta = timedelta(minutes=30)
+    max_hops: int = 16
+    drain_timeout: timedelta = timedelta(seconds=60)
+    results_kept: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    ensembles: Mapping[str, Ensemble]
+    server: EmbeddedServer | ExternalServer = EmbeddedServer()
+    models: Mapping[str, tuple[AnyModel, ...]] = field(default_factory=dict)
+    defaults: Defaults = Defaults()
+    events_kept: timedelta = timedelta(days=7)

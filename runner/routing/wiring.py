@@ -1,0 +1,42 @@
+"""The wiring: every use of a network with what it may resolve to, as the file declares it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.catalog import Catalog, declared
+from runner.model import Discovery, Network, StaticTarget, Use
+from runner.work import CapabilityInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One use. `candidates` is one capability for a static use, any number for a discovered one."""
+
+    ensemble: str
+    use: Use
+    candidates: tuple[CapabilityInfo, ...]
+
+    @property
+    def discovered(self) -> bool:
+        return isinstance(self.use.target, Discovery)
+
+
+def wiring(network: Network) -> tuple[Edge, ...]:
+    """Every edge of the network, in order of ensemble and use."""
+    catalog = declared(network)
+    return tuple(
+        Edge(ensemble.name, use, candidates(use, ensemble.name, catalog))
+        for _, ensemble in sorted(network.ensembles.items())
+        for _, use in sorted(ensemble.uses.items())
+    )
+
+
+def candidates(use: Use, asking: str, catalog: Catalog) -> tuple[CapabilityInfo, ...]:
+    """Every capability that a use of `asking` may resolve to, in order of provider."""
+    match use.target:
+        case StaticTarget(ensemble, capability):
+            found = catalog.get(ensemble, capability)
+            return (found,) if found else ()
+        case Discovery() as need:
+            return catalog.providers_for(need, asking=asking)

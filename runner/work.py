@@ -1,0 +1,321 @@
+"""The wire: every message that crosses between ensembles, with its JSON names.
+
+Durations are ISO 8601, instants RFC 3339 UTC, enums UPPERCASE. Unknown fields are ignored on reading, so that a newer
+peer can add some. JSON Schemas of these models are generated into `schemas/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+REQUEST_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
+RequestId = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
+
+
+class Priority(StrEnum):
+    """How urgent a task is; its lower-case name is the subject token. Members stand in order of urgency."""
+
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    NORMAL = "NORMAL"
+    LOW = "LOW"
+
+
+class Authority(StrEnum):
+    """How far a capability may act by itself. Members stand in rising order."""
+
+    AUTONOMOUS = "AUTONOMOUS"
+    SUPERVISED = "SUPERVISED"
+    HUMAN_REQUIRED = "HUMAN_REQUIRED"
+
+    @property
+    def rank(self) -> int:
+        return list(Authority).index(self)
+
+
+class CapabilityType(StrEnum):
+    TASK = "TASK"
+    TOOL = "TOOL"
+
+
+class Status(StrEnum):
+    """The terminal states of a request."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+class CachePolicy(StrEnum):
+    USE_CACHED = "USE_CACHED"
+    FORCE_FRESH = "FORCE_FRESH"
+
+
+class Code(StrEnum):
+    """Why a request did not complete. `run-network explain CODE` tells each one's story."""
+
+    AUTHORITY_EXCEEDED = "AUTHORITY_EXCEEDED"
+    CANCELLED = "CANCELLED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    DELEGATION_CYCLE = "DELEGATION_CYCLE"
+    HANDLER_FAILED = "HANDLER_FAILED"
+    HOPS_EXCEEDED = "HOPS_EXCEEDED"
+    INVALID_INPUT = "INVALID_INPUT"
+    INVALID_REQUEST = "INVALID_REQUEST"
+    INVALID_RESPONSE = "INVALID_RESPONSE"
+    NOT_WIRED = "NOT_WIRED"
+    NOT_YET_SUPPORTED = "NOT_YET_SUPPORTED"
+    NO_PROVIDER = "NO_PROVIDER"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    QUEUE_FULL = "QUEUE_FULL"
+    REFUSED = "REFUSED"
+    REVIEW_UNAVAILABLE = "REVIEW_UNAVAILABLE"
+    STEP_FAILED = "STEP_FAILED"
+    TEMPLATE_FAILED = "TEMPLATE_FAILED"
+    UNKNOWN_CAPABILITY = "UNKNOWN_CAPABILITY"
+    UNKNOWN_REQUEST = "UNKNOWN_REQUEST"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+class Wire(BaseModel):
+    """The manners that every wire model shares: camelCase JSON, absent rather than null, frozen."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", ser_json_timedelta="iso8601"
+    )
+
+    def encode(self) -> bytes:
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
+
+
+class DeliverySpec(Wire):
+    """How and where a result goes. `method` is one of reply, none, queue, topic, webhook, store, websocket, …"""
+
+    method: str = "reply"
+    address: str | None = None
+
+
+class TraceContext(Wire):
+    """W3C trace context, carried unchanged in meaning: the span in `traceparent` is the caller's."""
+
+    traceparent: str
+    tracestate: str | None = None
+
+    @property
+    def trace_id(self) -> str:
+        return self.traceparent.split("-")[1]
+
+    @property
+    def span_id(self) -> str:
+        return self.traceparent.split("-")[2]
+
+
+class Budget(Wire):
+    """What a request and everything it delegates may still spend."""
+
+    hops: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+
+
+class WorkRequest(Wire):
+    """One request for a capability. Unique by (`caller`, `request_id`)."""
+
+    request_id: RequestId
+    caller: str = Field(alias="from")
+    task: str
+    context: JsonValue = ""
+    priority: Priority = Priority.NORMAL
+    deadline: timedelta = timedelta(minutes=30)
+    delivery: DeliverySpec | None = None
+    trace_context: TraceContext
+    cache_policy: CachePolicy | None = None
+    cache_key: str | None = None
+    max_age: timedelta | None = None
+    authority: Authority = Authority.AUTONOMOUS
+    scope: tuple[str, ...] = ("*",)
+    chain: tuple[str, ...] = ()
+    budget: Budget | None = None
+    generation: int | None = None
+    provenance: str | None = None
+    require_provenance: bool | None = None
+    submitted_at: datetime
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.submitted_at + self.deadline
+
+
+class WorkError(Wire):
+    """What went wrong, for the caller: a stable code, a message without secrets or tracebacks, the next step."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Usage(Wire):
+    tokens: int | None = None
+    cost: float | None = None
+
+
+class WorkResponse(Wire):
+    """The one terminal outcome of a request."""
+
+    request_id: str
+    status: Status
+    result: JsonValue = None
+    error: WorkError | None = None
+    duration_ms: float = 0.0
+    provider: str | None = None
+    usage: Usage | None = None
+    provenance: str | None = None
+    partial: dict[str, JsonValue] | None = None
+    cached: bool | None = None
+
+
+class TaskAccepted(Wire):
+    """The provider's intake has seen the durable message: the task is claimed, not yet started."""
+
+    type: Literal["task_accepted"] = "task_accepted"
+    request_id: str
+    queue_position: int
+    estimated_completion: timedelta
+    provider: str
+
+
+class TaskProgress(Wire):
+    type: Literal["task_progress"] = "task_progress"
+    request_id: str
+    message: str
+    percent: float | None = None
+
+
+class TaskRejected(Wire):
+    type: Literal["task_rejected"] = "task_rejected"
+    request_id: str
+    error: WorkError
+
+
+class Record(Wire):
+    """What the `results` bucket holds under `CALLER.ID`: the claim's epoch and, once there is one, the outcome."""
+
+    epoch: int = 0
+    task: str
+    caller: str = Field(alias="from")
+    provider: str
+    priority: Priority
+    submitted_at: datetime
+    trace_id: str
+    attempts: int = 1
+    response: WorkResponse | None = None
+
+
+class Standing(Wire):
+    """The answer of `N.result.F.ID`: the outcome, or where the request stands."""
+
+    request_id: str
+    status: Literal["PENDING", "DONE", "UNKNOWN"]
+    state: str | None = None
+    response: WorkResponse | None = None
+
+
+class CapabilityInfo(Wire):
+    """One capability on offer, as the catalog tells of it."""
+
+    name: str
+    type: CapabilityType
+    provider: str
+    tags: tuple[str, ...] = ()
+    authority: Authority = Authority.AUTONOMOUS
+    domain: str | None = None
+    description: str | None = None
+    input_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")
+    max_concurrent: int | None = None
+
+
+class EnsembleState(StrEnum):
+    STARTING = "STARTING"
+    READY = "READY"
+    DRAINING = "DRAINING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+class Registration(Wire):
+    """What one ensemble offers on one runner; the record of the `capabilities` bucket."""
+
+    ensemble: str
+    runner: str
+    state: EnsembleState
+    capabilities: tuple[CapabilityInfo, ...] = ()
+
+
+class Event(Wire):
+    """One line of the event stream: something happened to a request, or to an ensemble.
+
+    `span_id` and `parent_id` place it in the trace; `duration_ms` is set where the event ends a span.
+    """
+
+    kind: str
+    at: datetime
+    ensemble: str
+    request_id: str | None = None
+    caller: str | None = Field(default=None, alias="from")
+    capability: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    duration_ms: float | None = None
+    message: str | None = None
+
+
+Hint = TaskAccepted | TaskProgress | TaskRejected | WorkResponse
+"""What arrives on a reply subject; a message without a `type` is the response."""
+
+_TYPED_HINT: TypeAdapter[TaskAccepted | TaskProgress | TaskRejected] = TypeAdapter(
+    Annotated[TaskAccepted | TaskProgress | TaskRejected, Field(discriminator="type")]
+)
+
+
+def decode_hint(data: bytes) -> Hint:
+    """Read what came on a reply subject. Raises `pydantic.ValidationError` on garbage."""
+    if data.startswith(b'{"type":"task_'):
+        return _TYPED_HINT.validate_json(data)
+    return WorkResponse.model_validate_json(data)
+
+
+def new_request_id() -> str:
+    return secrets.token_hex(12)
+
+
+def new_trace() -> TraceContext:
+    return TraceContext(traceparent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
+
+
+def span_of(caller: str, request_id: str, *path: str | int) -> str:
+    """The span id of a request, or of a step in it: derived, so that a repeat of the same work is the same span."""
+    return _digest("span", caller, request_id, *path)[:16]
+
+
+def child_id(caller: str, request_id: str, *path: str | int) -> str:
+    """The id of a request that another one sends: a hash of the parent's caller and id and the place in it.
+
+    `path` is step, index and attempt: a resumed step re-joins its child, a retry does not join its own failure.
+    """
+    return _digest("child", caller, request_id, *path)[:24]
+
+
+def _digest(*parts: str | int) -> str:
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()

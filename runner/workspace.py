@@ -1,0 +1,67 @@
+"""The directory of one network file: its files, read from inside only, and its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+
+class OutsideDirectory(Exception):
+    """The path leaves the network file's directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """`file` is the network file, absolute. Every other path is POSIX, relative to `directory`."""
+
+    file: Path
+
+    @classmethod
+    def of(cls, file: str | os.PathLike[str]) -> Workspace:
+        return cls(Path(os.path.abspath(file)))
+
+    @property
+    def directory(self) -> Path:
+        return self.file.parent
+
+    @property
+    def state(self) -> Path:
+        return self.directory / ".run-network"
+
+    def read(self, path: str) -> bytes:
+        """The first MAX_FILE_BYTES + 1 bytes of a file: a reader that sees more than the maximum refuses it.
+
+        Raises OutsideDirectory where the path, or what a link on it points at, leaves the directory, and OSError
+        (FileNotFoundError, IsADirectoryError, PermissionError) as reading does.
+        """
+        target = Path(os.path.realpath(self.directory / path))
+        if not target.is_relative_to(os.path.realpath(self.directory)):
+            raise OutsideDirectory(path)
+        with target.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+
+    def environment(self) -> Mapping[str, str]:
+        """The process environment over what a `.env` beside the file says."""
+        try:
+            text = self.read(".env").decode()
+        except (OSError, OutsideDirectory, UnicodeDecodeError):
+            return dict(os.environ)
+        return {**parse_dotenv(text), **os.environ}
+
+
+def parse_dotenv(text: str) -> dict[str, str]:
+    """`NAME=value` lines; `#` comments, an `export` in front and matching quotes are dropped."""
+    pairs = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or name.lstrip().startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        pairs[name.strip()] = value
+    return pairs
