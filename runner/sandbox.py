@@ -43,7 +43,8 @@ _DROPPED_FILTERS = {"random", "pprint", "xmlattr", "urlize"}
 _WIDTH_FILTERS = {"center", "batch", "slice", "round", "wordwrap"}
 _TEXT_METHODS = """
 capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle
-isupper lower lstrip partition removeprefix removesuffix rfind rindex rpartition rsplit rstrip split splitlines startswith strip
+isupper lower lstrip partition removeprefix removesuffix rfind rindex rpartition rsplit rstrip split splitlines
+startswith strip
 swapcase title upper
 """
 _MAPPING_METHODS = frozenset({"keys", "values", "items", "get"})
