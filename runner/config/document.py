@@ -1,0 +1,101 @@
+"""One YAML file as plain data, and where each part of it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from runner.config.codes import Rule
+from runner.config.composer import Composer, Places, Refused
+from runner.config.text import Text, decode
+from runner.diagnostics import Diagnostic, Span
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The data is never changed: positions are found through the identity of its containers."""
+
+    text: Text
+    data: dict[str, JsonValue]
+    _places: Places = field(repr=False)
+    _root: tuple[int, int] = (0, 1)
+    _ordinals: dict[int, dict[str, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def file(self) -> str:
+        return self.text.file
+
+    def at(self, path: Path) -> JsonValue:
+        """The value at a path, as written. None where the path ends nowhere."""
+        value: JsonValue = self.data
+        for part in path:
+            if isinstance(value, dict) and isinstance(part, str):
+                value = value.get(part)
+            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+    def span(self, path: Path, *, key: bool = False) -> Span:
+        """Where the value at a path stands, or its key. A path that ends nowhere gives the nearest part that is there.
+
+        That part is then pointed at by its key, since what is missing belongs in its value.
+        """
+        start, end = self._root
+        key_start, key_end = start, start + 1
+        value: JsonValue = self.data
+        for part in path:
+            ordinal = self._ordinal(value, part)
+            if ordinal is None or not isinstance(value, (dict, list)):
+                return self.text.span(key_start, key_end)
+            key_start, key_end, start, end = self._places[id(value)][4 * ordinal : 4 * ordinal + 4]
+            value = value[part]  # type: ignore[index]
+        return self.text.span(key_start, key_end) if key else self.text.span(start, end)
+
+    def _ordinal(self, container: JsonValue, part: str | int) -> int | None:
+        if isinstance(container, list):
+            return part if isinstance(part, int) and part < len(container) else None
+        if not isinstance(container, dict) or not isinstance(part, str):
+            return None
+        ordinals = self._ordinals.get(id(container))
+        if ordinals is None:
+            ordinals = {name: place for place, name in enumerate(container)}
+            self._ordinals[id(container)] = ordinals
+        return ordinals.get(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What reading one file gave. `text` is there for excerpts even where the document is not."""
+
+    document: Document | None
+    text: Text | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def parse(file: str, data: bytes) -> Parsed:
+    """Read the bytes of one YAML file whose root is a mapping. Everything wrong with it becomes a diagnostic."""
+    text, diagnostics = decode(file, data)
+    if text is None:
+        return Parsed(None, None, tuple(diagnostics))
+    composer = Composer(text)
+    try:
+        root = composer.compose()
+    except Refused as refusal:
+        return Parsed(None, text, (*diagnostics, *composer.diagnostics, refusal.diagnostic))
+    diagnostics += composer.diagnostics
+    if isinstance(root, dict):
+        return Parsed(Document(text, root, composer.places, composer.root_span), text, tuple(diagnostics))
+    return Parsed(None, text, (*diagnostics, _no_mapping(root, text, composer.root_span)))
+
+
+def _no_mapping(root: JsonValue, text: Text, root_span: tuple[int, int]) -> Diagnostic:
+    if root is None:
+        return Diagnostic(Rule.EMPTY_FILE, f"`{text.file}` is empty", text.span(0, 1))
+    kind = "a list" if isinstance(root, list) else "a single value"
+    message = f"`{text.file}` holds {kind} where a mapping belongs"
+    return Diagnostic(Rule.NOT_A_MAPPING, message, text.span(*root_span), hint="write `key: value` lines")
