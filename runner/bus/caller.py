@@ -1,0 +1,263 @@
+"""Sending requests as one caller, and waiting for what comes back. Ensembles and clients call through this alike.
+
+A reply is a hint; the record is the truth. Whoever waits asks for it when the connection comes back and from time to
+time, so that a lost reply costs time and never an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+from pydantic import ValidationError
+
+from runner.bus.connection import Connection, settled
+from runner.bus.failures import failure, late, nobody, refusal, too_large
+from runner.subjects import Subjects, message_id
+from runner.work import (
+    Code,
+    Hint,
+    Standing,
+    TaskAccepted,
+    TaskProgress,
+    TaskRejected,
+    WorkRequest,
+    WorkResponse,
+    decode_hint,
+)
+
+ASK_SECONDS = 15.0
+"""How often a waiting caller asks for the record although nothing went wrong that it knows of."""
+
+PUBLISH_SECONDS = 2.0
+PUBLISH_ATTEMPTS = 5
+"""A stream's leader may move for up to seven seconds; the message id keeps a repeat from counting twice."""
+
+_log = logging.getLogger("runner.bus")
+
+Hints = Callable[[TaskAccepted | TaskProgress], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """One request that somebody waits for."""
+
+    provider: str
+    response: asyncio.Future[WorkResponse]
+    accepted: asyncio.Event = field(default_factory=asyncio.Event)
+    acceptance: TaskAccepted | None = None
+    hints: Hints | None = None
+
+    def take(self, hint: Hint) -> None:
+        match hint:
+            case WorkResponse():
+                if not self.response.done():
+                    self.response.set_result(hint)
+            case TaskAccepted() | TaskProgress():
+                if isinstance(hint, TaskAccepted):
+                    self.acceptance = hint
+                    self.accepted.set()
+                if self.hints:
+                    self.hints(hint)
+            case TaskRejected():
+                pass  # the response follows, with the same error
+
+
+class Caller:
+    """Calls as `name`. `open` before the first call; whoever opened the connection closes it after `close`."""
+
+    def __init__(self, connection: Connection, subjects: Subjects, name: str) -> None:
+        self._connection = connection
+        self._subjects = subjects
+        self.name = name
+        self._waiting: dict[str, set[_Waiting]] = defaultdict(set)
+        self._nudge = asyncio.Event()
+        self.dropped = 0
+
+    async def open(self) -> None:
+        """Listen for replies. An outside caller shares its name with others and listens for each request alone."""
+        if not self.name.startswith("_"):
+            await self._connection.subscribe(
+                self._subjects.replies_to(self.name), cb=self._on_reply, pending_msgs_limit=0, pending_bytes_limit=0
+            )
+            await settled(self._connection)
+
+    def nudge(self) -> None:
+        """The connection came back: replies may have been lost, so everybody who waits asks."""
+        self._nudge.set()
+        self._nudge = asyncio.Event()
+
+    async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
+        """Call a tool: at most once, until the deadline. Every outcome is a WorkResponse; nobody there fails at once."""
+        subject = self._subjects.tool(self.name, provider, capability)
+        body = request.encode()
+        if len(body) > self._connection.max_payload:
+            return too_large(request, len(body), self._connection.max_payload)
+        try:
+            answer = await self._connection.request(subject, body, timeout=max(0.001, _remaining(request)))
+        except NoRespondersError:
+            return nobody(request, provider)
+        except (NatsTimeout, TimeoutError):
+            return late(request, provider, "give it a longer deadline, or see what it is doing: `run-network status`")
+        except ConnectionClosedError:
+            return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
+        return self._checked(answer.data, request, provider)
+
+    async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | None:
+        """Put a task into the provider's queue. None: it is durable. Otherwise why it is not, as its outcome."""
+        subject = self._subjects.work(self.name, provider, request.priority, request.task)
+        body = request.encode()
+        if len(body) > self._connection.max_payload:
+            return too_large(request, len(body), self._connection.max_payload)
+        headers = {"Nats-Msg-Id": message_id(self.name, request.request_id)}
+        for _ in range(PUBLISH_ATTEMPTS):
+            try:
+                answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
+            except NoRespondersError:
+                return nobody(request, provider)
+            except (NatsTimeout, TimeoutError):
+                continue
+            except ConnectionClosedError:
+                break
+            return refusal(json.loads(answer.data).get("error"), request, provider)
+        return failure(
+            request,
+            Code.UNAVAILABLE,
+            f"the queue of {provider} did not acknowledge the task",
+            "the server may be down or its disk full; "
+            f"it may have been queued all the same: ask with `run-network result {request.request_id}`",
+        )
+
+    async def task(self, provider: str, request: WorkRequest, hints: Hints | None = None) -> WorkResponse:
+        """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse."""
+        async with self._listening(request.request_id, provider, hints) as waiting:
+            refused = await self.submit(provider, request)
+            return refused or await self._outcome(request, waiting)
+
+    async def accepted(self, provider: str, request: WorkRequest, patience: float) -> TaskAccepted | WorkResponse:
+        """Submit a task and return when it is claimed, or durable and unclaimed after `patience` seconds."""
+        async with self._listening(request.request_id, provider, None) as waiting:
+            if refused := await self.submit(provider, request):
+                return refused
+            try:
+                async with asyncio.timeout(patience):
+                    await waiting.accepted.wait()
+            except TimeoutError:
+                pass
+        return waiting.acceptance or TaskAccepted(
+            request_id=request.request_id, queue_position=0, estimated_completion=request.deadline, provider=provider
+        )
+
+    async def standing(self, request_id: str, *, caller: str | None = None) -> Standing | None:
+        """Where a request stands, or None while no runner answers."""
+        subject = self._subjects.result(caller or self.name, request_id)
+        try:
+            answer = await self._connection.request(subject, b"", timeout=PUBLISH_SECONDS)
+            return Standing.model_validate_json(answer.data)
+        except (NoRespondersError, NatsTimeout, TimeoutError):
+            return None
+        except ValidationError:
+            self._drop("a standing that is none")
+            return None
+
+    async def cancel(self, provider: str, request_id: str, *, caller: str | None = None) -> Standing | None:
+        """Ask for a request to be cancelled; where it stands afterwards, or None where no runner answers."""
+        subject = self._subjects.cancel(caller or self.name, provider, request_id)
+        try:
+            answer = await self._connection.request(subject, b"", timeout=PUBLISH_SECONDS)
+        except (NoRespondersError, NatsTimeout, TimeoutError):
+            return None
+        return Standing.model_validate_json(answer.data)
+
+    async def _outcome(self, request: WorkRequest, waiting: _Waiting) -> WorkResponse:
+        """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up."""
+        while (remaining := _remaining(request)) > 0:
+            nudged = asyncio.ensure_future(self._nudge.wait())
+            try:
+                await asyncio.wait(
+                    (waiting.response, nudged),
+                    timeout=min(remaining, ASK_SECONDS),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                nudged.cancel()
+            if waiting.response.done():
+                return waiting.response.result()
+            if (standing := await self.standing(request.request_id)) and standing.response:
+                return standing.response
+        return late(
+            request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
+        )
+
+    def _listening(self, request_id: str, provider: str, hints: Hints | None) -> _Listening:
+        return _Listening(self, request_id, provider, hints)
+
+    async def _on_reply(self, message: Msg) -> None:
+        reply = self._subjects.parse_reply(message.subject)
+        asked = self._waiting.get(reply.request_id, set()) if reply else set()
+        waiting = [one for one in asked if reply and one.provider == reply.provider]  # only who was asked may answer
+        try:
+            hint = decode_hint(message.data)
+        except ValidationError:
+            self._drop(f"garbage on {message.subject}")
+            return
+        if reply is None or not waiting or hint.request_id != reply.request_id:
+            self._drop(f"a reply that nobody waits for on {message.subject}")
+            return
+        for one in waiting:
+            one.take(hint)
+
+    def _checked(self, data: bytes, request: WorkRequest, provider: str) -> WorkResponse:
+        try:
+            response = WorkResponse.model_validate_json(data)
+        except ValidationError:
+            response = None
+        if response is None or response.request_id != request.request_id:
+            self._drop(f"a wrong answer of {provider}/{request.task}")
+            return failure(
+                request, Code.INVALID_RESPONSE, f"{provider}/{request.task} answered something that is no response"
+            )
+        return response
+
+    def _drop(self, what: str) -> None:
+        self.dropped += 1
+        _log.warning("%s: dropped %s", self.name, what)
+
+
+class _Listening:
+    """Waits for the replies to one request while its block runs."""
+
+    def __init__(self, caller: Caller, request_id: str, provider: str, hints: Hints | None) -> None:
+        self._caller = caller
+        self._request_id = request_id
+        self._waiting = _Waiting(provider, asyncio.get_running_loop().create_future(), hints=hints)
+
+    async def __aenter__(self) -> _Waiting:
+        caller = self._caller
+        caller._waiting[self._request_id].add(self._waiting)
+        self._subscription = None
+        if caller.name.startswith("_"):
+            self._subscription = await caller._connection.subscribe(
+                caller._subjects.replies_to_request(caller.name, self._request_id), cb=caller._on_reply
+            )
+        return self._waiting
+
+    async def __aexit__(self, *_: object) -> None:
+        others = self._caller._waiting[self._request_id]
+        others.discard(self._waiting)
+        if not others:
+            del self._caller._waiting[self._request_id]
+        if self._subscription is not None and not self._caller._connection.is_closed:
+            await self._subscription.unsubscribe()
+
+
+def _remaining(request: WorkRequest) -> float:
+    return (request.expires_at - datetime.now(UTC)).total_seconds()

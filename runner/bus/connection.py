@@ -1,0 +1,72 @@
+"""Connections to the NATS server: each user with its own key and inbox, reconnecting for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from nats import connect as nats_connect
+from nats.aio.client import Client, RawCredentials
+from nats.errors import Error, NoServersError
+
+from runner.errors import ServerFailed
+from runner.subjects import inbox
+
+Connection = Client
+
+RECONNECT_SECONDS = 0.1
+_log = logging.getLogger("runner.bus")
+
+
+async def connect(
+    urls: Sequence[str],
+    *,
+    caller: str,
+    credentials: str | None,
+    on_reconnect: Callable[[], Awaitable[None]] | None = None,
+    patient: bool = True,
+) -> Connection:
+    """Connect as `caller`. `credentials` is an nkey seed or the text of a credentials file. The caller closes it.
+
+    Raises ServerFailed where no server answers or the credentials are refused.
+    """
+
+    async def on_error(error: Exception) -> None:
+        _log.warning("%s: %s", caller, error)
+
+    async def on_reconnected() -> None:
+        _log.info("%s: reconnected", caller)
+        if on_reconnect is not None:
+            await on_reconnect()
+
+    seed = credentials.strip() if credentials and credentials.strip().startswith("SU") else None
+    try:
+        return await nats_connect(
+            list(urls),
+            name=caller,
+            inbox_prefix=inbox(caller),
+            nkeys_seed_str=seed,
+            user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
+            error_cb=on_error,
+            reconnected_cb=on_reconnected,
+            allow_reconnect=patient,
+            max_reconnect_attempts=-1 if patient else 1,
+            reconnect_time_wait=RECONNECT_SECONDS,
+            pending_size=64 * 1024 * 1024,
+            connect_timeout=5,
+        )
+    except (Error, NoServersError, OSError, TimeoutError) as problem:
+        raise ServerFailed(
+            f"no NATS server answers at {', '.join(urls)} for {caller}: {problem or type(problem).__name__}",
+            hint="check the address and the credentials",
+        ) from problem
+
+
+async def settled(connection: Connection) -> None:
+    """A barrier: the server has seen every subscription and publication made so far.
+
+    The library's flush alone is none: its PING overtakes what is still queued. One turn of the loop lets go of that.
+    """
+    await asyncio.sleep(0)
+    await connection.flush()

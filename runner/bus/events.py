@@ -1,0 +1,68 @@
+"""The event stream: written without waiting, read in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from nats.aio.msg import Msg
+from nats.errors import Error
+from pydantic import ValidationError
+
+from runner.bus.connection import Connection, settled
+from runner.bus.directget import read_batch
+from runner.subjects import Subjects
+from runner.work import Event
+
+NO_TRACE = "-"
+_log = logging.getLogger("runner.bus")
+
+
+class Events:
+    """One writer's door to the event stream, and anybody's reader of it."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
+
+    async def publish(self, event: Event) -> None:
+        """Send without waiting for the server: an event is never worth a request's time, nor its failure."""
+        subject = self._subjects.event(
+            event.ensemble, event.kind, event.trace_id or NO_TRACE, event.request_id or NO_TRACE
+        )
+        try:
+            await self._connection.publish(subject, event.encode())
+        except Error as problem:
+            _log.warning("an event was lost: %s", problem)
+
+    async def read(
+        self, *, ensemble: str = "*", kind: str = "*", trace: str = "*", request_id: str = "*"
+    ) -> AsyncIterator[Event]:
+        """What has happened, oldest first."""
+        subject = self._subjects.events(ensemble=ensemble, kind=kind, trace=trace, request_id=request_id)
+        async for message in read_batch(self._connection, self._subjects.event_stream(), subject):
+            if (event := _decoded(message.data)) is not None:
+                yield event
+
+    async def follow(self, *, ensemble: str = "*", trace: str = "*", request_id: str = "*") -> AsyncIterator[Event]:
+        """What happens from now on, until the caller stops asking."""
+        arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        subject = self._subjects.events(ensemble=ensemble, trace=trace, request_id=request_id)
+        subscription = await self._connection.subscribe(subject, cb=arrived.put)
+        await settled(self._connection)
+        try:
+            while True:
+                if (event := _decoded((await arrived.get()).data)) is not None:
+                    yield event
+        finally:
+            if not self._connection.is_closed:
+                await subscription.unsubscribe()
+
+
+def _decoded(data: bytes) -> Event | None:
+    try:
+        return Event.model_validate_json(data)
+    except ValidationError:
+        _log.warning("dropped an event that is none")
+        return None

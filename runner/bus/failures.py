@@ -1,0 +1,70 @@
+"""Outcomes that no provider gave: what the caller's side makes of silence, refusals and full queues."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
+
+_FULL = {10077, 10023, 10047, 10122}
+"""The server's error codes for: messages, storage, and per-stream or account limits exceeded."""
+
+
+def failure(
+    request: WorkRequest, code: Code, message: str, hint: str | None = None, *, status: Status = Status.FAILED
+) -> WorkResponse:
+    """An outcome that no provider gave."""
+    elapsed = (datetime.now(UTC) - request.submitted_at).total_seconds() * 1000
+    return WorkResponse(
+        request_id=request.request_id,
+        status=status,
+        error=WorkError(code=code, message=message, hint=hint),
+        duration_ms=max(0.0, round(elapsed, 3)),
+    )
+
+
+def refusal(error: dict[str, object] | None, request: WorkRequest, provider: str) -> WorkResponse | None:
+    """What the queue's acknowledgement says: None where it took the task."""
+    if error is None:
+        return None
+    if error.get("err_code") in _FULL:
+        return failure(
+            request,
+            Code.QUEUE_FULL,
+            f"the queue of {provider} is full",
+            "wait for it to empty, raise `capacity.queue_limit` or `capacity.max_concurrent`, or ask another provider",
+            status=Status.REJECTED,
+        )
+    return failure(request, Code.UNAVAILABLE, f"the queue of {provider} refused the task: {error.get('description')}")
+
+
+def too_large(request: WorkRequest, size: int, limit: int) -> WorkResponse:
+    """Refused before anything is sent."""
+    return failure(
+        request,
+        Code.PAYLOAD_TOO_LARGE,
+        f"the request is {size:,} bytes; the server takes {limit:,}",
+        "send a shorter context",
+        status=Status.REJECTED,
+    )
+
+
+def nobody(request: WorkRequest, provider: str) -> WorkResponse:
+    """Nobody listens where the request was sent."""
+    return failure(
+        request,
+        Code.NO_PROVIDER,
+        f"no live provider serves {provider}/{request.task}",
+        "`run-network status` shows who is up, `run-network catalog` what is on offer",
+    )
+
+
+def late(request: WorkRequest, provider: str, hint: str) -> WorkResponse:
+    """No answer came within the deadline."""
+    return failure(
+        request,
+        Code.DEADLINE_EXCEEDED,
+        f"{provider}/{request.task} did not answer within {request.deadline.total_seconds():g} s",
+        hint,
+        status=Status.EXPIRED,
+    )

@@ -1,0 +1,81 @@
+"""What each user of the server may publish and subscribe to: least privilege, generated from the wiring.
+
+An ensemble may publish to exactly what it is wired to, serve only as itself, pull only its own queue and read only
+its own inbox. It can create no stream or consumer and write no record: the runner's own user does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from runner.subjects import Subjects, inbox, priority_consumer
+from runner.work import CapabilityType, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to call. None stands for any: a tags-only discovered use may call whoever carries the tags."""
+
+    type: CapabilityType | None
+    provider: str | None
+    capability: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    responds_within: timedelta | None = None
+    """For how long it may answer a request it received; None where it serves nothing."""
+
+
+EVERYTHING = Permissions(publish=(">",), subscribe=(">",))
+
+
+def of_ensemble(
+    subjects: Subjects, name: str, grants: Iterable[Grant], *, longest_deadline: timedelta, takes_tasks: bool
+) -> Permissions:
+    """The permissions of one ensemble's user."""
+    publish = [pattern for grant in grants for pattern in _call_patterns(subjects, name, grant)]
+    publish += [subjects.result(name, "*"), subjects.cancel(name, "*", "*"), subjects.event(name, "*", "*", "*")]
+    subscribe = [f"{inbox(name)}.>", subjects.tools_of(name), subjects.replies_to(name), "$SRV.>"]
+    if takes_tasks:
+        publish += [subjects.reply("*", name, "*"), *_queue_patterns(subjects.work_stream(name))]
+        subscribe.append(subjects.notices_of(name))
+    return Permissions(tuple(sorted(set(publish))), tuple(sorted(set(subscribe))), longest_deadline)
+
+
+def of_operator(subjects: Subjects) -> Permissions:
+    """The operator speaks as any outside caller, reads everything and writes no state of the server."""
+    network = subjects.network
+    return Permissions(
+        publish=(
+            f"{network}.tool.>",
+            f"{network}.work.>",
+            f"{network}.result.>",
+            f"{network}.cancel.>",
+            f"{network}.control.>",
+            "$JS.API.DIRECT.GET.>",
+            "$JS.API.STREAM.INFO.>",
+            "$SRV.>",
+        ),
+        subscribe=("_INBOX_*.>", f"{network}.>", "$SRV.>"),
+    )
+
+
+def _call_patterns(subjects: Subjects, caller: str, grant: Grant) -> list[str]:
+    provider, capability = grant.provider or "*", grant.capability or ">"
+    patterns = []
+    if grant.type is not CapabilityType.TASK:
+        patterns.append(subjects.tool(caller, provider, capability))
+    if grant.type is not CapabilityType.TOOL:
+        patterns.append(subjects.work(caller, provider, "*", capability))
+    return patterns
+
+
+def _queue_patterns(stream: str) -> list[str]:
+    pulls = [f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{priority_consumer(priority)}" for priority in Priority]
+    acks = [f"$JS.ACK.{stream}.*.>", f"$JS.ACK.*.*.{stream}.*.>"]
+    return pulls + acks

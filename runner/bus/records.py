@@ -1,0 +1,78 @@
+"""Key–value records over raw JetStream requests: read, compare-and-set, list.
+
+The library's own key–value client costs several times as much on the path that every task takes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from runner.bus.connection import Connection
+from runner.bus.directget import read_batch
+from runner.errors import ServerFailed
+
+READ_SECONDS = 5.0
+_WRONG_LAST_SEQUENCE = 10071
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value with the revision that a compare-and-set must name."""
+
+    key: str
+    value: bytes
+    revision: int
+
+
+class Bucket:
+    """One key–value bucket. Keys are subject tokens joined by dots."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._stream = f"KV_{name}"
+        self._prefix = f"$KV.{name}."
+
+    async def get(self, key: str) -> Entry | None:
+        """The value under a key, or None. Raises nats.errors.TimeoutError while the server is away."""
+        answer = await self._connection.request(
+            f"$JS.API.DIRECT.GET.{self._stream}.{self._prefix}{key}", b"", timeout=READ_SECONDS
+        )
+        headers = answer.headers or {}
+        if headers.get("Status") == "404" or headers.get("KV-Operation") in ("DEL", "PURGE"):
+            return None
+        return Entry(key, answer.data, int(headers["Nats-Sequence"]))
+
+    async def put_if(self, key: str, value: bytes, revision: int) -> int | None:
+        """Write where the key still stands at `revision` (0: no value). The new revision, or None: somebody was first.
+
+        Raises ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
+        """
+        answer = await self._connection.request(
+            self._prefix + key,
+            value,
+            timeout=READ_SECONDS,
+            headers={"Nats-Expected-Last-Subject-Sequence": str(revision)},
+        )
+        return _sequence_or_conflict(answer.data)
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Write whatever stands there. Raises as `put_if`."""
+        answer = await self._connection.request(self._prefix + key, value, timeout=READ_SECONDS)
+        _sequence_or_conflict(answer.data)
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Every live key, oldest write first."""
+        async for message in read_batch(self._connection, self._stream, f"{self._prefix}>"):
+            if message.headers.get("KV-Operation") not in ("DEL", "PURGE"):
+                yield Entry(message.subject.removeprefix(self._prefix), message.data, message.sequence)
+
+
+def _sequence_or_conflict(data: bytes) -> int | None:
+    acknowledgement = json.loads(data)
+    if error := acknowledgement.get("error"):
+        if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+            return None
+        raise ServerFailed(f"the store refused a record: {error.get('description')}")
+    return int(acknowledgement["seq"])

