@@ -1,0 +1,1 @@
+"""What plays an agent: one seam, `ChatModel`, and a file for each way to fill it."""

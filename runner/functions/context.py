@@ -1,0 +1,111 @@
+"""What a user's function may ask for beside its input: the request it works on."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from pydantic import JsonValue
+
+from runner.assignment import Assignment, Place
+from runner.errors import CallFailed
+from runner.work import Code, WorkRequest, child_id
+
+_GRACE = timedelta(seconds=5)
+"""How much longer than the deadline a blocked function waits, so that it is the host that tells of the deadline."""
+
+
+class Context:
+    """The request, for a parameter annotated `runner.Context`.
+
+    `call` and `progress` are awaited in an `async` function; in a plain one, which runs in a thread of its own, the
+    same methods block and return the value itself.
+    """
+
+    __slots__ = ("_assignment", "_calls", "_place")
+
+    def __init__(self, assignment: Assignment, place: Place) -> None:
+        self._assignment = assignment
+        self._place = place
+        self._calls = 0
+
+    @property
+    def request(self) -> WorkRequest:
+        return self._assignment.request
+
+    @property
+    def deadline(self) -> datetime:
+        """When the request expires, in UTC."""
+        return self._assignment.deadline
+
+    @property
+    def log(self) -> logging.Logger:
+        return self._assignment.log
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every delivery of this request to this step, and for nothing else: give it to what must happen
+        once."""
+        request = self._assignment.request
+        return child_id(request.caller, request.request_id, "idempotency", *self._place)
+
+    @property
+    def memory(self) -> NoReturn:
+        """What outlasts a reload. Raises CallFailed: this version has no memory yet."""
+        raise CallFailed("`context.memory` is not supported yet", code=Code.NOT_YET_SUPPORTED)
+
+    def call(self, use: str, text: JsonValue = "") -> Any:
+        """Delegate through one of the ensemble's uses and give its result. Raises CallFailed."""
+        return self._run(self._assignment.use(use, text, place=self._next_place()))
+
+    def progress(self, message: str, percent: float | None = None) -> Any:
+        """Tell whoever waits how far the work is. Percent from 0 to 100."""
+        return self._run(self._assignment.progress(message, percent))
+
+    def _next_place(self) -> Place:
+        """Calls are numbered in the order they are made, so that a repeat of the work re-joins them."""
+        self._calls += 1
+        return (*self._place, self._calls)
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return work
+
+
+class BlockingContext(Context):
+    """The context of a function that runs in a thread: its methods hop to the event loop and wait there."""
+
+    __slots__ = ("_abandoned", "_loop", "_waiting")
+
+    def __init__(self, assignment: Assignment, place: Place, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(assignment, place)
+        self._loop = loop
+        self._abandoned = False
+        self._waiting: concurrent.futures.Future[Any] | None = None
+
+    def abandon(self) -> None:
+        """Nobody waits for the function any more: end what it waits for, and refuse what it asks for next."""
+        self._abandoned = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self._abandoned:
+            work.close()
+            raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED)
+        self._waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
+        left = (self.deadline + _GRACE - datetime.now(UTC)).total_seconds()
+        try:
+            return self._waiting.result(timeout=max(left, 0))
+        except concurrent.futures.CancelledError:
+            raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED) from None
+        except concurrent.futures.TimeoutError:
+            if self._waiting.done():
+                raise  # the work's own TimeoutError
+            self._waiting.cancel()
+            raise CallFailed("the request's deadline has passed", code=Code.DEADLINE_EXCEEDED) from None
+        finally:
+            self._waiting = None

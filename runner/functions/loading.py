@@ -1,0 +1,170 @@
+"""User modules, loaded by file path into a namespace of their own, one for each generation of the configuration.
+
+`sys.path` is never touched and no bytecode is kept. `import helper`, `from . import helper` and packages resolve to the
+files beside the module that a `python:` entry names, before anything installed; so do the imports that a function makes
+when it runs. They do so because every module gets its own `__builtins__` with a scoped `__import__`; code that calls
+`importlib.import_module` itself goes past it. Modules stand in `sys.modules` under a mangled name, which is what
+dataclasses, pickle and type hints look for.
+"""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import posixpath
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runner.errors import StartFailed
+from runner.model import PythonTarget
+
+_SERIAL = itertools.count(1)
+
+
+class ModuleSpace:
+    """The modules of one generation. `read` gives the bytes of a path relative to `directory`, or raises OSError."""
+
+    def __init__(self, read: Callable[[str], bytes], directory: Path, generation: int) -> None:
+        self._read = read
+        self._directory = directory
+        self._prefix = f"_network_{next(_SERIAL)}_generation_{generation}"
+        self._modules: dict[str, ModuleType] = {}
+        self._lock = threading.RLock()
+
+    def load(self, target: PythonTarget) -> Callable[..., Any]:
+        """The function that a `python:` entry names. Raises StartFailed, with file and line, where it cannot be had."""
+        root = posixpath.dirname(target.path)
+        try:
+            module = self._module(target.path, root)
+        except (Exception, SystemExit) as error:
+            raise StartFailed(f"{self._place(error, target.path)}: {_described(error)}") from error
+        if module is None:
+            raise StartFailed(f"{target.path}: there is no such module")
+        function = getattr(module, target.function, None)
+        if not callable(function):
+            wrong = "is no function" if hasattr(module, target.function) else "does not exist"
+            raise StartFailed(f"{target.path}: `{target.function}` {wrong}")
+        return function  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Forget the modules. Functions that are still held go on working."""
+        with self._lock:
+            for module in self._modules.values():
+                sys.modules.pop(module.__name__, None)
+            self._modules.clear()
+
+    def _module(self, path: str, root: str) -> ModuleType | None:
+        """The module of a file, executed once; None without the file. `root` is where its absolute imports look."""
+        with self._lock:
+            if path in self._modules:
+                return self._modules[path]
+            try:
+                source = self._read(path)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+            module = self._empty_module(path, root)
+            self._modules[path] = module
+            sys.modules[module.__name__] = module
+            try:
+                exec(compile(source, str(module.__file__), "exec", dont_inherit=True), module.__dict__)
+            except BaseException:
+                del self._modules[path]
+                sys.modules.pop(module.__name__, None)
+                raise
+            return module
+
+    def _empty_module(self, path: str, root: str) -> ModuleType:
+        name = re.sub(r"\W", "_", path.removesuffix(".py"))
+        module = ModuleType(f"{self._prefix}_{len(self._modules)}_{name}")
+        module.__file__ = str(self._directory / path)
+        if posixpath.basename(path) == "__init__.py":
+            module.__path__ = [str(self._directory / posixpath.dirname(path))]
+        scoped = self._scoped_import(posixpath.dirname(path), root)
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": scoped}
+        return module
+
+    def _scoped_import(self, package: str, root: str) -> Callable[..., ModuleType]:
+        def scoped(
+            name: str,
+            globals: Mapping[str, object] | None = None,
+            locals: Mapping[str, object] | None = None,
+            fromlist: Sequence[str] | None = (),
+            level: int = 0,
+        ) -> ModuleType:
+            base = posixpath.normpath(posixpath.join(package, *[".."] * (level - 1))) if level else root
+            if level and not name:
+                return self._from_directory(base, root, fromlist or ())
+            first, *rest = name.split(".")
+            top = self._beside(base, first, root)
+            if top is None and level:
+                raise ModuleNotFoundError(f"there is no module `{name}` in {base or '.'}/", name=name)
+            if top is None:
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            return self._descend(top, posixpath.join(base, first), rest, root, fromlist or ())
+
+        return scoped
+
+    def _descend(
+        self, top: ModuleType, directory: str, rest: list[str], root: str, fromlist: Sequence[str]
+    ) -> ModuleType:
+        """What `import a.b` (the first part) or `from a.b import c` (the last part) binds."""
+        module = top
+        for part in rest:
+            child = self._beside(directory, part, root)
+            if child is None:
+                raise ModuleNotFoundError(f"there is no module `{part}` in {directory}/", name=part)
+            setattr(module, part, child)
+            module, directory = child, posixpath.join(directory, part)
+        if not fromlist:
+            return top
+        if hasattr(module, "__path__"):
+            self._bind_children(module, directory, root, fromlist)
+        return module
+
+    def _bind_children(self, module: ModuleType, directory: str, root: str, names: Sequence[str]) -> None:
+        wanted = getattr(module, "__all__", ()) if "*" in names else names
+        for name in wanted:
+            if not hasattr(module, name) and (child := self._beside(directory, name, root)):
+                setattr(module, name, child)
+
+    def _from_directory(self, directory: str, root: str, names: Sequence[str]) -> ModuleType:
+        """`from . import a, b`: out of the package's own module where there is one, else the files themselves."""
+        package = self._modules.get(posixpath.join(directory, "__init__.py"), ModuleType(directory or "."))
+        self._bind_children(package, directory, root, names)
+        return package
+
+    def _beside(self, directory: str, name: str, root: str) -> ModuleType | None:
+        """The package or module of that name in a directory, or None."""
+        for path in (f"{name}/__init__.py", f"{name}.py"):
+            full = posixpath.normpath(posixpath.join(directory, path))
+            if full.startswith("../"):
+                return None
+            if module := self._module(full, root):
+                return module
+        return None
+
+    def _place(self, error: BaseException, path: str) -> str:
+        """`file:line` of the innermost line in the user's files that the error came through."""
+        if isinstance(error, SyntaxError) and error.filename:
+            return f"{self._shown(error.filename) or path}:{error.lineno or 1}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if shown := self._shown(frame.filename):
+                return f"{shown}:{frame.lineno}"
+        return path
+
+    def _shown(self, filename: str) -> str | None:
+        try:
+            return Path(filename).relative_to(self._directory).as_posix()
+        except ValueError:
+            return None
+
+
+def _described(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

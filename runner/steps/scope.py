@@ -1,0 +1,32 @@
+"""What a step has at hand while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from runner.assignment import Assignment
+from runner.functions.calling import UserFunction
+from runner.model import AnyModel, Ensemble, PythonTarget
+from runner.templates import compile_value
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`variables` is what templates see: `context`, `request` and `steps`, the results of the steps so far."""
+
+    assignment: Assignment
+    ensemble: Ensemble
+    models: Mapping[str, tuple[AnyModel, ...]]
+    function: Callable[[PythonTarget], UserFunction]
+    variables: Mapping[str, JsonValue]
+
+    def render(self, template: JsonValue) -> JsonValue:
+        """Raises TemplateProblem."""
+        return compile_value(template).render(self.variables)
+
+    def input(self, template: JsonValue) -> JsonValue:
+        """A step's input: its template, or the request's context where it has none. Raises TemplateProblem."""
+        return self.variables["context"] if template is None else self.render(template)
