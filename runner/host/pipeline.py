@@ -1,16 +1,15 @@
-"""One piece of work: a task's steps in order, or one tool, and the door where whatever they raise becomes an outcome."""
+"""One piece of work, a task's steps in order or one tool, and the door where what they raise becomes an outcome."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import JsonValue
 
@@ -27,6 +26,7 @@ from runner.work import Code, Status, WorkError
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
+_T = TypeVar("_T")
 _MAX_MESSAGE = 2_000
 _MAX_PROBLEMS = 5
 
@@ -69,29 +69,30 @@ async def run_pipeline(
     finished: dict[str, JsonValue] = {}
     scope = Scope(assignment, ensemble, models, function, {**assignment.variables, "steps": results})
     if task.input_schema is not None:
-        _judge_input(task.input_schema, scope.variables["context"], name)
+        problem = await _door(_misfit(task.input_schema, scope), f"the input schema of {name}", assignment, {})
+        if problem is not None:
+            hint = f"{name} has a typed contract: see its input schema in the catalog"
+            raise WorkFailed(WorkError(code=Code.INVALID_INPUT, message=problem, hint=hint), Status.REJECTED)
     last: JsonValue = None
     for step in task.steps:
-        async with _door(f"step `{step.label}` of {name}", assignment, finished):
-            if await _run_one(step, scope, on_step, finished):
-                last = finished[step.label]
+        where = f"step `{step.label}` of {name}"
+        if await _door(_run_one(step, scope, on_step, finished), where, assignment, finished):
+            last = finished[step.label]
         if step.id is not None:
             results[step.id] = finished.get(step.label)
-    async with _door(f"the output of {name}", assignment, finished):
-        return last if task.output is None else scope.render(task.output)
-    raise AssertionError  # the door lets nothing pass in silence; type checkers cannot see that
+    if task.output is None:
+        return last
+    return await _door(_rendered(task.output, scope), f"the output of {name}", assignment, finished)
 
 
 async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignment, name: str) -> JsonValue:
     """Call a tool and give its result; `name` is what messages call it. Raises WorkFailed, and CancelledError."""
     try:
-        async with _door(name, assignment, {}):
-            return await function(input, assignment, ())
+        return await _door(function(input, assignment, ()), name, assignment, {})
     except WorkFailed as failed:
         if isinstance(failed.__cause__, InvalidInput):
             raise WorkFailed(failed.error, Status.REJECTED) from failed.__cause__
         raise
-    raise AssertionError  # as above
 
 
 async def _run_one(step: AnyStep, scope: Scope, on_step: OnStep, finished: dict[str, JsonValue]) -> bool:
@@ -112,11 +113,10 @@ async def _run_one(step: AnyStep, scope: Scope, on_step: OnStep, finished: dict[
         on_step(step, started_at, (time.perf_counter() - started) * 1000, status, message)
 
 
-@asynccontextmanager
-async def _door(where: str, assignment: Assignment, finished: dict[str, JsonValue]) -> AsyncIterator[None]:
-    """What is raised inside leaves as WorkFailed; only the cancellation of this very task passes."""
+async def _door(work: Awaitable[_T], where: str, assignment: Assignment, finished: dict[str, JsonValue]) -> _T:
+    """What the work raises leaves as WorkFailed; only the cancellation of this very task passes."""
     try:
-        yield
+        return await work
     except asyncio.CancelledError as error:
         current = asyncio.current_task()
         if current is None or current.cancelling():
@@ -153,22 +153,25 @@ def described(error: BaseException) -> str:
     return text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…"
 
 
-def _judge_input(schema: Mapping[str, JsonValue], context: JsonValue, name: str) -> None:
-    problems = sorted(_validator(json.dumps(schema)).iter_errors(context), key=lambda problem: problem.json_path)
-    if not problems:
-        return
+async def _rendered(template: JsonValue, scope: Scope) -> JsonValue:
+    return scope.render(template)
+
+
+async def _misfit(schema: Mapping[str, JsonValue], scope: Scope) -> str | None:
+    """How the context breaks the contract, or None."""
+    found = _validator(json.dumps(schema)).iter_errors(scope.variables["context"])
+    problems = sorted(found, key=lambda problem: problem.json_path)
     shown = [f"{problem.json_path}: {problem.message[:200]}" for problem in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
         shown.append(f"and {len(problems) - _MAX_PROBLEMS} more")
-    hint = f"{name} has a typed contract: see its input schema in the catalog"
-    raise WorkFailed(WorkError(code=Code.INVALID_INPUT, message="; ".join(shown), hint=hint), Status.REJECTED)
+    return "; ".join(shown) or None
 
 
 @lru_cache(maxsize=256)
 def _validator(schema_text: str) -> Validator:
     """A judge for a schema. It fetches nothing: a reference to another document does not resolve."""
     from jsonschema.validators import Draft202012Validator, validator_for
-    from jsonschema_specifications import REGISTRY
+    from referencing.jsonschema import EMPTY_REGISTRY
 
     schema = json.loads(schema_text)
-    return validator_for(schema, default=Draft202012Validator)(schema, registry=REGISTRY)
+    return validator_for(schema, default=Draft202012Validator)(schema, registry=EMPTY_REGISTRY)
