@@ -1,0 +1,55 @@
+"""Reading the network file for a verb."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from runner.cli import output
+from runner.cli.render import diagnostics as render
+from runner.config.reading import read_network
+from runner.diagnostics import Diagnostic
+from runner.errors import InvalidNetwork, UsageProblem
+from runner.model import Network
+from runner.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What reading gave. Files are named as the way from the current directory, for people and tools to follow."""
+
+    network: Network | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+
+
+def workspace_of(file: str) -> Workspace:
+    """The directory of the file. Raises UsageProblem where there is no such file."""
+    if not os.path.isfile(file):
+        raise UsageProblem(
+            f"there is no file {file}" if not os.path.exists(file) else f"{file} is not a file",
+            hint="name yours with `-f FILE`, or write one to start from with `run-network init DIR`",
+        )
+    return Workspace.of(file)
+
+
+def load(workspace: Workspace) -> Loaded:
+    reading = read_network(workspace, workspace.file.name, workspace.environment())
+    way = os.path.relpath(workspace.directory)
+    base = "" if way == "." else f"{way}/"
+    return Loaded(
+        reading.network,
+        tuple(replace(d, span=replace(d.span, file=base + d.span.file)) for d in reading.diagnostics),
+        {base + name: text for name, text in reading.sources.items()},
+    )
+
+
+def network_of(workspace: Workspace, *, warn: bool = False) -> Network:
+    """The resolved network; its warnings go to stderr if asked for. Raises InvalidNetwork."""
+    loaded = load(workspace)
+    if loaded.network is None:
+        raise InvalidNetwork(loaded.diagnostics, loaded.sources)
+    if warn and loaded.diagnostics:
+        output.talk(render.concise(loaded.diagnostics))
+    return loaded.network

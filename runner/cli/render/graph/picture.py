@@ -1,0 +1,89 @@
+"""What a graph shows: ensembles with what they share, and the lines between them. Drawn by the modules beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.model import Discovery, Network
+from runner.routing.wiring import Edge, wiring
+from runner.work import CapabilityType
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One shared capability."""
+
+    name: str
+    kind: CapabilityType
+    tags: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """`prepare-meal (task: food, stock)`."""
+        return f"{self.name} ({self.kind.lower()}{': ' if self.tags else ''}{', '.join(self.tags)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    name: str
+    description: str | None
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One use and one capability that it may resolve to. `target` is None where nobody provides it."""
+
+    source: str
+    use: str
+    target: str | None
+    capability: str
+    discovered: bool
+    need: str
+    tags: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """`order-parts`, or `find-repair [repair]` for one that looks for tags."""
+        return f"{self.use} [{', '.join(self.tags)}]" if self.tags else self.use
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Nodes by name, lines by source, use and target."""
+
+    network: str
+    nodes: tuple[Node, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def arrows(self) -> tuple[Line, ...]:
+        """The lines as drawn: a use that may go to two capabilities of one provider is one arrow."""
+        return tuple({(line.source, line.use, line.target): line for line in self.lines}.values())
+
+
+def picture(network: Network) -> Picture:
+    nodes = tuple(
+        Node(
+            ensemble.name,
+            ensemble.description,
+            tuple(Offer(name, kind, share.tags) for name, (kind, share) in ensemble.shared().items()),
+        )
+        for _, ensemble in sorted(network.ensembles.items())
+    )
+    return Picture(network.name, nodes, tuple(line for edge in wiring(network) for line in _lines(edge)))
+
+
+def _lines(edge: Edge) -> list[Line]:
+    need = str(edge.use.target)
+    tags = edge.use.target.tags if isinstance(edge.use.target, Discovery) else ()
+    found = [(c.provider, c.name) for c in edge.candidates] or [(None, _sought(edge))]
+    return [
+        Line(edge.ensemble, edge.use.name, provider, capability, edge.discovered, need, tags)
+        for provider, capability in found
+    ]
+
+
+def _sought(edge: Edge) -> str:
+    target = edge.use.target
+    return (target.name or "*") if isinstance(target, Discovery) else target.capability

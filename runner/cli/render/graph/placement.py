@@ -1,0 +1,135 @@
+"""From a layered order to coordinates: where boxes stand and where lines touch them. Pixels, y downwards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runner.cli.render.graph.layout import Layered
+
+PORT_GAP = 22.0
+BOX_GAP = 30.0
+MARGIN = 28.0
+_SWEEPS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """The top left corner of a box or waypoint, and its size."""
+
+    x: float
+    y: float
+    size: Size
+
+    @property
+    def right(self) -> float:
+        return self.x + self.size.width
+
+    @property
+    def middle(self) -> float:
+        return self.y + self.size.height / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """`spots` by box or waypoint number; `ports` is the y of each line (by its index) at each number it passes:
+    on entering from the left, and on leaving to the right."""
+
+    spots: Mapping[int, Spot]
+    entering: Mapping[tuple[int, int], float]
+    leaving: Mapping[tuple[int, int], float]
+    width: float
+    height: float
+
+
+def placed(layout: Layered, sizes: Sequence[Size], gaps: Sequence[float], top: float) -> Placed:
+    """Stand everything in columns, `gaps[i]` apart after column i, from `top` down."""
+    passing = _passing(layout)
+    size_of = {
+        number: sizes[number] if number < len(sizes) else Size(0.0, PORT_GAP * len(passing[number]))
+        for column in layout.ranks
+        for number in column
+    }
+    tops = _settled(layout, size_of)
+    rise = top - min(tops.values(), default=0.0)
+    spots, x = {}, MARGIN
+    for at, column in enumerate(layout.ranks):
+        width = max(size_of[number].width for number in column)
+        for number in column:
+            spots[number] = Spot(x, tops[number] + rise, Size(width, size_of[number].height))
+        x += width + (gaps[at] if at < len(gaps) else 0.0)
+    bottom = max((spot.y + spot.size.height for spot in spots.values()), default=top)
+    entering = _ports(layout, spots, leftwards=True)
+    leaving = _ports(layout, spots, leftwards=False)
+    for key in [key for key in entering if key[1] >= len(sizes)]:
+        leaving[key] = entering[key]  # through a waypoint a line runs straight
+    return Placed(spots, entering, leaving, x + MARGIN, bottom + MARGIN)
+
+
+def _passing(layout: Layered) -> dict[int, list[int]]:
+    """Which lines pass each number."""
+    passing: dict[int, list[int]] = defaultdict(list)
+    for line, (chain, _) in enumerate(layout.chains):
+        for number in chain:
+            passing[number].append(line)
+    return passing
+
+
+def _settled(layout: Layered, size_of: Mapping[int, Size]) -> dict[int, float]:
+    """The top of each number: in order, apart, and as near to its neighbours' middles as a few sweeps bring it."""
+    near: dict[int, set[int]] = defaultdict(set)
+    for chain, _ in layout.chains:
+        for left, right in pairwise(chain):
+            near[left].add(right)
+            near[right].add(left)
+    tops: dict[int, float] = {}
+    for column in layout.ranks:
+        _stack(column, dict.fromkeys(column, 0.0), size_of, tops)
+    for sweep in range(_SWEEPS):
+        for column in layout.ranks if sweep % 2 == 0 else reversed(layout.ranks):
+            wished = {number: _wish(number, near[number], size_of, tops) for number in column}
+            _stack(column, wished, size_of, tops)
+    return tops
+
+
+def _wish(number: int, near: set[int], size_of: Mapping[int, Size], tops: Mapping[int, float]) -> float:
+    if not near:
+        return tops[number]
+    middles = [tops[other] + size_of[other].height / 2 for other in near]
+    return sum(middles) / len(middles) - size_of[number].height / 2
+
+
+def _stack(
+    column: Sequence[int], wished: Mapping[int, float], size_of: Mapping[int, Size], tops: dict[int, float]
+) -> None:
+    """Put a column's members at their wishes, pushed down where they would touch; then the whole back up."""
+    floor = float("-inf")
+    for number in column:
+        tops[number] = max(wished[number], floor)
+        floor = tops[number] + size_of[number].height + BOX_GAP
+    drift = sum(tops[number] - wished[number] for number in column) / len(column)
+    for number in column:
+        tops[number] -= drift
+
+
+def _ports(layout: Layered, spots: Mapping[int, Spot], *, leftwards: bool) -> dict[tuple[int, int], float]:
+    """The y of each (line, number) on one side, in the order of where the lines go on that side."""
+    touching: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for line, (chain, _) in enumerate(layout.chains):
+        for left, right in pairwise(chain):
+            number, other = (right, left) if leftwards else (left, right)
+            touching[number].append((spots[other].middle, line))
+    ports = {}
+    for number, lines in touching.items():
+        first = spots[number].middle - PORT_GAP * (len(lines) - 1) / 2
+        for at, (_, line) in enumerate(sorted(lines)):
+            ports[line, number] = first + PORT_GAP * at
+    return ports

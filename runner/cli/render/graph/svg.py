@@ -1,0 +1,213 @@
+"""The graph as a picture: boxes for ensembles, solid lines for static uses, dashed ones for discovered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+from runner.cli.render.graph.layout import Layered, layered
+from runner.cli.render.graph.picture import Line, Node, Picture
+from runner.cli.render.graph.placement import PORT_GAP, Placed, Size, Spot, placed
+from runner.cli.render.style import cells, clipped, visible
+
+_CHARACTER = 7.4  # the mean width of a character of the 13 px body text, on the generous side
+_TITLE_CHARACTER = 9.2
+_LABEL_CHARACTER = 6.6
+_ROW = 20.0
+_HEADER = 34.0
+_PADDING = 14.0
+_TOP = 62.0
+_CURVE = 70.0
+_STYLE = """
+  text { font-family: system-ui, "Segoe UI", Helvetica, Arial, sans-serif; font-size: 13px; fill: #1e293b }
+  .network { font-size: 18px; font-weight: 600 }  .name { font-size: 15px; font-weight: 600 }
+  .about, .kind { fill: #64748b }  .tags { fill: #0f766e }
+  .box { fill: #f8fafc; stroke: #475569; stroke-width: 1.2 }
+  .none { fill: #fff; stroke: #b91c1c; stroke-dasharray: 2 3 }
+  .line { fill: none; stroke: #1d4ed8; stroke-width: 1.5 }  .discovered { stroke: #b45309; stroke-dasharray: 6 4 }
+  .label { font-size: 11.5px; fill: #1d4ed8; paint-order: stroke; stroke: #fff; stroke-width: 4px }
+  .found { fill: #92400e }
+"""
+_ARROWS = "".join(
+    f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
+    f'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="{colour}"/></marker>'
+    for name, colour in (("static", "#1d4ed8"), ("dashed", "#b45309"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of text in a box: spans of (class, text)."""
+
+    spans: tuple[tuple[str, str], ...]
+
+    @property
+    def width(self) -> float:
+        return sum(cells(text) for _, text in self.spans) * _CHARACTER
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box, ready to draw. `known` is False for the stand-in of a provider that is not there."""
+
+    name: str
+    rows: tuple[Row, ...]
+    known: bool = True
+
+    def size(self, ports: int) -> Size:
+        """Wide enough for its text, high enough for the lines that touch its busier side."""
+        width = max([cells(self.name) * _TITLE_CHARACTER, *(row.width for row in self.rows)]) + 2 * _PADDING
+        height = _HEADER + _ROW * len(self.rows) + (_PADDING / 2 if self.rows else 0.0)
+        return Size(max(width, 120.0), max(height, PORT_GAP * ports + _PADDING))
+
+
+def svg(picture: Picture) -> str:
+    """A whole SVG document that stands alone."""
+    lines = [line for line in picture.arrows if line.target != line.source]
+    boxes, edges = _boxes(picture, lines)
+    layout = layered(len(boxes), edges)
+    placement = _place(boxes, lines, layout)
+    legend_y = placement.height + 4
+    width = max(placement.width, len(picture.network) * 11 + 60, 420.0)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{legend_y + 22:.0f}" '
+        f'viewBox="0 0 {width:.0f} {legend_y + 22:.0f}" role="img" aria-label={_attribute(picture.network)}>',
+        f"<style>{_STYLE}</style>",
+        f"<defs>{_ARROWS}</defs>",
+        '<rect width="100%" height="100%" fill="#fff"/>',
+        f'<text class="network" x="28" y="36">{_text(picture.network)}</text>',
+        *(_box(box, placement.spots[number]) for number, box in enumerate(boxes)),
+        *(_line(line, number, layout, placement) for number, line in enumerate(lines)),
+        _legend(legend_y),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+def _boxes(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[int, int]]]:
+    """A box for each ensemble and for each missing provider, and the lines as pairs of box numbers."""
+    boxes = [Box(node.name, _rows(node, picture.lines)) for node in picture.nodes]
+    number_of = {box.name: number for number, box in enumerate(boxes)}
+    edges = []
+    for line in lines:
+        target = number_of.get(line.target) if line.target else None
+        if target is None:
+            target = len(boxes)
+            boxes.append(Box(f"nobody offers {line.capability}", (), known=False))
+        edges.append((number_of[line.source], target))
+    return boxes, edges
+
+
+def _rows(node: Node, lines: tuple[Line, ...]) -> tuple[Row, ...]:
+    about = [Row((("about", clipped(node.description, 52)),))] if node.description else []
+    offers = [
+        Row((("", offer.name), ("kind", f"  {offer.kind.lower()}"), ("tags", "  " + ", ".join(offer.tags))))
+        for offer in node.offers
+    ]
+    own = [
+        Row((("kind", f"{line.use}: its own {line.capability}"),))
+        for line in lines
+        if line.source == line.target == node.name
+    ]
+    return (*about, *offers, *own)
+
+
+def _place(boxes: list[Box], lines: list[Line], layout: Layered) -> Placed:
+    left, right = [0] * len(boxes), [0] * len(boxes)
+    for chain, _ in layout.chains:
+        right[chain[0]] += 1
+        left[chain[-1]] += 1
+    sizes = [box.size(max(left[number], right[number])) for number, box in enumerate(boxes)]
+    starts, ends = _label_room(lines, layout)
+    gaps = [start + end + _CURVE for start, end in zip(starts, ends, strict=True)]
+    return placed(layout, sizes, gaps, _TOP)
+
+
+def _label_room(lines: list[Line], layout: Layered) -> tuple[list[float], list[float]]:
+    """For the gap after each column: the room of the labels at its left side, and at its right."""
+    starts, ends = [0.0] * len(layout.ranks), [0.0] * len(layout.ranks)
+    column_of = {number: at for at, column in enumerate(layout.ranks) for number in column}
+    for line, (chain, against) in zip(lines, layout.chains, strict=True):
+        room = cells(line.label) * _LABEL_CHARACTER + 18
+        if against:
+            at = column_of[chain[-1]] - 1
+            ends[at] = max(ends[at], room)
+        else:
+            at = column_of[chain[0]]
+            starts[at] = max(starts[at], room)
+    return starts, ends
+
+
+def _box(box: Box, spot: Spot) -> str:
+    kind = "box" if box.known else "box none"
+    x = spot.x + _PADDING
+    parts = [
+        f'<g><rect class="{kind}" x="{spot.x:.1f}" y="{spot.y:.1f}" width="{spot.size.width:.1f}" '
+        f'height="{spot.size.height:.1f}" rx="8"/>',
+        f'<text class="name" x="{x:.1f}" y="{spot.y + 23:.1f}">{_text(box.name)}</text>',
+    ]
+    for at, row in enumerate(box.rows):
+        spans = "".join(f'<tspan class="{style}">{_text(text)}</tspan>' for style, text in row.spans)
+        y = spot.y + _HEADER + _ROW * at + 11
+        parts.append(f'<text xml:space="preserve" x="{x:.1f}" y="{y:.1f}">{spans}</text>')
+    return "".join(parts) + "</g>"
+
+
+def _line(line: Line, number: int, layout: Layered, placement: Placed) -> str:
+    """A path through the waypoints of the line, straight under its label, with the label at its source."""
+    chain, against = layout.chains[number]
+    room = cells(line.label) * _LABEL_CHARACTER + 12
+    path = _path(chain, number, placement, before=0.0 if against else room, after=room if against else 0.0)
+    end = chain[-1] if against else chain[0]
+    spot = placement.spots[end]
+    x, y = (
+        (spot.x - 8, placement.entering[number, end]) if against else (spot.right + 8, placement.leaving[number, end])
+    )
+    style = "line discovered" if line.discovered else "line"
+    marker = f'marker-{"start" if against else "end"}="url(#{"dashed" if line.discovered else "static"})"'
+    anchor = ' text-anchor="end"' if against else ""
+    return (
+        f'<g><path class="{style}" d="{path}" {marker}/>'
+        f'<text class="label{" found" if line.discovered else ""}" x="{x:.1f}" y="{y - 6:.1f}"{anchor}>'
+        f"{_text(line.label)}</text><title>{_text(_tooltip(line))}</title></g>"
+    )
+
+
+def _path(chain: tuple[int, ...], number: int, placement: Placed, *, before: float, after: float) -> str:
+    first, last = chain[0], chain[-1]
+    x, y = placement.spots[first].right, placement.leaving[number, first]
+    parts = [f"M{x:.1f} {y:.1f}"]
+    if before:
+        x += before
+        parts.append(f"H{x:.1f}")
+    for waypoint in chain[1:]:
+        spot = placement.spots[waypoint]
+        to_x, to_y = spot.x - (after if waypoint == last else 0.0), placement.entering[number, waypoint]
+        half = (x + to_x) / 2
+        parts.append(f"C{half:.1f} {y:.1f} {half:.1f} {to_y:.1f} {to_x:.1f} {to_y:.1f}")
+        x, y = spot.right if waypoint != last else spot.x, to_y
+        parts.append(f"H{x:.1f}")
+    return "".join(parts)
+
+
+def _tooltip(line: Line) -> str:
+    kind = "discovered" if line.discovered else "static"
+    return f"{line.source} {line.use}: {line.target or 'nobody'}/{line.capability} ({kind}: {line.need})"
+
+
+def _legend(y: float) -> str:
+    return (
+        f'<path class="line" d="M28 {y:.0f}h36" marker-end="url(#static)"/>'
+        f'<text class="kind" x="72" y="{y + 4:.0f}">static</text>'
+        f'<path class="line discovered" d="M136 {y:.0f}h36" marker-end="url(#dashed)"/>'
+        f'<text class="kind" x="180" y="{y + 4:.0f}">discovered, as declared</text>'
+    )
+
+
+def _text(text: str) -> str:
+    """Safe in XML: markup escaped, and the control characters that XML cannot hold made visible."""
+    return escape(visible(text))
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(visible(text))

@@ -1,0 +1,20 @@
+"""What is heard of a request on its way, as lines."""
+
+from __future__ import annotations
+
+from runner.cli.render.style import visible
+from runner.durations import format_duration
+from runner.work import TaskAccepted, TaskProgress
+
+
+def accepted(hint: TaskAccepted) -> str:
+    """`accepted by kitchen: position 3, about 40s to go (5f0c…)`."""
+    return (
+        f"accepted by {visible(hint.provider)}: position {hint.queue_position}, "
+        f"about {format_duration(hint.estimated_completion)} to go ({hint.request_id})"
+    )
+
+
+def progress(hint: TaskProgress) -> str:
+    percent = "" if hint.percent is None else f"{hint.percent:3.0f}% "
+    return f"  {percent}{visible(hint.message)}"

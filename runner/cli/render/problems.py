@@ -1,0 +1,35 @@
+"""How a failure reads: in words, and as the document of `--json`."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from runner.cli.render import diagnostics
+from runner.cli.render.style import paint
+from runner.errors import EnsembleNetworkError, InvalidNetwork
+from runner.work import WorkError
+
+
+def human(error: EnsembleNetworkError, *, colour: bool) -> str:
+    """What, where and a hint. A file's problems stand in full above it."""
+    told = in_words(error.code, error.message, error.hint, colour=colour)
+    if isinstance(error, InvalidNetwork):
+        return f"{diagnostics.human(error.diagnostics, error.sources, colour=colour)}\n\n{told}"
+    return told
+
+
+def failure(error: WorkError, *, colour: bool) -> str:
+    """The error of a response, in the same words as any other."""
+    return in_words(error.code, error.message, error.hint, colour=colour)
+
+
+def in_words(code: str, message: str, hint: str | None, *, colour: bool) -> str:
+    told = f"{paint(f'error[{code}]', 'red', 'bold', colour=colour)}: {message}"
+    return told + (f"\n{paint('hint', 'cyan', colour=colour)}: {hint}" if hint else "")
+
+
+def as_json(error: EnsembleNetworkError) -> JsonValue:
+    told: dict[str, JsonValue] = {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, InvalidNetwork):
+        return {"error": told, "diagnostics": diagnostics.as_json(error.diagnostics)}
+    return {"error": told}

@@ -1,0 +1,112 @@
+"""Reports as tables. With no width given (a pipe, a file) nothing is cut or wrapped."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.render.style import visible
+from runner.reports import CatalogEntry, EnsembleReport, RequestReport, StatusReport
+from runner.work import EnsembleState, Status
+
+_UNLIMITED = 1_000
+_STATE_STYLES = {
+    EnsembleState.READY.value: "green",
+    EnsembleState.STARTING.value: "yellow",
+    EnsembleState.DRAINING.value: "yellow",
+    EnsembleState.FAILED.value: "red",
+    EnsembleState.STOPPED.value: "dim",
+    Status.COMPLETED.value: "green",
+    **{status.value: "red" for status in Status if status is not Status.COMPLETED},
+    "PENDING": "yellow",
+}
+
+
+def status(report: StatusReport, *, width: int | None = None, colour: bool = False) -> str:
+    """The runners, then every ensemble."""
+    lines = [f"{report.network}, generation {report.generation}"]
+    lines += [
+        f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}: "
+        f"{', '.join(runner.ensembles) or 'no ensemble'}"
+        for runner in report.runners
+    ]
+    if not report.last_reload.ok:
+        lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]
+    rows = [_ensemble_row(ensemble) for ensemble in report.ensembles]
+    heads = ["ENSEMBLE", "STATE", "REPLICAS", "IN FLIGHT", "QUEUED", "SHARES"]
+    return "\n".join(lines) + "\n\n" + table(heads, rows, width=width, colour=colour)
+
+
+def catalog(entries: Sequence[CatalogEntry], *, width: int | None = None, colour: bool = False) -> str:
+    rows = [
+        [
+            f"{entry.provider}/{entry.name}",
+            entry.type.value,
+            ", ".join(entry.tags) or "-",
+            entry.authority.lower(),
+            entry.status.value,
+            f"{entry.load:.0%}",
+            entry.description or "",
+        ]
+        for entry in entries
+    ]
+    heads = ["CAPABILITY", "TYPE", "TAGS", "AUTHORITY", "STATUS", "LOAD", "DESCRIPTION"]
+    return table(heads, rows, width=width, colour=colour) if rows else "nothing is on offer"
+
+
+def requests(found: Sequence[RequestReport], *, width: int | None = None, colour: bool = False) -> str:
+    rows = [
+        [
+            f"{request.caller}/{request.request_id}",
+            f"{request.provider}/{request.task}",
+            request.status,
+            request.state or "",
+            request.priority.lower(),
+            _instant(request.submitted_at),
+            "" if request.duration_ms is None else f"{request.duration_ms:,.0f} ms",
+            str(request.attempts),
+        ]
+        for request in found
+    ]
+    heads = ["REQUEST", "TASK", "STATUS", "STATE", "PRIORITY", "SUBMITTED", "TOOK", "ATTEMPTS"]
+    return table(heads, rows, width=width, colour=colour) if rows else "no requests"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, colour: bool) -> str:
+    """Aligned columns with a heading, without trailing spaces."""
+    built = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for head in heads:
+        built.add_column(head, overflow="fold")
+    for row in rows:
+        built.add_row(*(Text(visible(cell), style=_STATE_STYLES.get(cell, "")) for cell in row))
+    console = Console(
+        file=io.StringIO(),
+        width=width or _UNLIMITED,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard",
+    )
+    with console.capture() as captured:
+        console.print(built)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _ensemble_row(ensemble: EnsembleReport) -> list[str]:
+    queued = {name: amount for name, amount in ensemble.queued if amount}
+    return [
+        ensemble.name,
+        ensemble.state.value,
+        str(ensemble.replicas),
+        str(ensemble.in_flight),
+        ", ".join(f"{amount} {name}" for name, amount in queued.items()) or "0",
+        ", ".join(ensemble.capabilities) or "-",
+    ]
+
+
+def _instant(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,164 @@
+"""`run-network call`: ask a capability and print its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+
+from runner.cli import answer, journal, output
+from runner.cli.load import network_of, workspace_of
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
+from runner.cli.render import hints
+from runner.cli.session import CALLER, Client, complete, connect
+from runner.errors import NotRunning, UsageProblem
+from runner.work import Authority, Priority, TaskAccepted, WorkResponse, new_request_id
+
+
+class Mode(StrEnum):
+    AWAIT = "AWAIT"
+    ASYNC = "ASYNC"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the command line asks for."""
+
+    target: str
+    context: JsonValue
+    tags: tuple[str, ...]
+    mode: Mode
+    deadline: timedelta | None
+    priority: Priority | None
+    authority: Authority | None
+    request_id: str
+    timeout: timedelta | None
+
+
+def run(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="ENSEMBLE/CAPABILITY, or a capability to discover.")],
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads stdin.")] = None,
+    file: NetworkFile = DEFAULT_FILE,
+    input: Annotated[
+        str | None, typer.Option("--input", metavar="FILE", help="A JSON file to send instead of TEXT.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only a provider that carries it.")] = None,
+    mode: Annotated[
+        str, typer.Option(metavar="MODE", help="await prints the result, async the request's id once accepted.")
+    ] = "await",
+    deadline: Annotated[str | None, typer.Option(metavar="DURATION", help="When the request expires.")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="When to stop waiting (exit 5); the request goes on.")
+    ] = None,
+    priority: Annotated[str | None, typer.Option(metavar="P", help="critical, high, normal or low.")] = None,
+    authority: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="autonomous, supervised or human_required.")
+    ] = None,
+    request_id: Annotated[
+        str | None, typer.Option("--request-id", metavar="ID", help="Yours: a repeat returns the same outcome.")
+    ] = None,
+    on_deadline: Annotated[str | None, typer.Option("--on-deadline", hidden=True)] = None,
+    delivery: Annotated[str | None, typer.Option("--delivery", hidden=True)] = None,
+    cache_key: Annotated[str | None, typer.Option("--cache-key", hidden=True)] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", hidden=True)] = False,
+    as_client: Annotated[str | None, typer.Option("--as", hidden=True)] = None,
+    no_http: Annotated[bool, typer.Option("--no-http", hidden=True)] = False,
+    as_json: AsJson = False,
+    nats: Nats = None,
+    verbose: Verbose = False,
+) -> int:
+    """Ask a capability. The result goes to stdout, what happens on the way to stderr.
+
+    \b
+      run-network call kitchen/prepare-meal "two club sandwiches"
+      run-network call check-inventory "wagyu beef"        whoever offers it
+      run-network call repair-status --tag repair "lift"   whoever offers it and carries the tag
+      echo '{"room": 403}' | run-network call front-desk/check-in --input -
+      run-network call kitchen/prepare-meal "a wedding cake" --mode async --priority low
+
+    With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
+    """
+    refuse_later(on_deadline=on_deadline, delivery=delivery, cache_key=cache_key, fresh=fresh, **{"as": as_client})
+    question = Question(
+        target=target,
+        context=_context(text, input),
+        tags=tuple(tag or ()),
+        mode=member(Mode, mode, "--mode") or Mode.AWAIT,
+        deadline=duration(deadline, "--deadline"),
+        priority=member(Priority, priority, "--priority"),
+        authority=member(Authority, authority, "--authority"),
+        request_id=request_id or new_request_id(),
+        timeout=duration(timeout, "--timeout"),
+    )
+    return complete(_converse(question, file, nats, as_json))
+
+
+async def _converse(question: Question, file: str, nats: str | None, as_json: bool) -> int:
+    async with AsyncExitStack() as stack:
+        network = await _reached(stack, file, nats)
+        try:
+            async with asyncio.timeout(question.timeout.total_seconds() if question.timeout else None):
+                response = await _ask(network, question)
+        except TimeoutError:
+            output.talk(f"still waiting after --timeout: `run-network result {question.request_id}` takes it up again")
+            return answer.pending(question.request_id, None)
+        except asyncio.CancelledError:
+            output.talk(f"interrupted; the request goes on: `run-network result {question.request_id}`")
+            raise
+        return answer.tell(response, as_json=as_json)
+
+
+async def _ask(network: Client, question: Question) -> WorkResponse | TaskAccepted:
+    return await network.call(
+        question.target,
+        question.context,
+        mode="await" if question.mode is Mode.AWAIT else "async",
+        deadline=question.deadline,
+        priority=question.priority,
+        authority=question.authority,
+        request_id=question.request_id,
+        tags=question.tags,
+        on_accepted=lambda accepted: output.talk(hints.accepted(accepted)),
+        on_progress=lambda progress: output.talk(hints.progress(progress)),
+    )
+
+
+async def _reached(stack: AsyncExitStack, file: str, nats: str | None) -> Client:
+    """The network of this directory, brought up for as long as the stack lasts where none is running."""
+    try:
+        return await stack.enter_async_context(connect(path=file, nats=nats, name=CALLER))
+    except NotRunning:
+        if nats is not None:
+            raise
+    workspace = workspace_of(file)
+    network = network_of(workspace)
+    output.talk("no network is running here: bringing it up for this call (`run-network` keeps it up)")
+    from runner.host.runner import running  # only a call that hosts pays for the host
+
+    journal.keep(workspace)
+    await stack.enter_async_context(running(network, workspace))
+    return await stack.enter_async_context(connect(path=file, name=CALLER))
+
+
+def _context(text: str | None, file: str | None) -> JsonValue:
+    """What to send. Raises UsageProblem for two of them, or a file that is no JSON."""
+    if file is None:
+        return sys.stdin.read() if text == "-" else text or ""
+    if text is not None:
+        raise UsageProblem("TEXT and --input exclude each other")
+    try:
+        read: JsonValue = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageProblem(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageProblem(f"{file} is not JSON: {error}") from None
+    return read

@@ -1,0 +1,38 @@
+"""`run-network result`: the outcome of a request."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner.cli import answer
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose, duration
+from runner.cli.session import Client, conversing
+from runner.work import Standing, WorkResponse
+
+
+def run(
+    request: RequestName,
+    file: NetworkFile = DEFAULT_FILE,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Say where it stands and exit 5 if not done.")] = False,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Wait at most this long, then exit 5.")
+    ] = None,
+    as_json: AsJson = False,
+    nats: Nats = None,
+    verbose: Verbose = False,
+) -> int:
+    """Wait for the outcome of a task and print it. Exits 1 if it did not complete, 5 if it is pending.
+
+    \b
+      run-network result 5f0c…                   until it is done, or its deadline
+      run-network result 5f0c… --timeout 10s
+      run-network result 5f0c… --no-wait
+    """
+    limit = duration(timeout, "--timeout")
+
+    async def ask(network: Client) -> WorkResponse | Standing:
+        return await network.result(request, wait=not no_wait, timeout=limit)
+
+    return answer.tell(conversing(file, nats, ask), as_json=as_json)

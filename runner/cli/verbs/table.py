@@ -1,0 +1,40 @@
+"""Every verb: where it lives and its one line of help. A module is imported when its verb is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_VERB = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`module` is under `runner.cli.verbs` and has the verb as its `run`."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "up": Verb("up", "Bring the network up and show what happens in it (the default)."),
+    "down": Verb("down", "Ask the running network to drain and stop."),
+    "validate": Verb("validate", "Say everything that is wrong with the file."),
+    "call": Verb("call", "Ask a capability and print its answer."),
+    "result": Verb("result", "Print the outcome of a request, once there is one."),
+    "cancel": Verb("cancel", "Cancel a request."),
+    "requests": Verb("requests", "List the requests and where they stand."),
+    "status": Verb("status", "Show the runners and ensembles and their load."),
+    "catalog": Verb("catalog", "List the capabilities now on offer."),
+    "graph": Verb("graph", "Draw the ensembles and their wiring."),
+    "trace": Verb("trace", "Show where a request went and how long it took."),
+    "logs": Verb("logs", "Print what happened, one line an event."),
+    "init": Verb("init", "Write a small network that runs."),
+    "schema": Verb("schema", "Print or write the JSON Schemas of the files and the wire."),
+    "explain": Verb("explain", "Tell the story of a code, with a failing and a fixed example."),
+}
+
+LATER = frozenset(
+    {"plan", "apply", "history", "diff", "rollback", "lock", "retry", "why", "reviews", "approve", "deny", "mcp"}
+    | {"provenance", "directive", "drain", "profile", "permissions", "test"}
+)
+"""Verbs that a coming version brings: they are refused by name, not as a typing mistake."""

@@ -1,0 +1,35 @@
+"""`run-network trace`: where a request went."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from runner.cli import output
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
+from runner.cli.render import waterfall
+from runner.cli.session import Client, conversing
+from runner.reports import TraceReport
+
+
+def run(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A request's id, CALLER/ID, or a trace id.")],
+    file: NetworkFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+    nats: Nats = None,
+    verbose: Verbose = False,
+) -> int:
+    """Show every hop of a request as a waterfall: which ensemble did what, when, and for how long."""
+
+    async def ask(network: Client) -> TraceReport:
+        return await network.trace(id)
+
+    report = conversing(file, nats, ask)
+    if as_json:
+        output.document(output.plain(report))
+    else:
+        width = output.width(sys.stdout) or waterfall.WIDTH
+        output.data(waterfall.waterfall(report, width=width, colour=output.coloured(sys.stdout)))
+    return 0
