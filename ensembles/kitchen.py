@@ -34,12 +34,11 @@ def read_order(text: str) -> dict[str, object]:
         raise Refused(f"That is not on the menu. Today we cook {menu}.")  # the caller's fault, so never retried
     ingredients = dish["ingredients"].split(";")
     missing = [name for name in ingredients if not portions().get(name)]
-    parts = [part.strip() for part in text.split(",")]
+    name = dish["dish"].casefold()
+    wishes = [part.strip() for part in text.split(",") if name not in part.casefold() and "room" not in part]
     return {
         "dish": dish["dish"],
-        "wishes": [
-            part for part in parts if part and "room" not in part and dish["dish"].casefold() not in part.casefold()
-        ],
+        "wishes": [wish for wish in wishes if wish],
         "room": room_in(text),
         "ingredients": ingredients,
         "missing": missing,
