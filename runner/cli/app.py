@@ -80,7 +80,14 @@ def show_version(asked: bool) -> None:
 
 
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
-_app = typer.Typer(cls=Verbs, add_completion=False, rich_markup_mode=None, context_settings=_HELP_OPTIONS)
+_app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=_HELP_OPTIONS,
+    options_metavar="",
+    subcommand_metavar="[VERB] [OPTIONS]",
+)
 
 
 @_app.callback(help=HELP)

@@ -8,11 +8,12 @@ from typing import Annotated, assert_never
 import typer
 
 from runner.cli import output
-from runner.cli.load import Loaded, load, workspace_of
+from runner.cli.load import Loaded, load
 from runner.cli.options import DEFAULT_FILE, AsJson, Format, NetworkFile, Verbose, member
 from runner.cli.render import diagnostics as render
 from runner.cli.render.style import counted
 from runner.model import Network
+from runner.workspace import Workspace
 
 
 def run(
@@ -34,7 +35,7 @@ def run(
       run-network validate --import            also run the Python modules, as warming up does
     """
     chosen = Format.JSON if as_json else member(Format, format, "--format")
-    workspace = workspace_of(file)
+    workspace = Workspace.of(file)
     loaded = load(workspace)
     if import_ and loaded.network is not None:
         from runner.cli.importing import import_modules  # heavier: only for who asks

@@ -56,15 +56,15 @@ def _backward(boxes: int, edges: Sequence[Edge]) -> frozenset[Edge]:
         state[root] = state[root] or 1
         while way:
             box, rest = way[-1]
-            target = next(rest, None)
-            if target is None:
+            beyond = next(rest, None)
+            if beyond is None:
                 state[box] = 2
                 way.pop()
-            elif state[target] == 1:
-                found.add((box, target))
-            elif state[target] == 0:
-                state[target] = 1
-                way.append((target, iter(following[target])))
+            elif state[beyond] == 1:
+                found.add((box, beyond))
+            elif state[beyond] == 0:
+                state[beyond] = 1
+                way.append((beyond, iter(following[beyond])))
     return frozenset(found)
 
 

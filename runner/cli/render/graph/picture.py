@@ -77,10 +77,10 @@ def picture(network: Network) -> Picture:
 def _lines(edge: Edge) -> list[Line]:
     need = str(edge.use.target)
     tags = edge.use.target.tags if isinstance(edge.use.target, Discovery) else ()
-    found = [(c.provider, c.name) for c in edge.candidates] or [(None, _sought(edge))]
+    found: list[tuple[str | None, str]] = [(c.provider, c.name) for c in edge.candidates]
     return [
         Line(edge.ensemble, edge.use.name, provider, capability, edge.discovered, need, tags)
-        for provider, capability in found
+        for provider, capability in found or [(None, _sought(edge))]
     ]
 
 
