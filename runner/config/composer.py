@@ -88,7 +88,7 @@ class Composer:
         """The data of the one document; None for an empty one. Raises Refused."""
         documents = 0
         for event in self._events():
-            kind = type(event)
+            kind: type[object] = type(event)
             if kind is emitted.ScalarEvent:
                 self._scalar(event)
             elif kind is emitted.MappingStartEvent:
@@ -116,7 +116,7 @@ class Composer:
         try:
             while (event := get_event()) is not None:
                 yield event
-                if type(event) is emitted.StreamEndEvent:
+                if isinstance(event, emitted.StreamEndEvent):
                     return
         except yaml.MarkedYAMLError as error:
             raise Refused(self._syntax(error)) from None

@@ -32,13 +32,19 @@ class Document:
         """The value at a path, as written. None where the path ends nowhere."""
         value: JsonValue = self.data
         for part in path:
-            if isinstance(value, dict) and isinstance(part, str):
-                value = value.get(part)
-            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-                value = value[part]
-            else:
+            if not _has(value, part):
                 return None
+            value = child(value, part)
         return value
+
+    def existing(self, path: Path) -> Path:
+        """As much of a path as there is."""
+        value: JsonValue = self.data
+        for depth, part in enumerate(path):
+            if not _has(value, part):
+                return path[:depth]
+            value = child(value, part)
+        return path
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Where the value at a path stands, or its key. A path that ends nowhere gives the nearest part that is there.
@@ -49,23 +55,34 @@ class Document:
         key_start, key_end = start, start + 1
         value: JsonValue = self.data
         for part in path:
-            ordinal = self._ordinal(value, part)
-            if ordinal is None or not isinstance(value, (dict, list)):
+            if not _has(value, part):
                 return self.text.span(key_start, key_end)
-            key_start, key_end, start, end = self._places[id(value)][4 * ordinal : 4 * ordinal + 4]
-            value = value[part]  # type: ignore[index]
+            place = 4 * self._ordinal(value, part)
+            key_start, key_end, start, end = self._places[id(value)][place : place + 4]
+            value = child(value, part)
         return self.text.span(key_start, key_end) if key else self.text.span(start, end)
 
-    def _ordinal(self, container: JsonValue, part: str | int) -> int | None:
-        if isinstance(container, list):
-            return part if isinstance(part, int) and part < len(container) else None
-        if not isinstance(container, dict) or not isinstance(part, str):
-            return None
-        ordinals = self._ordinals.get(id(container))
-        if ordinals is None:
-            ordinals = {name: place for place, name in enumerate(container)}
-            self._ordinals[id(container)] = ordinals
-        return ordinals.get(part)
+    def _ordinal(self, container: JsonValue, part: str | int) -> int:
+        if not isinstance(container, dict):
+            return int(part)
+        if id(container) not in self._ordinals:
+            self._ordinals[id(container)] = {name: place for place, name in enumerate(container)}
+        return self._ordinals[id(container)][str(part)]
+
+
+def _has(container: JsonValue, part: str | int) -> bool:
+    if isinstance(container, dict):
+        return part in container
+    return isinstance(container, list) and isinstance(part, int) and part < len(container)
+
+
+def child(container: JsonValue, part: str | int) -> JsonValue:
+    """What a container holds under a key or at a place; None for nothing."""
+    if isinstance(container, dict) and isinstance(part, str):
+        return container.get(part)
+    if isinstance(container, list) and isinstance(part, int) and part < len(container):
+        return container[part]
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,53 @@
+"""The rules over a whole network, one a file. Each looks at the draft and yields what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from runner.config.checks import (
+    agents,
+    authority,
+    contracts,
+    cycles,
+    deliveries,
+    discovery,
+    later,
+    models,
+    names,
+    paths,
+    profiles,
+    python_targets,
+    roles,
+    schedules,
+    scripts,
+    steps,
+    tags,
+    targets,
+    templates,
+)
+from runner.config.draft import Draft
+from runner.diagnostics import Diagnostic
+
+Rule = Callable[[Draft], Iterable[Diagnostic]]
+
+RULES: tuple[Rule, ...] = (
+    names.names_are_told_apart,
+    targets.static_targets_are_shared,
+    discovery.discovered_uses_have_providers,
+    tags.tags_are_in_the_vocabulary,
+    models.routes_are_not_empty,
+    agents.agents_have_models_and_tools,
+    scripts.scripts_fit_together,
+    steps.steps_name_what_exists,
+    deliveries.deliveries_exist,
+    roles.roles_exist,
+    schedules.schedules_name_tasks,
+    profiles.profiles_name_ensembles,
+    paths.prompt_files_are_there,
+    python_targets.python_targets_are_bound,
+    contracts.contracts_are_schemas,
+    templates.templates_compile,
+    cycles.delegation_ends,
+    authority.authority_is_within_the_registered,
+    later.later_features_are_named,
+)

@@ -1,0 +1,84 @@
+"""Delegation comes to an end: no capability reaches itself, unless a use on the way bounds its hops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from runner.config.codes import Rule
+from runner.config.draft import Draft, Member, Offer
+from runner.config.ensemble_file import TaskFile
+from runner.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """A task delegating through a use of its ensemble."""
+
+    member: Member
+    use: str
+    target: str
+
+
+def delegation_ends(draft: Draft) -> Iterator[Diagnostic]:
+    """Each cycle once, at the use that closes it. Python may delegate too, which nobody can see from here."""
+    graph = {f"{member.name}/{name}": list(_hops(draft, member, task)) for member, name, task in draft.tasks()}
+    finished: set[str] = set()
+    for start in graph:
+        if start not in finished:
+            yield from _walk(graph, start, finished)
+
+
+def _walk(graph: dict[str, list[_Hop]], start: str, finished: set[str]) -> Iterator[Diagnostic]:
+    """Depth first, without recursion: a hop back onto the path closes a cycle."""
+    path = [start]
+    depth = {start: 0}
+    pending = [iter(graph[start])]
+    while pending:
+        hop = next(pending[-1], None)
+        if hop is None:
+            pending.pop()
+            done = path.pop()
+            del depth[done]
+            finished.add(done)
+        elif hop.target in depth:
+            yield _cycle([*path[depth[hop.target] :], hop.target], hop)
+        elif hop.target in graph and hop.target not in finished:
+            depth[hop.target] = len(path)
+            path.append(hop.target)
+            pending.append(iter(graph[hop.target]))
+
+
+def _cycle(path: list[str], hop: _Hop) -> Diagnostic:
+    span = hop.member.written.span(("uses", hop.use), key=True)
+    message = f"the delegation never ends: {' → '.join(path)}"
+    hint = "take one use out of the cycle, or bound it with `max_hops:`"
+    return Diagnostic(Rule.DELEGATION_CYCLE, message, span, hint=hint)
+
+
+def _hops(draft: Draft, member: Member, task: TaskFile) -> Iterator[_Hop]:
+    """Where a task may delegate to, each target once, hops with a bound left out."""
+    seen: set[str] = set()
+    for name in _uses(member, task):
+        use = member.file.uses.get(name)
+        if use is None or use.max_hops is not None:
+            continue
+        if use.to is not None:
+            target = use.to
+        else:
+            providers: list[Offer] = draft.providers(use, asking=member.name)
+            target = str(providers[0]) if len(providers) == 1 else ""
+        if target and target not in seen:
+            seen.add(target)
+            yield _Hop(member, name, target)
+
+
+def _uses(member: Member, task: TaskFile) -> Iterable[str]:
+    for step in task.steps:
+        if step.use is not None:
+            yield step.use
+        if step.handoff is not None:
+            yield step.handoff
+        agent = member.file.agents.get(step.agent) if step.agent is not None else None
+        if agent is not None:
+            yield from agent.tools

@@ -1,0 +1,124 @@
+"""What is read but not done yet is said: a warning, or an error where ignoring it would loosen a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.config.codes import Rule
+from runner.config.document import Path
+from runner.config.draft import Draft, Member
+from runner.config.ensemble_file import UseFile
+from runner.config.step_file import StepFile
+from runner.config.written import Written
+from runner.diagnostics import Diagnostic, Severity
+
+_PRESENT_SELECTIONS = ("first", "round-robin")
+_LATER_DEFAULTS = {"ageing": "tasks do not age", "on_remove": "the queue of a removed ensemble is held"}
+_LATER_SECTIONS = {"schedules": "nothing runs by the clock", "memory": "there is no shared memory"}
+_LATER_USE_KEYS = {
+    "fallback": "there is no fallback",
+    "delivery": "the result goes to whoever waits",
+    "retry": "nothing is tried again",
+    "circuit_breaker": "a failing provider is called all the same",
+    "on_deadline": "a deadline that passes is a failure",
+}
+_LATER_STEP_KEYS = {"needs": "steps run in order", "retry": "a failed step is not tried again"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """One thing as it stands in the file. `instead` says what happens until it exists; None refuses the file."""
+
+    place: Path
+    what: str
+    instead: str | None
+
+
+def later_features_are_named(draft: Draft) -> Iterator[Diagnostic]:
+    yield from _said(draft.written, _network(draft))
+    for member in draft.members.values():
+        yield from _said(member.written, _ensemble(member))
+
+
+def _said(written: Written, features: Iterator[_Later]) -> Iterator[Diagnostic]:
+    for feature in features:
+        span = written.span(written.existing(feature.place), key=isinstance(feature.place[-1], str))
+        if feature.instead is None:
+            hint = "take it out; running without it would loosen a guard"
+            yield Diagnostic(Rule.NOT_YET_SUPPORTED, f"{feature.what} cannot be kept yet", span, hint=hint)
+        else:
+            message = f"{feature.what} has no effect yet"
+            yield Diagnostic(Rule.NOT_YET_SUPPORTED, message, span, Severity.WARNING, f"until then, {feature.instead}")
+
+
+def _network(draft: Draft) -> Iterator[_Later]:
+    file = draft.file
+    if file.nats.tls is not None:
+        yield _Later(("nats", "tls"), "`tls`", None)
+    for route, models in file.models.items():
+        for number, model in enumerate(models):
+            if model.provider != "scripted":
+                place: Path = ("models", route, number, "provider")
+                yield _Later(place, f"the model provider `{model.provider}`", "the route goes past it")
+    for name in file.deliveries:
+        yield _Later(("deliveries", name), f"the delivery `{name}`", "the result goes to whoever waits")
+    for name in file.roles:
+        yield _Later(("roles", name), f"the role `{name}`", None)
+    for name in file.clients:
+        yield _Later(("clients", name), f"the client `{name}`", None)
+    for key, instead in _LATER_DEFAULTS.items():
+        if key in file.defaults.model_fields_set:
+            yield _Later(("defaults", key), f"`defaults.{key}`", instead)
+    if file.audit.level != "standard":
+        yield _Later(("audit", "level"), "an `audit.level` other than `standard`", "it is `standard`")
+    for name in file.profiles:
+        yield _Later(("profiles", name), f"the profile `{name}`", "the ensembles stay as they are")
+
+
+def _ensemble(member: Member) -> Iterator[_Later]:
+    file = member.file
+    if file.scope != ["*"]:
+        yield _Later(("scope",), 'a `scope` other than `["*"]`', None)
+    if file.replicas > 1:
+        yield _Later(("replicas",), "`replicas`", "one runs on each runner")
+    if file.placement != "inline":
+        yield _Later(("placement",), "`placement: process`", "it runs inline")
+    if file.sla is not None:
+        yield _Later(("sla",), "`sla`", "a task waits for its provider until its deadline")
+    if file.capacity.backpressure is not None:
+        yield _Later(("capacity", "backpressure"), "`backpressure`", "load does not count in routing")
+    for section, instead in _LATER_SECTIONS.items():
+        for name in getattr(file, section):
+            yield _Later((section, name), f"`{name}` in `{section}`", instead)
+    for name, use in file.uses.items():
+        if len(use.model_fields_set) > 1:
+            yield from _use(("uses", name), use)
+    for name, task in file.tasks.items():
+        for number, step in enumerate(task.steps):
+            yield from _step(("tasks", name, "steps", number), step)
+
+
+def _use(place: Path, use: UseFile) -> Iterator[_Later]:
+    if use.authority != "autonomous":
+        yield _Later((*place, "authority"), f"requiring `{use.authority}`", None)
+    if use.select not in _PRESENT_SELECTIONS:
+        yield _Later((*place, "select"), f"`select: {use.select}`", "it is `first`")
+    if use.mode != "await":
+        yield _Later((*place, "mode"), f"`mode: {use.mode}`", "the result is waited for")
+    for key, instead in _LATER_USE_KEYS.items():
+        if key in use.model_fields_set:
+            yield _Later((*place, key), f"`{key}`", instead)
+
+
+def _step(place: Path, step: StepFile) -> Iterator[_Later]:
+    written = step.model_fields_set
+    if "review" in written:
+        yield _Later((*place, "review"), "a `review` step", None)
+    if "handoff" in written:
+        yield _Later((*place, "handoff"), "a `handoff` step", "it fails when it is reached")
+    if "for_each" in written:
+        yield _Later((*place, "for_each"), "`for_each`", "the step fails when it is reached")
+    for key, instead in _LATER_STEP_KEYS.items():
+        if key in written:
+            yield _Later((*place, key), f"`{key}` on a step", instead)

@@ -1,0 +1,94 @@
+"""Every template compiles and only reads steps that are done before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from runner.config.codes import Rule
+from runner.config.document import Path
+from runner.config.draft import Draft, Member
+from runner.config.ensemble_file import TaskFile
+from runner.config.step_file import StepFile
+from runner.config.suggest import did_you_mean
+from runner.diagnostics import Diagnostic
+from runner.templates import Compiled, TemplateProblem, compile_expression, compile_value
+
+_RENDERED = ("input", "prompt", "template")
+
+
+def templates_compile(draft: Draft) -> Iterator[Diagnostic]:
+    for member, name, task in draft.tasks():
+        yield from _Task(member, name, task).faults()
+
+
+class _Task:
+    """The templates of one task, each with the steps that are done before it."""
+
+    def __init__(self, member: Member, name: str, task: TaskFile) -> None:
+        self.member, self.name, self.task = member, name, task
+        self.place: Path = ("tasks", name)
+        self.ids = [step.id for step in task.steps]
+        self.in_order = not any(step.needs for step in task.steps)
+        self.is_doubtful = member.written.is_thinned((*self.place, "steps"))
+
+    def faults(self) -> Iterator[Diagnostic]:
+        for number, step in enumerate(self.task.steps):
+            place: Path = (*self.place, "steps", number)
+            done = {id_ for id_ in (self.ids[:number] if self.in_order else self.ids) if id_ is not None}
+            yield from self._step(place, step, done)
+        yield from self._value((*self.place, "output"), self.task.output, {id_ for id_ in self.ids if id_ is not None})
+
+    def _step(self, place: Path, step: StepFile, done: set[str]) -> Iterator[Diagnostic]:
+        for key in _RENDERED:
+            yield from self._value((*place, key), getattr(step, key), done)
+        if step.when is not None:
+            yield from self._expression((*place, "when"), step.when, done)
+        if step.review is not None and step.review.when is not None:
+            yield from self._expression((*place, "review", "when"), step.review.when, done)
+        if step.for_each is not None:
+            yield from self._value((*place, "for_each"), step.for_each.items, done)
+
+    def _value(self, place: Path, value: JsonValue, done: set[str]) -> Iterator[Diagnostic]:
+        for below, text in texts(value):
+            try:
+                compiled = compile_value(text)
+            except TemplateProblem as problem:
+                yield self._broken((*place, *below), problem)
+            else:
+                yield from self._strangers((*place, *below), compiled, done)
+
+    def _expression(self, place: Path, text: str, done: set[str]) -> Iterator[Diagnostic]:
+        try:
+            compiled = compile_expression(text)
+        except TemplateProblem as problem:
+            yield self._broken(place, problem)
+        else:
+            yield from self._strangers(place, compiled, done)
+
+    def _broken(self, place: Path, problem: TemplateProblem) -> Diagnostic:
+        return Diagnostic(Rule.INVALID_TEMPLATE, problem.message, self.member.written.span(place))
+
+    def _strangers(self, place: Path, compiled: Compiled, done: set[str]) -> Iterator[Diagnostic]:
+        if self.is_doubtful:
+            return
+        for step in sorted(compiled.references - done):
+            message = f"`{self.name}` has no step called `{step}`"
+            hint = did_you_mean(step, done, otherwise="no step before this one has an id")
+            if step in self.ids:
+                message, hint = f"the step `{step}` is not done yet here", "a step only sees those before it"
+            yield Diagnostic(Rule.UNKNOWN_STEP, message, self.member.written.span(place), hint=hint)
+
+
+def texts(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text in a structure that may hold a template, with its place."""
+    if isinstance(value, str):
+        if "{{" in value or "{%" in value or "{#" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(item, (*path, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from texts(item, (*path, number))

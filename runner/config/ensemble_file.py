@@ -1,0 +1,233 @@
+# ruff: noqa: RUF012 - pydantic copies the defaults of its fields
+"""An ensemble as written: in a file of its own, or inline in the network file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
+
+from runner.config.codes import Rule
+from runner.config.delivery_file import DeliveryEntry
+from runner.config.fields import (
+    Count,
+    Duration,
+    Expression,
+    FileModel,
+    Given,
+    Level,
+    Name,
+    PythonReference,
+    ScopePattern,
+    Structure,
+    Target,
+    Urgency,
+    problem,
+)
+from runner.config.step_file import RetryFile, StepFile
+
+Strategy = Literal[
+    "first",
+    "round-robin",
+    "random",
+    "least-loaded",
+    "affinity",
+    "lowest-latency",
+    "lowest-cost",
+    "meets-deadline",
+]
+
+
+class CircuitBreakerFile(FileModel):
+    """When a provider that keeps failing is left alone, and for how long."""
+
+    failures: Count = 5
+    """Failures within `window` that open the breaker."""
+    window: Given[Duration] = None
+    """The time in which failures are counted."""
+    half_open_after: Given[Duration] = None
+    """How long the breaker stays open before one call is let through."""
+
+
+class UseFile(FileModel):
+    """A declared need of another ensemble's capability: of a named one (`to`), or of whoever offers it (`discover`)."""
+
+    to: Given[Target] = None
+    """A named provider: `ensemble/capability`."""
+    discover: Given[Name] = None
+    """The name of a capability, whoever provides it."""
+    tags: list[Name] = []
+    """Tags that the capability must all carry; with or without `discover`."""
+    select: Strategy = "first"
+    """How one of several providers is picked."""
+    fallback: Given[Target] = None
+    """The provider to turn to when no other can: `ensemble/capability`."""
+    mode: Literal["await", "async"] = "await"
+    """Whether the caller waits for the result."""
+    deadline: Given[Duration] = None
+    """How long the request may take; without it the network's default."""
+    priority: Given[Urgency] = None
+    """How urgent the request is; without it as urgent as the request that it serves."""
+    authority: Level = "autonomous"
+    """The level that the request requires: above `autonomous`, a human is asked."""
+    delivery: Given[DeliveryEntry] = None
+    """Where the result goes when nobody waits for it."""
+    retry: Given[RetryFile] = None
+    """How often and how a failed request is tried again."""
+    circuit_breaker: Given[CircuitBreakerFile] = None
+    """When a provider that keeps failing is left alone."""
+    on_deadline: Given[Literal["fail", "continue"]] = None
+    """What happens when the deadline passes."""
+    max_hops: Given[Count] = None
+    """Allows a delegation cycle through this use, bounded by this many hops."""
+
+    @model_validator(mode="after")
+    def _one_need(self) -> UseFile:
+        discovered = self.discover is not None or bool(self.tags)
+        if self.to is None and not discovered:
+            hint = "write `to: ensemble/capability`, or `discover:` with a name, `tags:`, or both"
+            raise problem(Rule.MISSING_KEY, "{key} says neither `to` nor `discover`", hint)
+        if self.to is not None and discovered:
+            other = "discover" if self.discover is not None else "tags"
+            message = f"{{key}} has `to` and `{other}`; a use is either static or discovered"
+            raise problem(Rule.CONFLICTING_KEYS, message, "keep one of them")
+        return self
+
+
+class ShareFile(FileModel):
+    """What a capability tells the network of itself."""
+
+    tags: list[Name] = []
+    """Words by which others discover it."""
+    authority: Given[Level] = None
+    """The highest level that a request for it may require; without it the ensemble's `authority`."""
+
+
+class AgentFile(FileModel):
+    """A model route with instructions and tools."""
+
+    model: Name
+    """A route of `models:`."""
+    instructions: str = ""
+    """What the agent is told: a text, or the path of a `.md`, `.txt` or `.j2` file."""
+    tools: list[Name] = []
+    """What it may call: tools of this ensemble and uses, by name."""
+
+
+def _target(value: object) -> object:
+    return {"to": value} if isinstance(value, str) else value
+
+
+def _share(value: object) -> object:
+    if value is True:
+        return {}
+    return {"tags": value} if isinstance(value, list) else value
+
+
+def _unshared(value: object) -> object:
+    return None if value is False else value
+
+
+def _schema_or_path(value: object) -> object:
+    if not isinstance(value, (str, dict)):
+        raise problem(Rule.WRONG_TYPE, "{key} must be a path or a JSON Schema")
+    return value
+
+
+UseEntry = Annotated[UseFile, BeforeValidator(_target, json_schema_input_type=Target | UseFile)]
+ShareEntry = Annotated[ShareFile, BeforeValidator(_share, json_schema_input_type=bool | list[Name] | ShareFile)]
+Shared = Annotated[ShareEntry | None, BeforeValidator(_unshared, json_schema_input_type=ShareEntry)]
+
+
+class ToolFile(FileModel):
+    """One function of the ensemble."""
+
+    python: PythonReference
+    """`module:function`; the module stands beside this file, dots are folders."""
+    description: Given[str] = None
+    """What it does, for people and agents."""
+    share: Given[Shared] = None
+    """Offers it to the network: `true`, a list of tags, or a mapping."""
+
+
+class TaskFile(FileModel):
+    """A whole process, worked off step by step."""
+
+    steps: Annotated[list[StepFile], Field(min_length=1)]
+    """What is done, in order."""
+    output: Structure = None
+    """The answer, as a template; without it the last step's."""
+    description: Given[str] = None
+    """What it does, for people and agents."""
+    share: Given[Shared] = None
+    """Offers it to the network: `true`, a list of tags, or a mapping."""
+    input_schema: Annotated[str | dict[str, JsonValue] | None, BeforeValidator(_schema_or_path)] = None
+    """A JSON Schema of the context, or the path of one; without it the context is natural language."""
+
+
+class CapacityFile(FileModel):
+    """How much the ensemble takes on."""
+
+    max_concurrent: Count = 16
+    """Requests worked on at once."""
+    queue_limit: Count = 1000
+    """Tasks queued or worked on before more are refused."""
+    backpressure: Given[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = None
+    """Queue length over slots from which others are routed elsewhere."""
+
+
+class ScheduleFile(FileModel):
+    """A task that runs by the clock."""
+
+    cron: str
+    """When, as five fields."""
+    time_zone: str = "UTC"
+    """The time zone of `cron`, such as `Europe/Paris`."""
+    task: Name
+    """A task of this ensemble."""
+    context: Structure = ""
+    """What the task is given."""
+    delivery: Given[DeliveryEntry] = None
+    """Where the result goes."""
+    when: Given[Expression] = None
+    """The schedule only runs where this holds."""
+
+
+class MemoryFile(FileModel):
+    """A scope of shared memory."""
+
+    consistency: Literal["eventual", "optimistic", "locked"] = "optimistic"
+    """What happens when two write at once."""
+
+
+class EnsembleFile(FileModel):
+    """A named autonomous service with its own agents, tools and tasks."""
+
+    description: Given[str] = None
+    """What it is for."""
+    domain: Given[str] = None
+    """The field it works in."""
+    authority: Level = "autonomous"
+    """The registered level of its capabilities that name none themselves."""
+    scope: list[ScopePattern] = ["*"]
+    """The capabilities it lends to those it calls: `*`, `ensemble/*` or `ensemble/capability`."""
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many copies run."""
+    placement: Literal["inline", "process"] = "inline"
+    """In the runner's process, or in one of its own."""
+    sla: Given[Duration] = None
+    """A task is claimed within this, or goes to another provider."""
+    capacity: CapacityFile = CapacityFile.model_construct()
+    """How much it takes on."""
+    uses: dict[Name, UseEntry] = {}
+    """What it needs from others, by a name of its own; one namespace with `tools`."""
+    agents: dict[Name, AgentFile] = {}
+    """Its agents."""
+    tools: dict[Name, ToolFile] = {}
+    """Its functions."""
+    tasks: dict[Name, TaskFile] = {}
+    """Its processes."""
+    schedules: dict[Name, ScheduleFile] = {}
+    """Tasks that run by the clock."""
+    memory: dict[Name, MemoryFile] = {}
+    """Its scopes of memory."""

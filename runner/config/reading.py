@@ -1,0 +1,132 @@
+"""The network file → a `Network`, or all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from runner.config.checks import RULES
+from runner.config.document import Path
+from runner.config.draft import Draft
+from runner.config.fields import FileModel, Name
+from runner.config.library import Library, Source, Unread
+from runner.config.loading import Loader
+from runner.config.network_file import NetworkFile
+from runner.config.references import References
+from runner.config.resolve import resolve
+from runner.config.shape import shape
+from runner.config.text import start_of
+from runner.config.written import Written
+from runner.diagnostics import Diagnostic, Severity, in_file_order
+from runner.errors import InvalidNetwork
+from runner.model import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading gave. `network` is None if any diagnostic is an error; `sources` is the text of each file read."""
+
+    network: Network | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+
+
+def read_network(source: Source, file: str, env: Mapping[str, str]) -> Reading:
+    """Read the network file and every file it names. Never raises for what stands in them."""
+    with _collector_paused():
+        loader = _loader(source, env)
+        draft = _draft(loader, file)
+        if draft is not None:
+            for rule in RULES:
+                loader.diagnostics += rule(draft)
+        diagnostics = _finished(loader)
+        valid = draft is not None and not any(d.severity is Severity.ERROR for d in diagnostics)
+        return Reading(resolve(draft) if draft is not None and valid else None, diagnostics, loader.sources)
+
+
+class _NameFile(FileModel):
+    """Of a network file only its name."""
+
+    network: Name
+
+
+def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
+    """The network's name alone, whatever else the file says. Raises InvalidNetwork."""
+    loader = _loader(source, env)
+    written = _open(loader, file)
+    name = None
+    if written is not None:
+        only = {key: value for key, value in written.data.items() if key == "network"}
+        part = written.part((), only)
+        loader.diagnostics += loader.references.resolve(part)
+        name, diagnostics = shape(_NameFile, part)
+        loader.diagnostics += diagnostics
+    if name is None:
+        raise InvalidNetwork(_finished(loader), loader.sources)
+    return name.network
+
+
+def _loader(source: Source, env: Mapping[str, str]) -> Loader:
+    library = Library(source)
+    return Loader(library, References(env, library))
+
+
+def _open(loader: Loader, file: str) -> Written | None:
+    data = loader.library.fetch(file)
+    if isinstance(data, Unread):
+        loader.diagnostics.append(Diagnostic(data.code, data.message, start_of(file), hint=data.hint))
+        return None
+    document = loader.parse(file, data)
+    return Written(document) if document is not None else None
+
+
+def _draft(loader: Loader, file: str) -> Draft | None:
+    written = _open(loader, file)
+    if written is None:
+        return None
+    loader.references.skip_switched_off(written, _switchable(written))
+    loader.diagnostics += loader.references.resolve(written)
+    network, diagnostics = shape(NetworkFile, written)
+    loader.diagnostics += diagnostics
+    if network is None:
+        return None
+    members = loader.ensembles(network, written)
+    declared = written.at(("ensembles",))
+    return Draft(
+        network,
+        written,
+        members,
+        frozenset(declared if isinstance(declared, dict) else ()) - members.keys(),
+        loader.library,
+        loader.scripts(network, written),
+        loader.contracts(members),
+    )
+
+
+def _switchable(written: Written) -> Iterator[Path]:
+    """Every entry that an empty `when:` takes out; of a list, the last first, so that places stay."""
+    deliveries, models = written.at(("deliveries",)), written.at(("models",))
+    for name in deliveries if isinstance(deliveries, dict) else ():
+        yield ("deliveries", name)
+    for name, route in models.items() if isinstance(models, dict) else ():
+        for place in reversed(range(len(route) if isinstance(route, list) else 0)):
+            yield ("models", name, place)
+
+
+def _finished(loader: Loader) -> tuple[Diagnostic, ...]:
+    rank = {name: place for place, name in enumerate(loader.sources)}
+    return tuple(in_file_order([loader.references.scrub(d) for d in loader.diagnostics], rank))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Composing makes many objects and no garbage cycles: collecting meanwhile costs more than all the rest."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,196 @@
+"""A draft without errors → the resolved `Network`. Nothing here can be wrong any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from runner.config.draft import Draft, Member, Script
+from runner.config.ensemble_file import ShareFile, TaskFile, UseFile
+from runner.config.library import is_prompt_file, located, module_path
+from runner.config.network_file import ModelFile, NetworkFile
+from runner.config.script_file import CaseFile, TurnFile
+from runner.config.step_file import StepFile
+from runner.model import (
+    Agent,
+    AgentStep,
+    AnyModel,
+    AnyStep,
+    Capacity,
+    Case,
+    Defaults,
+    Discovery,
+    EmbeddedServer,
+    Ensemble,
+    ExternalServer,
+    Network,
+    PythonStep,
+    PythonTarget,
+    ScriptedModel,
+    Selection,
+    Share,
+    StaticTarget,
+    Task,
+    TemplateStep,
+    Tool,
+    ToolStep,
+    Turn,
+    UnsupportedModel,
+    UnsupportedStep,
+    Use,
+    UseStep,
+)
+from runner.work import Authority, Priority
+
+_PRESENT_DEFAULTS = ("deadline", "max_hops", "drain_timeout", "results_kept")
+
+
+def resolve(draft: Draft) -> Network:
+    """The network that the draft declares."""
+    file = draft.file
+    network = Network(
+        name=file.network,
+        ensembles={name: _ensemble(draft, member) for name, member in draft.members.items()},
+        server=_server(file),
+        models={
+            name: tuple(_model(model, draft.scripts.get((name, place))) for place, model in enumerate(models))
+            for name, models in file.models.items()
+        },
+        defaults=_defaults(file),
+    )
+    return network if file.audit.kept is None else replace(network, events_kept=file.audit.kept)
+
+
+def _server(file: NetworkFile) -> EmbeddedServer | ExternalServer:
+    if file.nats.url is None:
+        return EmbeddedServer()
+    return ExternalServer(tuple(file.nats.url), file.nats.credentials)
+
+
+def _defaults(file: NetworkFile) -> Defaults:
+    written = file.defaults
+    defaults = Defaults() if written.priority is None else Defaults(priority=_priority(written.priority))
+    given = {key: value for key in _PRESENT_DEFAULTS if (value := getattr(written, key)) is not None}
+    return replace(defaults, **given)
+
+
+def _model(model: ModelFile, script: Script | None) -> AnyModel:
+    if script is None:
+        return UnsupportedModel(model.provider)
+    return ScriptedModel(script.written.file, tuple(_case(case) for case in script.file.cases))
+
+
+def _case(case: CaseFile) -> Case:
+    return Case(_expression(case.when), case.match, tuple(_turn(turn) for turn in case.turns), case.say)
+
+
+def _turn(turn: TurnFile) -> Turn:
+    save = turn.save if turn.save is not None else turn.tool.replace("-", "_")
+    return Turn(turn.tool, turn.input, save, _expression(turn.when))
+
+
+def _ensemble(draft: Draft, member: Member) -> Ensemble:
+    file = member.file
+    return Ensemble(
+        name=member.name,
+        description=file.description,
+        domain=file.domain,
+        capacity=Capacity(file.capacity.max_concurrent, file.capacity.queue_limit),
+        uses={name: _use(draft, name, use) for name, use in file.uses.items()},
+        agents={
+            name: Agent(name, agent.model, _instructions(draft, member, agent.instructions), tuple(agent.tools))
+            for name, agent in file.agents.items()
+        },
+        tools={
+            name: Tool(name, _python(member, tool.python), tool.description, _share(draft, member, tool.share))
+            for name, tool in file.tools.items()
+        },
+        tasks={name: _task(draft, member, name, task) for name, task in file.tasks.items()},
+    )
+
+
+def _use(draft: Draft, name: str, use: UseFile) -> Use:
+    target: StaticTarget | Discovery
+    if use.to is not None:
+        ensemble, _, capability = use.to.partition("/")
+        target = StaticTarget(ensemble, capability)
+    else:
+        select = Selection.ROUND_ROBIN if use.select == "round-robin" else Selection.FIRST
+        target = Discovery(use.discover, _tags(draft, use.tags), select)
+    return Use(
+        name,
+        target,
+        deadline=use.deadline,
+        priority=None if use.priority is None else _priority(use.priority),
+        authority=_authority(use.authority),
+        max_hops=use.max_hops,
+    )
+
+
+def _task(draft: Draft, member: Member, name: str, task: TaskFile) -> Task:
+    contract = draft.contracts.get((member.name, name))
+    return Task(
+        name=name,
+        steps=tuple(_step(member, index, step) for index, step in enumerate(task.steps)),
+        output=task.output,
+        description=task.description,
+        share=_share(draft, member, task.share),
+        input_schema=contract.schema if contract is not None else None,
+    )
+
+
+def _step(member: Member, index: int, step: StepFile) -> AnyStep:
+    place = (index, step.id, _expression(step.when))
+    if step.for_each is not None:
+        return UnsupportedStep(*place, feature="for_each")
+    if step.tool is not None:
+        return ToolStep(*place, step.tool, step.input)
+    if step.use is not None:
+        return UseStep(*place, step.use, step.input)
+    if step.agent is not None:
+        return AgentStep(*place, step.agent, step.prompt)
+    if step.python is not None:
+        return PythonStep(*place, _python(member, step.python), step.input)
+    if step.kind == "template":
+        return TemplateStep(*place, step.template)
+    return UnsupportedStep(*place, feature=step.kind)
+
+
+def _share(draft: Draft, member: Member, share: ShareFile | None) -> Share | None:
+    if share is None:
+        return None
+    return Share(_tags(draft, share.tags), _authority(share.authority or member.file.authority))
+
+
+def _tags(draft: Draft, tags: list[str]) -> tuple[str, ...]:
+    """The tags that these stand for, each once, in their order."""
+    return tuple(dict.fromkeys(draft.canonical(tag) for tag in tags))
+
+
+def _python(member: Member, reference: str) -> PythonTarget:
+    module, _, function = reference.partition(":")
+    return PythonTarget(located(module_path(module), said_in=member.written.file) or module, function)
+
+
+def _instructions(draft: Draft, member: Member, instructions: str) -> str:
+    if not is_prompt_file(instructions):
+        return instructions
+    return cast(str, draft.library.text(instructions, said_in=member.written.file))
+
+
+def _expression(text: str | None) -> str | None:
+    """An expression without the braces around it."""
+    if text is None:
+        return None
+    stripped = text.strip()
+    inner = stripped.removeprefix("{{").removesuffix("}}")
+    alone = len(inner) == len(stripped) - 4 and "{{" not in inner and "}}" not in inner
+    return inner.strip() if alone else stripped
+
+
+def _priority(level: str) -> Priority:
+    return Priority[level.upper()]
+
+
+def _authority(level: str) -> Authority:
+    return Authority[level.upper()]

@@ -1,0 +1,45 @@
+# ruff: noqa: RUF012 - pydantic copies the defaults of its fields
+"""The script of a scripted model as written: what it does and says, case by case, offline and repeatable."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from runner.config.fields import Expression, FileModel, Given, Identifier, Name, Structure
+
+
+class TurnFile(FileModel):
+    """One tool call of the model."""
+
+    tool: Name
+    """A tool or use of the agent."""
+    input: Structure = "{{ prompt }}"
+    """What the tool is given, as a template; without it the prompt."""
+    save: Given[Identifier] = None
+    """The variable that keeps the answer for later templates of the case; without it the tool's name with `_` for `-`.
+    """
+    when: Given[Expression] = None
+    """The call is only made where this holds. It sees what earlier turns saved."""
+
+
+class CaseFile(FileModel):
+    """One situation. Its templates see `prompt`, `agent`, `instructions`, the named groups of `match`, and what turns
+    saved."""
+
+    when: Given[Expression] = None
+    """The case only applies where this holds. It sees `prompt`, `agent` and `instructions`."""
+    match: Given[str] = None
+    """A regular expression that must be found in the prompt; its named groups become variables."""
+    turns: list[TurnFile] = []
+    """Tools called, in order."""
+    say: Structure
+    """The model's answer, as a template."""
+
+
+class ScriptFile(FileModel):
+    """What a scripted model plays."""
+
+    cases: Annotated[list[CaseFile], Field(min_length=1)]
+    """The first case that applies is played."""

@@ -1,0 +1,90 @@
+"""How diagnostics of shape speak: labels, quoted values, kinds and bounds in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
+
+from runner.config.document import Path
+
+_LONGEST_SHOWN = 60
+KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_PATTERNS = {
+    "/": ("no `ensemble/capability`", "write the ensemble's name, a slash and the capability's name"),
+    ":[": ("no `module:function`", "write the module beside this file, without `.py`, a colon and the function's name"),
+    "://": ("no address of a server", "write `nats://HOST:PORT`"),
+    "_]*": ("no identifier", "lower-case letters, digits and underscores, a letter first"),
+}
+NO_NAME = ("no name", "lower-case letters, digits and hyphens, a letter first, 63 at most")
+
+
+def label(path: Path) -> str:
+    """What messages call the thing at a path: its key, or its place in a list."""
+    match path[-2:]:
+        case (*_, str(key)):
+            return f"`{key}`"
+        case (str(key), int(place)):
+            return f"item {place + 1} of `{key}`"
+        case (_, int(place)) | (int(place),):
+            return f"item {place + 1}"
+    return "the file"
+
+
+def shown(value: JsonValue) -> str:
+    """A value as messages quote it."""
+    if isinstance(value, (dict, list)) or value is None:
+        return kind_of(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return f"`{text}`"
+
+
+def kind_of(value: JsonValue) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true or false"
+        case str():
+            return "text" if value else "an empty text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def pattern_said(pattern: str) -> tuple[str, str]:
+    return next((said for part, said in _PATTERNS.items() if part in pattern), NO_NAME)
+
+
+def bound_said(kind: str, context: Mapping[str, object]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}"
+        case "less_than_equal":
+            return f"must be at most {context['le']}"
+        case "greater_than":
+            return f"must be more than {context['gt']}"
+        case "too_short" | "string_too_short":
+            return "must not be empty"
+    return "does not fit here"
+
+
+def keys_said(known: Sequence[str]) -> str | None:
+    return f"the keys here are {', '.join(f'`{key}`' for key in known)}" if known else None

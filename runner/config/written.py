@@ -1,0 +1,143 @@
+"""A mapping as the user wrote it, being freed of what is wrong with it, while its positions stay known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from runner.config.document import Document, Path, child
+from runner.diagnostics import Span
+
+Mapping = dict[str, JsonValue]
+
+
+@dataclass(slots=True)
+class _Cuts:
+    """What was taken out of one document, by paths as written. `kept` are the places of list items that are left."""
+
+    kept: dict[Path, list[int]] = field(default_factory=dict)
+    pruned: set[Path] = field(default_factory=set)
+    incomplete: set[Path] = field(default_factory=set)
+    switched_off: set[Path] = field(default_factory=set)
+
+
+class Written:
+    """A document, or one mapping in it. Paths start at that mapping and count list items as they are now.
+
+    What is pruned leaves `data` and is remembered, so that nobody complains of its absence.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.prefix: Path = ()
+        self.data = document.data
+        self._owned = False
+        self._cuts = _Cuts()
+
+    @property
+    def file(self) -> str:
+        return self.document.file
+
+    def part(self, path: Path, data: Mapping) -> Written:
+        """A mapping within this one as a thing of its own, which remembers what was pruned of it here."""
+        part = Written(self.document)
+        part.prefix, part.data, part._owned = self._as_written(path), data, self._owned
+        part._cuts = self._cuts
+        return part
+
+    def span(self, path: Path, *, key: bool = False) -> Span:
+        return self.document.span(self._as_written(path), key=key)
+
+    def at(self, path: Path) -> JsonValue:
+        """The value as written: before references were resolved, whether pruned or not."""
+        return self.document.at(self._as_written(path))
+
+    def existing(self, path: Path) -> Path:
+        """As much of a path as stands in the file: a short form has no keys of its own."""
+        depth = len(self.document.existing(self._as_written(path))) - len(self.prefix)
+        return path[:depth]
+
+    def replace(self, data: Mapping) -> None:
+        """Take other data of the same form that nobody else holds, such as with references resolved."""
+        self.data = data
+        self._owned = True
+
+    def prune(self, path: Path, *, unknown: bool = False, switched_off: bool = False) -> None:
+        """Take out what stands at a path; without one, everything.
+
+        `unknown` says that it is a key nobody knows: then its siblings may lack what was meant. `switched_off` says
+        that nothing is wrong with it.
+        """
+        written = self._as_written(path)
+        self._cuts.pruned.add(written)
+        if unknown:
+            self._cuts.incomplete.add(written[:-1])
+        if switched_off:
+            self._cuts.switched_off.add(written)
+        if not path:
+            self.replace({})
+            return
+        if not self._owned:
+            self.replace(copied(self.data))
+        parent = _find(self.data, path[:-1])
+        last = path[-1]
+        if isinstance(parent, dict) and isinstance(last, str):
+            parent.pop(last, None)
+        elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
+            kept = self._cuts.kept.setdefault(written[:-1], list(range(len(parent))))
+            del parent[last], kept[last]
+
+    def is_doubtful(self, path: Path) -> bool:
+        """Whether something may be missing at a path only because what is wrong was taken out."""
+        if not self._cuts.pruned:
+            return False
+        written = self._as_written(path)
+        if any(written[:length] in self._cuts.pruned for length in range(len(written) + 1)):
+            return True
+        return self.document.existing(written) in self._cuts.incomplete
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was taken out for being wrong."""
+        return len(self._cuts.pruned) == len(self._cuts.switched_off)
+
+    def has_faults(self, path: Path) -> bool:
+        """Whether something at, above or below a path was taken out for being wrong."""
+        written = self._as_written(path)
+        faults = self._cuts.pruned - self._cuts.switched_off
+        return any(fault[: len(written)] == written or written[: len(fault)] == fault for fault in faults)
+
+    def is_thinned(self, path: Path) -> bool:
+        """Whether something at or below a path was taken out."""
+        written = self._as_written(path)
+        return any(pruned[: len(written)] == written for pruned in self._cuts.pruned)
+
+    def _as_written(self, path: Path) -> Path:
+        if not self._cuts.kept:
+            return self.prefix + path
+        written = self.prefix
+        for part in path:
+            kept = self._cuts.kept.get(written)
+            if kept is not None and isinstance(part, int) and part < len(kept):
+                written += (kept[part],)
+            else:
+                written += (part,)
+        return written
+
+
+def copied(data: Mapping) -> Mapping:
+    """A deep copy that shares nothing, not even where aliases did."""
+    return {key: _copied(value) for key, value in data.items()}
+
+
+def _copied(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return copied(value)
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _find(data: JsonValue, path: Path) -> JsonValue:
+    for part in path:
+        data = child(data, part)
+    return data
