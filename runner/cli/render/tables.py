@@ -84,16 +84,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | N
         built.add_column(head, overflow="fold")
     for row in rows:
         built.add_row(*(Text(visible(cell), style=_STATE_STYLES.get(cell, "")) for cell in row))
-    console = Console(
-        file=io.StringIO(),
-        width=width or _UNLIMITED,
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard",
-    )
-    with console.capture() as captured:
-        console.print(built)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    written = io.StringIO()
+    Console(file=written, width=width or _UNLIMITED, color_system="standard" if colour else None).print(built)
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
 def _ensemble_row(ensemble: EnsembleReport) -> list[str]:

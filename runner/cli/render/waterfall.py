@@ -21,7 +21,7 @@ def waterfall(report: TraceReport, *, width: int = WIDTH, colour: bool = False) 
     whole = max(_end(span) for span in report.spans) - start
     rows = [(_label(span, depth), span) for depth, span in in_tree_order(report.spans)]
     label_width = max(cells(label) for label, _ in rows)
-    bar_width = max(_LEAST_BAR, width - label_width - 28)
+    bar_width = max(_LEAST_BAR, width - label_width - 26)
     heading = f"trace {report.trace_id}: {counted(len(rows), 'span')} in {_milliseconds(whole)}"
     lines = [
         f"{padded(label, label_width)}  {_status(span, colour)} {_took(span):>11} "
@@ -38,13 +38,15 @@ def in_tree_order(spans: tuple[SpanReport, ...]) -> Iterator[tuple[int, SpanRepo
     for span in sorted(spans, key=lambda s: (s.start, s.span_id)):
         children.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
     shown: set[str] = set()
-    waiting = [(0, span) for span in reversed(children.get(None, []))]
-    while waiting:
-        depth, span = waiting.pop()
-        if span.span_id not in shown:
-            shown.add(span.span_id)
-            yield depth, span
-            waiting += [(depth + 1, child) for child in reversed(children.get(span.span_id, []))]
+    roots = [*children.get(None, []), *sorted(spans, key=lambda s: (s.start, s.span_id))]  # the rest are in a ring
+    for root in roots:
+        waiting = [(0, root)]
+        while waiting:
+            depth, span = waiting.pop()
+            if span.span_id not in shown:
+                shown.add(span.span_id)
+                yield depth, span
+                waiting += [(depth + 1, child) for child in reversed(children.get(span.span_id, []))]
 
 
 def _label(span: SpanReport, depth: int) -> str:
