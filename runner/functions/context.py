@@ -97,6 +97,8 @@ class BlockingContext(Context):
             work.close()
             raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED)
         self._waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if self._abandoned:  # meanwhile: `abandon` saw nothing to cancel
+            self._waiting.cancel()
         left = (self.deadline + _GRACE - datetime.now(UTC)).total_seconds()
         try:
             return self._waiting.result(timeout=max(left, 0))
