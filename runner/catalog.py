@@ -16,7 +16,7 @@ class Catalog:
 
     capabilities: tuple[CapabilityInfo, ...] = ()
     _by_name: Mapping[str, tuple[CapabilityInfo, ...]] = field(init=False, repr=False, compare=False)
-    _by_tag: Mapping[str, frozenset[CapabilityInfo]] = field(init=False, repr=False, compare=False)
+    _by_tag: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _by_target: Mapping[tuple[str, str], CapabilityInfo] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -226,6 +226,7 @@ class Standing(Wire):
     request_id: str
     status: Literal["PENDING", "DONE", "UNKNOWN"]
     state: str | None = None
+    expires_at: datetime | None = None
     response: WorkResponse | None = None
 
 

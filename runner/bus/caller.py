@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection, settled
 from runner.bus.failures import failure, late, nobody, refusal, too_large
+from runner.bus.notices import TRACEPARENT
 from runner.subjects import Subjects, message_id
 from runner.work import (
     Code,
@@ -96,7 +97,7 @@ class Caller:
         self._nudge = asyncio.Event()
 
     async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
-        """Call a tool: at most once, until the deadline. Every outcome is a WorkResponse; nobody there fails at once."""
+        """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
         subject = self._subjects.tool(self.name, provider, capability)
         body = request.encode()
         if len(body) > self._connection.max_payload:
@@ -117,7 +118,10 @@ class Caller:
         body = request.encode()
         if len(body) > self._connection.max_payload:
             return too_large(request, len(body), self._connection.max_payload)
-        headers = {"Nats-Msg-Id": message_id(self.name, request.request_id)}
+        headers = {
+            "Nats-Msg-Id": message_id(self.name, request.request_id),
+            TRACEPARENT: request.trace_context.traceparent,
+        }
         for _ in range(PUBLISH_ATTEMPTS):
             try:
                 answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)

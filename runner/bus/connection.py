@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from nats import connect as nats_connect
 from nats.aio.client import Client, RawCredentials
+from nats.aio.subscription import Subscription
 from nats.errors import Error, NoServersError
 
 from runner.errors import ServerFailed
@@ -70,3 +71,8 @@ async def settled(connection: Connection) -> None:
     """
     await asyncio.sleep(0)
     await connection.flush()
+
+
+async def drain(subscription: Subscription) -> None:
+    """End a subscription; what was delivered before is handled when this returns."""
+    await subscription.drain()  # type: ignore[no-untyped-call]

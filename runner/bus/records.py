@@ -6,14 +6,25 @@ The library's own key–value client costs several times as much on the path tha
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from runner.bus.connection import Connection
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+
+from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
 from runner.errors import ServerFailed
 
 READ_SECONDS = 5.0
+AWAY = (TimeoutError, NatsTimeout, NoRespondersError, ConnectionClosedError)
+"""What reading and writing raise while the server, or the leader of a stream, is away."""
+
+_GONE = ("DEL", "PURGE")
+AWAY = (TimeoutError, NatsTimeout, NoRespondersError, ConnectionClosedError)
+"""What reading and writing raise while the server, or the leader of a stream, is away."""
+
 _WRONG_LAST_SEQUENCE = 10071
 
 
@@ -40,7 +51,7 @@ class Bucket:
             f"$JS.API.DIRECT.GET.{self._stream}.{self._prefix}{key}", b"", timeout=READ_SECONDS
         )
         headers = answer.headers or {}
-        if headers.get("Status") == "404" or headers.get("KV-Operation") in ("DEL", "PURGE"):
+        if headers.get("Status") == "404" or headers.get("KV-Operation") in _GONE:
             return None
         return Entry(key, answer.data, int(headers["Nats-Sequence"]))
 
@@ -62,10 +73,32 @@ class Bucket:
         answer = await self._connection.request(self._prefix + key, value, timeout=READ_SECONDS)
         _sequence_or_conflict(answer.data)
 
-    async def entries(self) -> AsyncIterator[Entry]:
-        """Every live key, oldest write first."""
-        async for message in read_batch(self._connection, self._stream, f"{self._prefix}>"):
-            if message.headers.get("KV-Operation") not in ("DEL", "PURGE"):
+    async def delete(self, key: str) -> None:
+        """Leave a marker in place of the value. Raises as `put_if`."""
+        subject = self._prefix + key
+        answer = await self._connection.request(subject, b"", timeout=READ_SECONDS, headers={"KV-Operation": "DEL"})
+        _sequence_or_conflict(answer.data)
+
+    async def watch(self, heard: Callable[[str, bytes | None], None]) -> None:
+        """Tell of every value that stands now and of every change from now on; None is a deletion.
+
+        A write is a publication on the key's own subject, so that listening needs no consumer. Not for a bucket that
+        is written by compare-and-set: a refused write is heard too.
+        """
+
+        async def on_message(message: Msg) -> None:
+            deleted = (message.headers or {}).get("KV-Operation") in _GONE
+            heard(message.subject.removeprefix(self._prefix), None if deleted else message.data)
+
+        await self._connection.subscribe(f"{self._prefix}>", cb=on_message)
+        await settled(self._connection)
+        async for entry in self.entries():
+            heard(entry.key, entry.value)
+
+    async def entries(self, keys: str = ">") -> AsyncIterator[Entry]:
+        """Every live key that matches, oldest write first."""
+        async for message in read_batch(self._connection, self._stream, self._prefix + keys):
+            if message.headers.get("KV-Operation") not in _GONE:
                 yield Entry(message.subject.removeprefix(self._prefix), message.data, message.sequence)
 
 

@@ -1,0 +1,56 @@
+"""The server's word that a task is durable: its headers, repeated to whoever does the provider's intake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from runner.bus.connection import Connection, drain
+from runner.subjects import Subjects, TaskCall
+
+TRACEPARENT = "traceparent"
+"""The header of a task that carries its trace context, as W3C names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A task that waits in the queue."""
+
+    call: TaskCall
+    request_id: str
+    sequence: int
+    traceparent: str
+
+
+class Notices:
+    """Hears of every task that becomes durable in one ensemble's queue; each notice reaches one replica."""
+
+    def __init__(self, connection: Connection, subjects: Subjects, ensemble: str) -> None:
+        self._connection = connection
+        self._subjects = subjects
+        self._ensemble = ensemble
+        self._subscription: Subscription | None = None
+
+    async def open(self, heard: Callable[[Notice], None]) -> None:
+        async def on_message(message: Msg) -> None:
+            if notice := self._parse(message):
+                heard(notice)
+
+        self._subscription = await self._connection.subscribe(
+            self._subjects.notices_of(self._ensemble), queue=self._ensemble, cb=on_message
+        )
+
+    async def close(self) -> None:
+        if self._subscription is not None and not self._connection.is_closed:
+            await drain(self._subscription)
+
+    def _parse(self, message: Msg) -> Notice | None:
+        headers = message.headers or {}
+        call = self._subjects.parse_work(message.subject)
+        identity = headers.get("Nats-Msg-Id", "").split(".")
+        if call is None or len(identity) != 3:
+            return None
+        return Notice(call, identity[1], int(headers["Nats-Sequence"]), headers.get(TRACEPARENT, ""))

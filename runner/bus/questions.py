@@ -1,0 +1,61 @@
+"""Questions that any runner answers: core request–reply, one handler a subject."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+
+from runner.bus.connection import Connection, settled
+
+_log = logging.getLogger("runner.bus")
+
+Answer = Callable[[str, bytes], Awaitable[bytes | None]]
+"""(subject, body) → what to answer, or None for silence."""
+
+
+class Questions:
+    """Answers on a connection until `close`. Each question is a task of its own, owned here."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(self, subject: str, answer: Answer, *, queue: str = "") -> None:
+        """Answer what comes on a subject; with `queue`, one of those who share it does."""
+
+        async def on_message(message: Msg) -> None:
+            task = asyncio.ensure_future(self._reply(message, answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        await self._connection.subscribe(subject, queue=queue, cb=on_message)
+
+    async def ask(self, subject: str, body: bytes = b"", seconds: float = 1.0) -> bytes | None:
+        """The first answer, or None where nobody gives one within the bound."""
+        try:
+            return (await self._connection.request(subject, body, timeout=seconds)).data
+        except (NoRespondersError, NatsTimeout):
+            return None
+
+    async def ready(self) -> None:
+        await settled(self._connection)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _reply(self, message: Msg, answer: Answer) -> None:
+        try:
+            data = await answer(message.subject, message.data)
+        except Exception:  # noqa: BLE001 - one piece of work: log it, and let the asker's bound end the question
+            _log.exception("no answer on %s", message.subject)
+            return
+        if data is not None and message.reply and not self._connection.is_closed:
+            await self._connection.publish(message.reply, data)

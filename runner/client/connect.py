@@ -1,0 +1,71 @@
+"""`runner.connect`: the one way into a running network from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from runner.bus.connection import connect as connect_bus
+from runner.client.network import NetworkClient
+from runner.config.reading import read_network_name
+from runner.errors import InvalidNetwork, NotRunning, ServerFailed, UsageProblem
+from runner.state import State
+from runner.subjects import outside_caller
+from runner.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    network: str
+    urls: tuple[str, ...]
+    credentials: str | None
+
+
+@asynccontextmanager
+async def connect(
+    path: str | os.PathLike[str] = "network.yaml", nats: str | None = None, name: str = "client"
+) -> AsyncIterator[NetworkClient]:
+    """A client of the network that runs beside `path`, or, with `nats`, of the one of that name on that server.
+
+    `name` is who calls: requests are unique by caller and id. The client re-attaches by itself after a lost
+    connection. Raises NotRunning where no network answers, UsageProblem for a name that is none.
+    """
+    workspace = Workspace.of(path)
+    try:
+        caller = outside_caller(name)
+    except ValueError as problem:
+        raise UsageProblem(str(problem)) from problem
+    address = _named(workspace, nats) if nats else _announced(workspace)
+    client = NetworkClient(address.network, caller)
+    try:
+        connection = await connect_bus(
+            address.urls, caller=caller, credentials=address.credentials, on_reconnect=client.reattach
+        )
+    except ServerFailed as problem:
+        raise NotRunning(f"no network answers at {', '.join(address.urls)}") from problem
+    try:
+        await client.attach(connection)
+        yield client
+    finally:
+        await connection.close()
+
+
+def _announced(workspace: Workspace) -> Address:
+    state = State(workspace.state)
+    running = state.running()
+    if running is None or (running.embedded and not state.is_locked()):
+        raise NotRunning(f"no network is running in {workspace.directory}")
+    return Address(running.network, running.url, running.credentials)
+
+
+def _named(workspace: Workspace, nats: str) -> Address:
+    try:
+        name = read_network_name(workspace, workspace.file.name, workspace.environment())
+    except InvalidNetwork as problem:
+        hint = f"--nats needs the `network:` line of {workspace.file.name}"
+        raise UsageProblem(problem.diagnostics[0].message, hint=hint) from problem
+    running = State(workspace.state).running()
+    credentials = running.credentials if running and set(nats.split(",")) & set(running.url) else None
+    return Address(name, tuple(nats.split(",")), credentials)

@@ -1,0 +1,91 @@
+"""From the arguments of a call to its WorkRequest."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from runner.client.targets import Target
+from runner.durations import parse_duration
+from runner.errors import UsageProblem
+from runner.work import (
+    REQUEST_ID_PATTERN,
+    Authority,
+    DeliverySpec,
+    Priority,
+    WorkRequest,
+    new_request_id,
+    new_trace,
+)
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+def request_for(
+    target: Target,
+    context: JsonValue,
+    *,
+    caller: str,
+    deadline: str | float | timedelta | None,
+    priority: str | None,
+    delivery: str | DeliverySpec | None,
+    request_id: str | None,
+    authority: str | None,
+) -> WorkRequest:
+    """A new request in a trace of its own. Raises UsageProblem naming the argument that is wrong."""
+    method = delivery.method if isinstance(delivery, DeliverySpec) else delivery
+    if method not in (None, "reply"):
+        raise UsageProblem(f"the delivery {method!r} is not supported yet", hint="results come back as the reply")
+    if request_id is not None and not re.fullmatch(REQUEST_ID_PATTERN, request_id):
+        raise UsageProblem(f"{request_id!r} is no request id", hint="letters, digits, `-` and `_`, at most 128")
+    return WorkRequest(
+        request_id=request_id or new_request_id(),
+        caller=caller,
+        task=target.capability,
+        context=_sound(context),
+        priority=_member(Priority, priority, "priority") if priority else Priority.NORMAL,
+        deadline=_deadline(deadline),
+        authority=_member(Authority, authority, "authority") if authority else Authority.AUTONOMOUS,
+        trace_context=new_trace(),
+        submitted_at=datetime.now(UTC),
+    )
+
+
+def _deadline(given: str | float | timedelta | None) -> timedelta:
+    match given:
+        case None:
+            return timedelta(minutes=30)
+        case timedelta():
+            span = given
+        case str():
+            try:
+                span = parse_duration(given)
+            except ValueError as problem:
+                raise UsageProblem(f"{given!r} is no deadline", hint="say 30s, 5m, 1h30m or PT30M") from problem
+        case _:
+            span = timedelta(seconds=given)
+    if span <= timedelta(0):
+        raise UsageProblem("a deadline must lie ahead", hint="say 30s, 5m, 1h30m or PT30M")
+    return span
+
+
+def _member(kind: type[Member], text: str, what: str) -> Member:
+    try:
+        return kind(text.upper())
+    except ValueError:
+        known = ", ".join(member.lower() for member in kind)
+        raise UsageProblem(f"there is no {what} {text!r}", hint=f"one of {known}") from None
+
+
+def _sound(context: JsonValue) -> JsonValue:
+    """The context, where it can be carried. Raises UsageProblem for text that is no Unicode (lone surrogates)."""
+    if isinstance(context, str):
+        try:
+            context.encode()
+        except UnicodeEncodeError as problem:
+            raise UsageProblem(f"the context is no valid text: {problem.reason}", hint="send it as UTF-8") from problem
+    return context

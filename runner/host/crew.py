@@ -1,0 +1,42 @@
+"""The pieces of work that one ensemble has in hand: each an asyncio task with an owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Crew:
+    """Owns the tasks started here until they are done. `title` names a piece of work for whoever waits for it."""
+
+    _tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[object, object, None], title: str) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks[task] = title
+        task.add_done_callback(self._done)
+        return task
+
+    async def finish(self, seconds: float) -> tuple[str, ...]:
+        """Wait for everything in hand; cancel what is left after `seconds` and return its titles."""
+        if not self._tasks:
+            return ()
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        titles = tuple(sorted(self._tasks[task] for task in late))
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        return titles
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (problem := task.exception()):
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a piece of work broke its own frame", "exception": problem, "task": task}
+            )

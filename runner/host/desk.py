@@ -1,0 +1,52 @@
+"""What a runner does for the ensembles it hosts: the one interface between the two, whatever the placement.
+
+An ensemble holds a connection of its own with few permissions; everything beyond them it asks its desk for. Arguments
+and answers are wire data, so that a desk may as well stand on the other end of a pipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.catalog import Catalog
+from runner.work import EnsembleState, Priority, Record, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record as it stands, with the revision that writing must name. No record is revision 0."""
+
+    record: Record | None
+    revision: int
+
+
+class Desk(Protocol):
+    @property
+    def catalog(self) -> Catalog:
+        """Every capability on offer now."""
+        ...
+
+    async def read(self, caller: str, request_id: str) -> Held:
+        """The record of a request. Raises StoreAway while the store does not answer."""
+        ...
+
+    async def record(self, record: Record, revision: int) -> bool:
+        """Write a record if it still stands at `revision`. False: somebody was first. Raises StoreAway."""
+        ...
+
+    async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:
+        """How many tasks are served before the one with this sequence."""
+        ...
+
+    async def register(self, registration: Registration) -> None:
+        """Tell the network what an ensemble offers; without capabilities, nothing any more."""
+        ...
+
+    def moved(self, ensemble: str, state: EnsembleState, detail: str | None = None) -> None:
+        """An ensemble entered a state."""
+        ...
+
+
+class StoreAway(Exception):
+    """The record store does not answer: the server is down or changing its leader."""

@@ -1,0 +1,171 @@
+"""One running ensemble: STARTING → READY → DRAINING → STOPPED."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+from runner import __version__
+from runner.bus.caller import Caller
+from runner.bus.connection import Connection, connect, settled
+from runner.bus.events import Events
+from runner.bus.service import ToolService
+from runner.catalog import Catalog
+from runner.functions.calling import UserFunction, prepare
+from runner.functions.loading import ModuleSpace
+from runner.host.crew import Crew
+from runner.host.desk import Desk
+from runner.host.slots import Slots
+from runner.host.task_queue import TaskQueue
+from runner.host.tool_calls import ToolCalls
+from runner.host.workplace import Workplace, wired_callers
+from runner.model import Ensemble, Network, PythonStep, PythonTarget
+from runner.subjects import Subjects
+from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Registration
+
+MAX_THREADS = 1024
+"""Plain functions run in threads; one that waits for another ensemble keeps its thread, though not its slot."""
+
+
+class HostedEnsemble:
+    """Hosts one ensemble on one runner. `start` and `stop` once each, in this order."""
+
+    def __init__(
+        self,
+        network: Network,
+        ensemble: Ensemble,
+        desk: Desk,
+        *,
+        declared: Catalog,
+        modules: ModuleSpace,
+        runner: str,
+    ) -> None:
+        self.name = ensemble.name
+        self.state = EnsembleState.STARTING
+        self._network = network
+        self._ensemble = ensemble
+        self._desk = desk
+        self._declared = declared
+        self._modules = modules
+        self._runner = runner
+        self._crew = Crew()
+        self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix=ensemble.name)
+        self._functions: dict[PythonTarget, UserFunction] = {}
+        self._slots = Slots(ensemble.capacity.max_concurrent, self._slot_freed)
+        self._connection: Connection | None = None
+        self._caller: Caller | None = None
+        self._service: ToolService | None = None
+        self._queue: TaskQueue | None = None
+
+    @cached_property
+    def capabilities(self) -> tuple[CapabilityInfo, ...]:
+        return tuple(c for c in self._declared.capabilities if c.provider == self.name)
+
+    @property
+    def takes_tasks(self) -> bool:
+        return any(capability.type is CapabilityType.TASK for capability in self.capabilities)
+
+    @property
+    def in_flight(self) -> int:
+        """How many slots are taken, plus how many requests wait for somebody else: all pieces of work in hand."""
+        return len(self._crew)
+
+    @property
+    def load(self) -> float:
+        """Requests in hand over slots."""
+        return round(len(self._crew) / self._slots.count, 3)
+
+    async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
+        """READY when this returns: serving, pulling, registered. Raises StartFailed, ServerFailed."""
+        self._move(EnsembleState.STARTING)
+        self._load_functions()
+        subjects = Subjects(self._network.name)
+        self._connection = await connect(
+            urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
+        )
+        self._caller = Caller(self._connection, subjects, self.name)
+        await self._caller.open()
+        workplace = Workplace(
+            network=self._network,
+            ensemble=self._ensemble,
+            subjects=subjects,
+            connection=self._connection,
+            caller=self._caller,
+            events=Events(self._connection, subjects),
+            desk=self._desk,
+            slots=self._slots,
+            functions=self._functions.__getitem__,
+            declared=self._declared,
+            wired_callers=wired_callers(self._network, self.name),
+            log=logging.getLogger(f"runner.ensemble.{self.name}"),
+        )
+        await self._serve(workplace)
+        await settled(self._connection)
+        await self._register(EnsembleState.READY)
+        self._move(EnsembleState.READY)
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
+        if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
+            return
+        self._move(EnsembleState.DRAINING)
+        await self._register(EnsembleState.DRAINING)
+        if self._service is not None:
+            await self._service.close()
+        if self._queue is not None:
+            await self._queue.stop_intake()
+        culprits = await self._crew.finish(drain_seconds)
+        if self._queue is not None:
+            await self._queue.close()
+        await self._register(EnsembleState.STOPPED)
+        if self._connection is not None and not self._connection.is_closed:
+            await settled(self._connection)
+            await self._connection.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._move(EnsembleState.STOPPED, f"stopped waiting for {', '.join(culprits)}" if culprits else None)
+
+    def cancel(self, caller: str, request_id: str) -> bool:
+        """Cancel a task in hand. False where it is not here."""
+        return self._queue is not None and self._queue.cancel(caller, request_id)
+
+    def holds(self, caller: str, request_id: str) -> bool:
+        return self._queue is not None and (caller, request_id) in self._queue.in_hand
+
+    async def _serve(self, workplace: Workplace) -> None:
+        tools = {c.name: c.description or c.name for c in self.capabilities if c.type is CapabilityType.TOOL}
+        if tools:
+            self._service = ToolService(workplace.connection, workplace.subjects, self.name, __version__)
+            calls = ToolCalls(workplace, self._crew, self._service.counts)
+            await self._service.open(tools, calls.handle, self._ensemble.description)
+        if self.takes_tasks:
+            self._queue = TaskQueue(workplace, self._crew)
+            await self._queue.open()
+
+    def _load_functions(self) -> None:
+        tools = [tool.python for tool in self._ensemble.tools.values()]
+        steps = [
+            step.python for task in self._ensemble.tasks.values() for step in task.steps if isinstance(step, PythonStep)
+        ]
+        for target in dict.fromkeys(tools + steps):
+            self._functions[target] = prepare(self._modules.load(target), self._executor, str(target))
+
+    async def _register(self, state: EnsembleState) -> None:
+        offered = self.capabilities if state is EnsembleState.READY else ()
+        await self._desk.register(
+            Registration(ensemble=self.name, runner=self._runner, state=state, capabilities=offered)
+        )
+
+    async def _on_reconnect(self) -> None:
+        if self._caller is not None:
+            self._caller.nudge()
+        if self._queue is not None:
+            self._queue.reconnected()
+
+    def _slot_freed(self) -> None:
+        if self._queue is not None:
+            self._queue.wake()
+
+    def _move(self, state: EnsembleState, detail: str | None = None) -> None:
+        self.state = state
+        self._desk.moved(self.name, state, detail)

@@ -1,0 +1,60 @@
+"""The desk of ensembles that live in the runner's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runner.bus.backlog import Backlog
+from runner.bus.records import AWAY, Bucket
+from runner.catalog import Catalog
+from runner.errors import ServerFailed
+from runner.host.desk import Held, StoreAway
+from runner.host.registry import Registry
+from runner.subjects import record_key
+from runner.work import EnsembleState, Priority, Record, Registration
+
+Moved = Callable[[str, EnsembleState, str | None], None]
+
+
+class InlineDesk:
+    """Implements `runner.host.desk.Desk` over the runner's own connection."""
+
+    def __init__(self, results: Bucket, registry: Registry, backlog: Backlog, moved: Moved) -> None:
+        self._results = results
+        self._registry = registry
+        self._backlog = backlog
+        self._moved = moved
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._registry.catalog
+
+    async def read(self, caller: str, request_id: str) -> Held:
+        try:
+            entry = await self._results.get(record_key(caller, request_id))
+        except AWAY as problem:
+            raise StoreAway from problem
+        if entry is None:
+            return Held(None, 0)
+        return Held(Record.model_validate_json(entry.value), entry.revision)
+
+    async def record(self, record: Record, revision: int) -> bool:
+        if record.response is None:
+            raise ValueError("a record without an outcome")
+        key = record_key(record.caller, record.response.request_id)
+        try:
+            return await self._results.put_if(key, record.encode(), revision) is not None
+        except (*AWAY, ServerFailed) as problem:
+            raise StoreAway from problem
+
+    async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:
+        try:
+            return await self._backlog.position(ensemble, priority, sequence)
+        except AWAY as problem:
+            raise StoreAway from problem
+
+    async def register(self, registration: Registration) -> None:
+        await self._registry.put(registration)
+
+    def moved(self, ensemble: str, state: EnsembleState, detail: str | None = None) -> None:
+        self._moved(ensemble, state, detail)

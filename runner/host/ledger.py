@@ -1,0 +1,88 @@
+"""The events of one request at one provider: what audit, trace and the terminal read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runner.bus.events import Events
+from runner.work import Event, WorkRequest, WorkResponse, span_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Writes the events of `request`, worked on by `ensemble`/`capability`. Its span hangs under the caller's."""
+
+    events: Events
+    ensemble: str
+    request: WorkRequest
+
+    async def write(
+        self, kind: str, *, status: str | None = None, duration_ms: float | None = None, message: str | None = None
+    ) -> None:
+        """Something happened to the request as a whole."""
+        request = self.request
+        await self._publish(
+            kind,
+            span=span_of(request.caller, request.request_id),
+            parent=request.trace_context.span_id,
+            name=f"{self.ensemble}/{request.task}",
+            at=datetime.now(UTC),
+            status=status,
+            duration_ms=duration_ms,
+            message=message,
+        )
+
+    async def end(self, response: WorkResponse) -> None:
+        """The request has its outcome."""
+        message = f"{response.error.code}: {response.error.message}" if response.error else None
+        await self.write(
+            response.status.lower(), status=response.status, duration_ms=response.duration_ms, message=message
+        )
+
+    async def step(
+        self, label: str, started_at: datetime, duration_ms: float, status: str, message: str | None
+    ) -> None:
+        """A step ended. Its span hangs under the request's; what it delegated hangs under it."""
+        request = self.request
+        await self._publish(
+            "step",
+            span=span_of(request.caller, request.request_id, label),
+            parent=span_of(request.caller, request.request_id),
+            name=label,
+            at=started_at,
+            status=status,
+            duration_ms=duration_ms,
+            message=message,
+        )
+
+    async def _publish(
+        self,
+        kind: str,
+        *,
+        span: str,
+        parent: str,
+        name: str,
+        at: datetime,
+        status: str | None,
+        duration_ms: float | None,
+        message: str | None,
+    ) -> None:
+        request = self.request
+        await self.events.publish(
+            Event(
+                kind=kind,
+                at=at,
+                ensemble=self.ensemble,
+                request_id=request.request_id,
+                caller=request.caller,
+                capability=request.task,
+                trace_id=request.trace_context.trace_id,
+                span_id=span,
+                parent_id=parent,
+                name=name,
+                status=status,
+                duration_ms=duration_ms,
+                message=message,
+            )
+        )

@@ -1,0 +1,61 @@
+"""From a piece of work to its one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from runner.host.pipeline import WorkFailed
+from runner.routing.guards import Refusal
+from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
+
+
+async def outcome(request: WorkRequest, provider: str, work: Awaitable[JsonValue]) -> WorkResponse:
+    """Do the work within the request's deadline. Only a cancellation comes through."""
+    started = time.perf_counter()
+    status, result, error, partial = Status.COMPLETED, None, None, None
+    try:
+        async with asyncio.timeout(seconds_left(request)):
+            result = await work
+    except WorkFailed as failed:
+        status, error, partial = failed.status, failed.error, failed.partial
+    except TimeoutError:
+        status, error = Status.EXPIRED, _expired(request, provider)
+    return WorkResponse(
+        request_id=request.request_id,
+        status=status,
+        result=result,
+        error=error,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+        provider=provider,
+        partial=partial,
+    )
+
+
+def refused(request_id: str, provider: str, refusal: Refusal) -> WorkResponse:
+    return WorkResponse(request_id=request_id, status=refusal.status, error=refusal.error, provider=provider)
+
+
+def rejected(request_id: str, provider: str, code: Code, message: str, hint: str) -> WorkResponse:
+    error = WorkError(code=code, message=message, hint=hint)
+    return WorkResponse(request_id=request_id, status=Status.REJECTED, error=error, provider=provider)
+
+
+def oversized(response: WorkResponse, size: int, limit: int) -> WorkResponse:
+    """What stands in for a result that the server would not carry."""
+    message = f"the result is {size:,} bytes; the server takes {limit:,}"
+    error = WorkError(code=Code.PAYLOAD_TOO_LARGE, message=message, hint="return less")
+    return response.model_copy(update={"status": Status.FAILED, "result": None, "partial": None, "error": error})
+
+
+def seconds_left(request: WorkRequest) -> float:
+    return max(0.0, (request.expires_at - datetime.now(UTC)).total_seconds())
+
+
+def _expired(request: WorkRequest, provider: str) -> WorkError:
+    message = f"{provider}/{request.task} was stopped at its deadline of {request.deadline.total_seconds():g} s"
+    return WorkError(code=Code.DEADLINE_EXCEEDED, message=message, hint="give it a longer deadline")

@@ -1,0 +1,71 @@
+"""The server a runner works on: its own, or one that somebody else runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from runner.bus.server import NatsServer
+from runner.bus.server_config import ServerFiles
+from runner.host.happenings import Notice, ServerReady, Watcher
+from runner.host.users import users_of
+from runner.model import EmbeddedServer, ExternalServer, Network
+from runner.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How everybody in the network reaches the server. None as credentials: the server asks for none."""
+
+    urls: tuple[str, ...]
+    embedded: bool
+    runner: str | None
+    operator: str | None
+    ensembles: Mapping[str, str | None]
+
+
+@asynccontextmanager
+async def server_for(network: Network, state: State, nats: str | None, watcher: Watcher) -> AsyncIterator[Reach]:
+    """A server for as long as the block runs. `nats` goes before what the file says. Raises as `NatsServer.start`."""
+    server = network.server
+    match server:
+        case EmbeddedServer() if nats is None:
+            async with _embedded(network, state, watcher) as reach:
+                yield reach
+        case EmbeddedServer() | ExternalServer():
+            credentials = server.credentials if isinstance(server, ExternalServer) else None
+            urls = tuple(nats.split(",")) if nats else server.url if isinstance(server, ExternalServer) else ()
+            yield _external(network, urls, credentials, watcher)
+
+
+@asynccontextmanager
+async def _embedded(network: Network, state: State, watcher: Watcher) -> AsyncIterator[Reach]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(state.lock())
+        began = time.perf_counter()
+        users = users_of(network, state.keys)
+        server = NatsServer(ServerFiles(state.directory))
+        stack.push_async_callback(server.stop)
+        await server.start(users.permissions)
+        watcher(ServerReady(server.url, embedded=True, version=None, milliseconds=(time.perf_counter() - began) * 1000))
+        yield Reach(
+            urls=(server.url,),
+            embedded=True,
+            runner=users.runner.seed,
+            operator=users.operator.seed,
+            ensembles={name: key.seed for name, key in users.ensembles.items()},
+        )
+
+
+def _external(network: Network, urls: tuple[str, ...], credentials: str | None, watcher: Watcher) -> Reach:
+    if credentials is None:
+        watcher(Notice(f"{', '.join(urls)} is used without credentials: nothing keeps ensembles to their wiring there"))
+    return Reach(
+        urls=urls,
+        embedded=False,
+        runner=credentials,
+        operator=credentials,
+        ensembles=dict.fromkeys(network.ensembles, credentials),
+    )

@@ -1,0 +1,97 @@
+"""Answering tool calls: at most once, up to the ensemble's slots at a time, within each call's deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from runner.bus.service import ToolCounts, ToolMessage
+from runner.host.crew import Crew
+from runner.host.delegation import Delegation
+from runner.host.ledger import Ledger
+from runner.host.outcome import outcome, oversized, refused, rejected, seconds_left
+from runner.host.pipeline import run_tool
+from runner.host.workplace import Workplace
+from runner.model import Tool
+from runner.routing.guards import Arrival, refuse
+from runner.work import CapabilityInfo, Code, WorkRequest, WorkResponse
+
+
+class ToolCalls:
+    """Handles what a ToolService delivers. `crew` owns the work."""
+
+    def __init__(self, workplace: Workplace, crew: Crew, counts: dict[str, ToolCounts]) -> None:
+        self._workplace = workplace
+        self._crew = crew
+        self._counts = counts
+
+    def handle(self, message: ToolMessage) -> None:
+        self._crew.start(self._serve(message), f"tool {message.call.capability} for {message.call.caller}")
+
+    async def _serve(self, message: ToolMessage) -> None:
+        started = time.perf_counter()
+        workplace, call = self._workplace, message.call
+        tool, capability = workplace.ensemble.tools.get(call.capability), workplace.capability(call.capability)
+        try:
+            request = WorkRequest.model_validate_json(message.data)
+        except ValidationError as problem:
+            text = f"this is no WorkRequest: {problem.errors()[0]['msg']}"
+            response = rejected("", workplace.name, Code.INVALID_REQUEST, text, "see schemas/work-request.schema.json")
+            await message.respond(response.encode())
+            return
+        if tool is None or capability is None or request.task != call.capability:
+            text = f"{workplace.name} has no tool called {request.task!r}"
+            hint = "`run-network catalog` shows what is on offer"
+            response = rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
+        else:
+            response = await self._answer(message, request, tool, capability)
+        data = response.encode()
+        if len(data) > workplace.connection.max_payload:
+            response = oversized(response, len(data), workplace.connection.max_payload)
+            data = response.encode()
+        await message.respond(data)
+        self._counts[call.capability].count(started, response.error.message if response.error else None)
+        await Ledger(workplace.events, workplace.name, request).end(response)
+
+    async def _answer(
+        self, message: ToolMessage, request: WorkRequest, tool: Tool, capability: CapabilityInfo
+    ) -> WorkResponse:
+        workplace = self._workplace
+        caller = message.call.caller
+        arrival = Arrival(
+            request,
+            caller,
+            capability,
+            wired=workplace.is_wired(caller, capability.name),
+            max_hops=workplace.network.defaults.max_hops,
+        )
+        if refusal := refuse(arrival, datetime.now(UTC)):
+            return refused(request.request_id, workplace.name, refusal)
+        if not await self._slot(request):
+            limit = workplace.ensemble.capacity.queue_limit
+            text = f"{limit} calls already wait for a slot of {workplace.name}, or the deadline passed waiting"
+            hint = "raise `capacity.max_concurrent` or `capacity.queue_limit`, or call less at once"
+            return rejected(request.request_id, workplace.name, Code.QUEUE_FULL, text, hint)
+        delegation = Delegation(workplace, request, capability.name)
+        function = workplace.functions(tool.python)
+        try:
+            work = run_tool(function, request.context, delegation, arrival.target)
+            return await outcome(request, workplace.name, work)
+        finally:
+            delegation.finish()
+
+    async def _slot(self, request: WorkRequest) -> bool:
+        slots = self._workplace.slots
+        if slots.take():
+            return True
+        if slots.waiting >= self._workplace.ensemble.capacity.queue_limit:
+            return False
+        try:
+            async with asyncio.timeout(seconds_left(request)):
+                await slots.wait()
+        except TimeoutError:
+            return False
+        return True

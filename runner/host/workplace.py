@@ -1,0 +1,74 @@
+"""What the parts of one running ensemble share: who it is, how it calls, what it may ask of its runner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from runner.bus.caller import Caller
+from runner.bus.connection import Connection
+from runner.bus.events import Events
+from runner.catalog import Catalog
+from runner.functions.calling import UserFunction
+from runner.host.desk import Desk
+from runner.host.slots import Slots
+from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
+from runner.routing.selection import STRATEGIES
+from runner.routing.wiring import candidates, wiring
+from runner.subjects import Subjects, is_outside
+from runner.work import CapabilityInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workplace:
+    """One ensemble on one runner. `declared` is the catalog that the file promises."""
+
+    network: Network
+    ensemble: Ensemble
+    subjects: Subjects
+    connection: Connection
+    caller: Caller
+    events: Events
+    desk: Desk
+    slots: Slots
+    functions: Callable[[PythonTarget], UserFunction]
+    declared: Catalog
+    wired_callers: Mapping[str, frozenset[str]]
+    log: logging.Logger
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.ensemble.name
+
+    def capability(self, name: str) -> CapabilityInfo | None:
+        """One of the ensemble's own shared capabilities."""
+        return self.declared.get(self.name, name)
+
+    def is_wired(self, caller: str, capability: str) -> bool:
+        """Whether a caller may ask for this capability: by a use, or from outside with the operator's credential."""
+        return is_outside(caller) or caller in self.wired_callers.get(capability, frozenset())
+
+    def providers(self, use: Use) -> tuple[CapabilityInfo, ...]:
+        """Who could meet a use now. A static one asks no catalog: it goes where the file says."""
+        catalog = self.declared if isinstance(use.target, StaticTarget) else self.desk.catalog
+        return candidates(use, self.name, catalog)
+
+    def choose(self, use: Use, providers: tuple[CapabilityInfo, ...]) -> CapabilityInfo:
+        """The one that this call goes to; `providers` is not empty."""
+        if not isinstance(use.target, Discovery):
+            return providers[0]
+        turn = self._turns.get(use.name, 0)
+        self._turns[use.name] = turn + 1
+        return STRATEGIES[use.target.select](providers, turn)
+
+
+def wired_callers(network: Network, provider: str) -> dict[str, frozenset[str]]:
+    """Which ensembles a use connects to each capability of one provider, as the file declares it."""
+    callers: dict[str, set[str]] = {}
+    for edge in wiring(network):
+        for capability in edge.candidates:
+            if capability.provider == provider:
+                callers.setdefault(capability.name, set()).add(edge.ensemble)
+    return {name: frozenset(found) for name, found in callers.items()}
