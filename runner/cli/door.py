@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -30,7 +29,7 @@ def guarded(action: Callable[[], object], arguments: Sequence[str]) -> int:
         return outcome if isinstance(outcome, int) else FINE
     except Exit as left:
         return left.exit_code
-    except (Abort, KeyboardInterrupt, asyncio.CancelledError):
+    except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from runner.client.connect import Client, connect
+from runner.client.connect import connect
+from runner.client.network import NetworkClient
 
-__all__ = ["CALLER", "Client", "complete", "connect", "conversing"]
+__all__ = ["CALLER", "NetworkClient", "complete", "connect", "conversing"]
 
 T_ = TypeVar("T_")
 CALLER = "_cli"
 
 
-def conversing(file: str, nats: str | None, talk: Callable[[Client], Awaitable[T_]]) -> T_:
+def conversing(file: str, nats: str | None, talk: Callable[[NetworkClient], Awaitable[T_]]) -> T_:
     """Connect, hold the conversation, close. Raises NotRunning where nothing answers."""
 
     async def hold() -> T_:
@@ -25,5 +26,8 @@ def conversing(file: str, nats: str | None, talk: Callable[[Client], Awaitable[T
 
 
 def complete(work: Coroutine[Any, Any, T_]) -> T_:
-    """Run the coroutine to its end; Ctrl-C cancels it and becomes KeyboardInterrupt."""
-    return asyncio.run(work)
+    """Run the coroutine to its end. Ctrl-C cancels it; that, as any other cancellation, is a KeyboardInterrupt here."""
+    try:
+        return asyncio.run(work)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -19,7 +19,7 @@ from runner.cli import answer, journal, output
 from runner.cli.load import network_of, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
 from runner.cli.render import hints
-from runner.cli.session import CALLER, Client, complete, connect
+from runner.cli.session import CALLER, NetworkClient, complete, connect
 from runner.errors import NotRunning, UsageProblem
 from runner.work import Authority, Priority, TaskAccepted, WorkResponse, new_request_id
 
@@ -117,7 +117,7 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
         return answer.tell(response, as_json=as_json)
 
 
-async def _ask(network: Client, question: Question) -> WorkResponse | TaskAccepted:
+async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted:
     return await network.call(
         question.target,
         question.context,
@@ -132,7 +132,7 @@ async def _ask(network: Client, question: Question) -> WorkResponse | TaskAccept
     )
 
 
-async def _reached(stack: AsyncExitStack, file: str, nats: str | None) -> Client:
+async def _reached(stack: AsyncExitStack, file: str, nats: str | None) -> NetworkClient:
     """The network of this directory, brought up for as long as the stack lasts where none is running."""
     try:
         return await stack.enter_async_context(connect(path=file, nats=nats, name=CALLER))

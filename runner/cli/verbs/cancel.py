@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runner.cli import answer
+from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose
-from runner.cli.session import Client, conversing
-from runner.work import Standing, WorkResponse
+from runner.cli.session import NetworkClient, conversing
+from runner.work import Standing
 
 
 def run(
@@ -15,14 +15,20 @@ def run(
     nats: Nats = None,
     verbose: Verbose = False,
 ) -> int:
-    """Cancel a request. One that has its outcome keeps it.
+    """Cancel a request, and say where it stands. One that has its outcome keeps it.
 
     \b
       run-network cancel 5f0c…
       run-network cancel _client-erp/order-17
     """
 
-    async def ask(network: Client) -> WorkResponse | Standing:
+    async def ask(network: NetworkClient) -> Standing:
         return await network.cancel(request)
 
-    return answer.tell(conversing(file, nats, ask), as_json=as_json)
+    standing = conversing(file, nats, ask)
+    if as_json:
+        output.document(output.plain(standing, keep_none=False))
+    else:
+        status = standing.response.status if standing.response else standing.state or standing.status
+        output.data(f"{request} is {status}")
+    return 0

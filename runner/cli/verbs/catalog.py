@@ -9,7 +9,7 @@ import typer
 
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 from runner.reports import CatalogEntry
 
 
@@ -29,7 +29,7 @@ def run(
       run-network catalog --tag repair --tag urgent
     """
 
-    async def ask(network: Client) -> tuple[CatalogEntry, ...]:
+    async def ask(network: NetworkClient) -> tuple[CatalogEntry, ...]:
         return await network.catalog(tags=tuple(tag or ()))
 
     entries = conversing(file, nats, ask)

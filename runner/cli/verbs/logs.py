@@ -10,7 +10,7 @@ import typer
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, Verbose
 from runner.cli.render import events as render
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 
 
 def run(
@@ -36,7 +36,7 @@ def run(
     file = file_after_f or file
     colour = output.coloured(sys.stdout)
 
-    async def ask(network: Client) -> None:
+    async def ask(network: NetworkClient) -> None:
         async for event in network.events(follow=follow, trace=trace, request_id=request, ensemble=ensemble):
             if as_json:
                 output.line(output.plain(event, keep_none=False))

@@ -9,7 +9,7 @@ import typer
 
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 from runner.reports import RequestReport
 
 
@@ -30,7 +30,7 @@ def run(
       run-network requests --state running
     """
 
-    async def ask(network: Client) -> tuple[RequestReport, ...]:
+    async def ask(network: NetworkClient) -> tuple[RequestReport, ...]:
         return await network.requests(state=state.upper() if state else None)
 
     found = conversing(file, nats, ask)

@@ -8,7 +8,7 @@ import typer
 
 from runner.cli import answer
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose, duration
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 from runner.work import Standing, WorkResponse
 
 
@@ -31,8 +31,9 @@ def run(
       run-network result 5f0c… --no-wait
     """
     limit = duration(timeout, "--timeout")
+    seconds = limit.total_seconds() if limit is not None else None
 
-    async def ask(network: Client) -> WorkResponse | Standing:
-        return await network.result(request, wait=not no_wait, timeout=limit)
+    async def ask(network: NetworkClient) -> WorkResponse | Standing:
+        return await network.result(request, wait=not no_wait, timeout=seconds)
 
     return answer.tell(conversing(file, nats, ask), as_json=as_json)

@@ -6,14 +6,14 @@ import sys
 
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 from runner.reports import StatusReport
 
 
 def run(file: NetworkFile = DEFAULT_FILE, as_json: AsJson = False, nats: Nats = None, verbose: Verbose = False) -> int:
     """Show the network's runners, and every ensemble with its state, its work in flight and its queue."""
 
-    async def ask(network: Client) -> StatusReport:
+    async def ask(network: NetworkClient) -> StatusReport:
         return await network.status()
 
     report = conversing(file, nats, ask)

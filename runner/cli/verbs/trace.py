@@ -10,7 +10,7 @@ import typer
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
 from runner.cli.render import waterfall
-from runner.cli.session import Client, conversing
+from runner.cli.session import NetworkClient, conversing
 from runner.reports import TraceReport
 
 
@@ -23,7 +23,7 @@ def run(
 ) -> int:
     """Show every hop of a request as a waterfall: which ensemble did what, when, and for how long."""
 
-    async def ask(network: Client) -> TraceReport:
+    async def ask(network: NetworkClient) -> TraceReport:
         return await network.trace(id)
 
     report = conversing(file, nats, ask)
