@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012 - pydantic copies the defaults of its fields
 """An ensemble as written: in a file of its own, or inline in the network file."""
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class UseFile(FileModel):
     """A named provider: `ensemble/capability`."""
     discover: Given[Name] = None
     """The name of a capability, whoever provides it."""
-    tags: list[Name] = []
+    tags: tuple[Name, ...] = ()
     """Tags that the capability must all carry; with or without `discover`."""
     select: Strategy = "first"
     """How one of several providers is picked."""
@@ -97,7 +96,7 @@ class UseFile(FileModel):
 class ShareFile(FileModel):
     """What a capability tells the network of itself."""
 
-    tags: list[Name] = []
+    tags: tuple[Name, ...] = ()
     """Words by which others discover it."""
     authority: Given[Level] = None
     """The highest level that a request for it may require; without it the ensemble's `authority`."""
@@ -110,7 +109,7 @@ class AgentFile(FileModel):
     """A route of `models:`."""
     instructions: str = ""
     """What the agent is told: a text, or the path of a `.md`, `.txt` or `.j2` file."""
-    tools: list[Name] = []
+    tools: tuple[Name, ...] = ()
     """What it may call: tools of this ensemble and uses, by name."""
 
 
@@ -153,7 +152,7 @@ class ToolFile(FileModel):
 class TaskFile(FileModel):
     """A whole process, worked off step by step."""
 
-    steps: Annotated[list[StepFile], Field(min_length=1)]
+    steps: Annotated[tuple[StepFile, ...], Field(min_length=1)]
     """What is done, in order."""
     output: Structure = None
     """The answer, as a template; without it the last step's."""
@@ -209,7 +208,7 @@ class EnsembleFile(FileModel):
     """The field it works in."""
     authority: Level = "autonomous"
     """The registered level of its capabilities that name none themselves."""
-    scope: list[ScopePattern] = ["*"]
+    scope: tuple[ScopePattern, ...] = ("*",)
     """The capabilities it lends to those it calls: `*`, `ensemble/*` or `ensemble/capability`."""
     replicas: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many copies run."""
@@ -219,15 +218,15 @@ class EnsembleFile(FileModel):
     """A task is claimed within this, or goes to another provider."""
     capacity: CapacityFile = CapacityFile.model_construct()
     """How much it takes on."""
-    uses: dict[Name, UseEntry] = {}
+    uses: dict[Name, UseEntry] = Field(default_factory=dict)
     """What it needs from others, by a name of its own; one namespace with `tools`."""
-    agents: dict[Name, AgentFile] = {}
+    agents: dict[Name, AgentFile] = Field(default_factory=dict)
     """Its agents."""
-    tools: dict[Name, ToolFile] = {}
+    tools: dict[Name, ToolFile] = Field(default_factory=dict)
     """Its functions."""
-    tasks: dict[Name, TaskFile] = {}
+    tasks: dict[Name, TaskFile] = Field(default_factory=dict)
     """Its processes."""
-    schedules: dict[Name, ScheduleFile] = {}
+    schedules: dict[Name, ScheduleFile] = Field(default_factory=dict)
     """Tasks that run by the clock."""
-    memory: dict[Name, MemoryFile] = {}
+    memory: dict[Name, MemoryFile] = Field(default_factory=dict)
     """Its scopes of memory."""

@@ -1,15 +1,13 @@
-# ruff: noqa: RUF012 - pydantic copies the defaults of its fields
 """The network file as written. Ensembles stay as they are: each is read for itself."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, WithJsonSchema, model_validator
 
 from runner.config.codes import Rule
 from runner.config.delivery_file import DeliveryFile
-from runner.config.ensemble_file import EnsembleFile
 from runner.config.fields import (
     Count,
     Duration,
@@ -61,7 +59,7 @@ class TagFile(FileModel):
 
     description: str = ""
     """What it means."""
-    aliases: list[Name] = []
+    aliases: tuple[Name, ...] = ()
     """Other words for the same."""
 
 
@@ -106,7 +104,7 @@ class ClientFile(FileModel):
 
     token: str = ""
     """What proves it, by reference: `${env:NAME}`."""
-    scope: list[ScopePattern] = ["*"]
+    scope: tuple[ScopePattern, ...] = ("*",)
     """The capabilities it may call."""
     authority: Level = "autonomous"
     """The highest level it may require."""
@@ -141,7 +139,7 @@ class AuditFile(FileModel):
 
 
 TagEntry = Annotated[TagFile, BeforeValidator(_described, json_schema_input_type=str | TagFile)]
-EnsembleEntry = Annotated[JsonValue, BeforeValidator(lambda value: value, json_schema_input_type=str | EnsembleFile)]
+EnsembleEntry = Annotated[SkipValidation[JsonValue], WithJsonSchema(True)]
 
 
 class NetworkFile(FileModel):
@@ -155,19 +153,19 @@ class NetworkFile(FileModel):
     """The NATS server. Empty: one is started for you on this machine."""
     tags: Given[dict[Name, TagEntry]] = None
     """The vocabulary; where it is given, a tag outside it is an error."""
-    models: dict[Name, list[ModelFile]] = {}
+    models: dict[Name, tuple[ModelFile, ...]] = Field(default_factory=dict)
     """Model routes: the first of each list that answers is used."""
-    deliveries: dict[Name, DeliveryFile] = {}
+    deliveries: dict[Name, DeliveryFile] = Field(default_factory=dict)
     """Deliveries by name, for wherever one is asked for."""
-    roles: dict[Name, RoleFile] = {}
+    roles: dict[Name, RoleFile] = Field(default_factory=dict)
     """Who may decide reviews; `operator` is built in."""
-    clients: dict[Name, ClientFile] = {}
+    clients: dict[Name, ClientFile] = Field(default_factory=dict)
     """Callers from outside."""
     defaults: DefaultsFile = DefaultsFile.model_construct()
     """What holds where nothing else is said."""
     audit: AuditFile = AuditFile.model_construct()
     """What is recorded of the network's work."""
-    profiles: dict[Name, dict[Name, dict[str, JsonValue]]] = {}
+    profiles: dict[Name, dict[Name, dict[str, JsonValue]]] = Field(default_factory=dict)
     """Changes to ensembles, applied together by name."""
     ensembles: Annotated[dict[Name, EnsembleEntry], Field(min_length=1)]
     """The ensembles: each a path, or the ensemble itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -162,7 +163,7 @@ def _share(draft: Draft, member: Member, share: ShareFile | None) -> Share | Non
     return Share(_tags(draft, share.tags), _authority(share.authority or member.file.authority))
 
 
-def _tags(draft: Draft, tags: list[str]) -> tuple[str, ...]:
+def _tags(draft: Draft, tags: Sequence[str]) -> tuple[str, ...]:
     """The tags that these stand for, each once, in their order."""
     return tuple(dict.fromkeys(draft.canonical(tag) for tag in tags))
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012 - pydantic copies the defaults of its fields
 """The script of a scripted model as written: what it does and says, case by case, offline and repeatable."""
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class CaseFile(FileModel):
     """The case only applies where this holds. It sees `prompt`, `agent` and `instructions`."""
     match: Given[str] = None
     """A regular expression that must be found in the prompt; its named groups become variables."""
-    turns: list[TurnFile] = []
+    turns: tuple[TurnFile, ...] = ()
     """Tools called, in order."""
     say: Structure
     """The model's answer, as a template."""
@@ -41,5 +40,5 @@ class CaseFile(FileModel):
 class ScriptFile(FileModel):
     """What a scripted model plays."""
 
-    cases: Annotated[list[CaseFile], Field(min_length=1)]
+    cases: Annotated[tuple[CaseFile, ...], Field(min_length=1)]
     """The first case that applies is played."""

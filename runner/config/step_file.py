@@ -85,7 +85,7 @@ class StepFile(FileModel):
     """What is given to it, as a template; without it the request's context."""
     prompt: Structure = None
     """What an agent is asked, as a template; without it the request's context."""
-    needs: Given[list[StepId]] = None
+    needs: Given[tuple[StepId, ...]] = None
     """The steps that must be done before; without any `needs` in a task, steps run in order."""
     for_each: Given[Annotated[FanOutFile, BeforeValidator(_fan_out, json_schema_input_type=str | FanOutFile)]] = None
     """Does the step once for each item of a list."""

@@ -46,7 +46,7 @@ def _said(written: Written, features: Iterator[_Later]) -> Iterator[Diagnostic]:
         span = written.span(written.existing(feature.place), key=isinstance(feature.place[-1], str))
         if feature.instead is None:
             hint = "take it out; running without it would loosen a guard"
-            yield Diagnostic(Rule.NOT_YET_SUPPORTED, f"{feature.what} cannot be kept yet", span, hint=hint)
+            yield Diagnostic(Rule.NOT_YET_SUPPORTED, f"{feature.what} is not enforced yet", span, hint=hint)
         else:
             message = f"{feature.what} has no effect yet"
             yield Diagnostic(Rule.NOT_YET_SUPPORTED, message, span, Severity.WARNING, f"until then, {feature.instead}")
@@ -78,7 +78,7 @@ def _network(draft: Draft) -> Iterator[_Later]:
 
 def _ensemble(member: Member) -> Iterator[_Later]:
     file = member.file
-    if file.scope != ["*"]:
+    if file.scope != ("*",):
         yield _Later(("scope",), 'a `scope` other than `["*"]`', None)
     if file.replicas > 1:
         yield _Later(("replicas",), "`replicas`", "one runs on each runner")
