@@ -61,7 +61,7 @@ def of_operator(subjects: Subjects) -> Permissions:
             "$JS.API.STREAM.INFO.>",
             "$SRV.>",
         ),
-        subscribe=("_INBOX_*.>", f"{network}.>", "$SRV.>"),
+        subscribe=(">",),  # `_INBOX_*` is no wildcard, and the operator may read everything
     )
 
 
