@@ -75,6 +75,9 @@ def test_references_are_the_names_read_under_steps() -> None:
 
 def test_a_name_that_the_template_sets_itself_is_not_one_it_needs() -> None:
     assert compile_value("{% for steps in [1] %}{{ steps.real }}{% endfor %}").references == frozenset()
+    assert compile_value("{% set result = context %}{{ result }}").names == {"context"}
+    assert compile_value("{{ result }}").names == {"result"}
+    assert compile_value("{{ range(3) | sum }}").names == frozenset()
 
 
 @pytest.mark.parametrize("text", ["'Wagyu' in context", "{{ 'Wagyu' in context }}", "{{ steps.stock.portions > 2 }}"])
