@@ -27,6 +27,9 @@ def check_inventory(text: str) -> str:
 
 def read_order(text: str) -> dict[str, object]:
     """Find the dish, the wishes and the room in an order, and what the pantry lacks for it."""
+    room = room_in(text)
+    if room is None:
+        raise Refused("Which room is it for?")
     asked = text.casefold()
     dish = next((row for row in rows("menu") if row["dish"].casefold() in asked), None)
     if dish is None:
@@ -39,7 +42,7 @@ def read_order(text: str) -> dict[str, object]:
     return {
         "dish": dish["dish"],
         "wishes": [wish for wish in wishes if wish],
-        "room": room_in(text),
+        "room": room,
         "ingredients": ingredients,
         "missing": missing,
         "in_stock": not missing,
@@ -47,7 +50,7 @@ def read_order(text: str) -> dict[str, object]:
     }
 
 
-async def open_ticket(dish: str, room: str | None, context: Context) -> int:
+async def open_ticket(dish: str, room: str, context: Context) -> int:
     """Open a kitchen ticket. The number comes from the idempotency key: a repeated delivery gets the same one."""
     await context.progress(f"cooking {dish} for room {room}", 50)
     return 1000 + int(context.idempotency_key[:8], 16) % 9000
