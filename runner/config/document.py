@@ -38,13 +38,7 @@ class Document:
         return value
 
     def existing(self, path: Path) -> Path:
-        """As much of a path as there is."""
-        value: JsonValue = self.data
-        for depth, part in enumerate(path):
-            if not _has(value, part):
-                return path[:depth]
-            value = child(value, part)
-        return path
+        return existing(self.data, path)
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Where the value at a path stands, or its key. A path that ends nowhere gives the nearest part that is there.
@@ -74,6 +68,18 @@ def _has(container: JsonValue, part: str | int) -> bool:
     if isinstance(container, dict):
         return part in container
     return isinstance(container, list) and isinstance(part, int) and part < len(container)
+
+
+def existing(data: JsonValue, path: Path) -> Path:
+    """As much of a path as there is. What stands for a list in its short form is passed over: `share: [tags]`."""
+    found: Path = ()
+    for part in path:
+        if _has(data, part):
+            data = child(data, part)
+            found += (part,)
+        elif not (isinstance(data, list) and isinstance(part, str)):
+            break
+    return found
 
 
 def child(container: JsonValue, part: str | int) -> JsonValue:

@@ -58,12 +58,13 @@ class Library:
         return self.read(path, said_in="")[1]
 
     def _fetch(self, place: str, shown: str) -> bytes | Unread:
+        looked_for = f"looked for `{place}`" if place != shown else None
         try:
             data = self._source.read(place)
         except OutsideDirectory:
             return _outside(shown)
         except FileNotFoundError:
-            return Unread(Rule.MISSING_FILE, f"there is no file `{shown}`", f"looked for `{place}`")
+            return Unread(Rule.MISSING_FILE, f"there is no file `{shown}`", looked_for)
         except IsADirectoryError:
             return Unread(Rule.UNREADABLE_FILE, f"`{shown}` is a folder", "name a file")
         except (OSError, ValueError) as error:

@@ -167,5 +167,5 @@ class NetworkFile(FileModel):
     """What is recorded of the network's work."""
     profiles: dict[Name, dict[Name, dict[str, JsonValue]]] = Field(default_factory=dict)
     """Changes to ensembles, applied together by name."""
-    ensembles: Annotated[dict[Name, EnsembleEntry], Field(min_length=1)]
+    ensembles: Annotated[dict[Name, EnsembleEntry], Field(json_schema_extra={"minProperties": 1})]
     """The ensembles: each a path, or the ensemble itself."""

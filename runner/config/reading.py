@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from runner.config.checks import RULES
 from runner.config.document import Path
 from runner.config.draft import Draft
@@ -22,6 +24,8 @@ from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity, in_file_order
 from runner.errors import InvalidNetwork
 from runner.model import Network
+
+_STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _draft(loader: Loader, file: str) -> Draft | None:
         return None
     loader.references.skip_switched_off(written, _switchable(written))
     loader.diagnostics += loader.references.resolve(written)
-    network, diagnostics = shape(NetworkFile, written)
+    network, diagnostics = shape(NetworkFile, written, _STAND_INS)
     loader.diagnostics += diagnostics
     if network is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, TypeGuard, TypeVar, Union, get_args, get_origin
 
@@ -20,23 +21,32 @@ from runner.diagnostics import Diagnostic
 Model = TypeVar("Model", bound=BaseModel)
 
 _MOST_ROUNDS = 50
+_NONE: Mapping[str, JsonValue] = {}
 _OWN = {rule.value for rule in Rule}
 
 
-def shape(model: type[Model], written: Written) -> tuple[Model | None, list[Diagnostic]]:
-    """The model of the data, pruned until it fits; None where not even the whole can be kept."""
+def shape(
+    model: type[Model], written: Written, stand_ins: Mapping[str, JsonValue] = _NONE
+) -> tuple[Model | None, list[Diagnostic]]:
+    """The model of the data, pruned until it fits; None where not even the whole can be kept.
+
+    A stand-in takes the place of a required key that is missing or was pruned, so that the rest can be judged. There
+    is a diagnostic then.
+    """
     diagnostics: list[Diagnostic] = []
     for _ in range(_MOST_ROUNDS):
         try:
             return model.model_validate(written.data), diagnostics
         except ValidationError as error:
-            judge = _Judge(model, written, error.errors(include_url=False, include_input=False))
+            judge = _Judge(model, written, stand_ins, error.errors(include_url=False, include_input=False))
             diagnostics += judge.diagnostics()
             doomed = judge.doomed
         for path in sorted(doomed, key=_sort_key, reverse=True):
             written.prune(path, unknown=doomed[path])
         if () in doomed:
             return None, diagnostics
+        if judge.stood_in:
+            written.replace({**written.data, **judge.stood_in})
     return None, diagnostics
 
 
@@ -48,10 +58,18 @@ def _sort_key(path: Path) -> tuple[tuple[int, int, str], ...]:
 class _Judge:
     """What one round of validation found. `doomed` is what is to go, with whether it is a key nobody knows."""
 
-    def __init__(self, model: type[BaseModel], written: Written, details: list[ErrorDetails]) -> None:
+    def __init__(
+        self,
+        model: type[BaseModel],
+        written: Written,
+        stand_ins: Mapping[str, JsonValue],
+        details: list[ErrorDetails],
+    ) -> None:
         self.model = model
         self.written = written
         self.doomed: dict[Path, bool] = {}
+        self.stood_in: dict[str, JsonValue] = {}
+        self._stand_ins = stand_ins
         self._details = details
         self._unknown: dict[Path, list[str]] = defaultdict(list)
         for detail in details:
@@ -65,17 +83,20 @@ class _Judge:
         """The diagnostic of one error, or None if it only follows from what was pruned."""
         kind, location = detail["type"], detail["loc"]
         if kind == "missing":
-            self.doomed.setdefault(location[:-1], False)
-            return self._missing(location[:-1], str(location[-1]))
+            parent, key = self.written.existing(location[:-1]), str(location[-1])
+            if not parent and key in self._stand_ins:
+                self.stood_in[key] = self._stand_ins[key]
+            else:
+                self.doomed.setdefault(parent, False)
+            return self._missing(parent, key)
         at_key = location[-1:] == ("[key]",)
-        path: Path = location[:-1] if at_key else location
+        path = self.written.existing(location[:-1] if at_key else location)
         self.doomed[path] = kind == "extra_forbidden"
         if self._follows(kind, path):
             return None
         code, message, hint = self._say(detail, path)
-        existing = self.written.existing(path)
         by_key = at_key or kind in ("extra_forbidden", Rule.MISSING_KEY, Rule.CONFLICTING_KEYS)
-        return Diagnostic(code, message, self.written.span(existing, key=by_key), hint=hint)
+        return Diagnostic(code, message, self.written.span(path, key=by_key), hint=hint)
 
     def _follows(self, kind: str, path: Path) -> bool:
         if kind == Rule.MISSING_KEY:
@@ -92,7 +113,8 @@ class _Judge:
 
     def _say(self, detail: ErrorDetails, path: Path) -> tuple[Rule, str, str | None]:
         kind, context = detail["type"], detail.get("ctx", {})
-        key, value = label(self.written.existing(path)), shown(self.written.at(self.written.existing(path)))
+        given = self.written.at(path)
+        key, value = label(path), shown(given)
         if kind in _OWN:
             message = str(context["message"]).replace("{key}", key).replace("{value}", value)
             return Rule(kind), message, str(context["hint"]) or None
@@ -105,8 +127,8 @@ class _Judge:
             )
         if kind == "literal_error":
             choices = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
-            written = self.written.at(self.written.existing(path))
-            hint = did_you_mean(str(written), choices) or f"it is one of {listed(choices, joint='or')}"
+            guess = closest(str(given), choices)
+            hint = f"did you mean `{guess}`?" if guess else f"it may be {listed(choices, joint='or')}"
             return Rule.INVALID_VALUE, f"{key} cannot be {value}", hint
         if kind == "string_pattern_mismatch":
             what, hint = pattern_said(str(context["pattern"]))
@@ -115,11 +137,8 @@ class _Judge:
                 return Rule.INVALID_NAME, f"{named} is {what}", hint
             return Rule.INVALID_VALUE, f"{value} is {what}", hint
         if kind in KINDS:
-            return Rule.WRONG_TYPE, f"{key} must be {KINDS[kind]}, not {kind_of(self._given(path))}", None
+            return Rule.WRONG_TYPE, f"{key} must be {KINDS[kind]}, not {kind_of(given)}", None
         return Rule.INVALID_VALUE, f"{key} {bound_said(kind, context)}", None
-
-    def _given(self, path: Path) -> JsonValue:
-        return self.written.at(self.written.existing(path))
 
 
 def keys_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
@@ -135,7 +154,9 @@ def _below(kind: object, part: str | int) -> list[object]:
     if _is_model(kind):
         field = kind.model_fields.get(str(part))
         return _alternatives(field.annotation) if field else []
-    return _alternatives(get_args(kind)[-1]) if get_origin(kind) in (dict, list) else []
+    if get_origin(kind) is dict:
+        return _alternatives(get_args(kind)[1])
+    return _alternatives(get_args(kind)[0]) if get_origin(kind) in (list, tuple) else []
 
 
 def _alternatives(annotation: object) -> list[object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from runner.config.document import Document, Path, child
+from runner.config.document import Document, Path, child, existing
 from runner.diagnostics import Span
 
 Mapping = dict[str, JsonValue]
@@ -14,12 +14,25 @@ Mapping = dict[str, JsonValue]
 
 @dataclass(slots=True)
 class _Cuts:
-    """What was taken out of one document, by paths as written. `kept` are the places of list items that are left."""
+    """What was taken out of one document, by paths as written. `kept` are the places of list items that are left.
+
+    `above` are all paths that lead to something pruned, and `above_faults` those that lead to something wrong.
+    """
 
     kept: dict[Path, list[int]] = field(default_factory=dict)
     pruned: set[Path] = field(default_factory=set)
     incomplete: set[Path] = field(default_factory=set)
-    switched_off: set[Path] = field(default_factory=set)
+    above: set[Path] = field(default_factory=set)
+    above_faults: set[Path] = field(default_factory=set)
+
+    def note(self, path: Path, *, unknown: bool, switched_off: bool) -> None:
+        self.pruned.add(path)
+        if unknown:
+            self.incomplete.add(path[:-1])
+        prefixes = {path[:length] for length in range(len(path) + 1)}
+        self.above |= prefixes
+        if not switched_off:
+            self.above_faults |= prefixes
 
 
 class Written:
@@ -54,9 +67,8 @@ class Written:
         return self.document.at(self._as_written(path))
 
     def existing(self, path: Path) -> Path:
-        """As much of a path as stands in the file: a short form has no keys of its own."""
-        depth = len(self.document.existing(self._as_written(path))) - len(self.prefix)
-        return path[:depth]
+        """As much of a path as stands in the data: a short form has no keys of its own."""
+        return existing(self.data, path)
 
     def replace(self, data: Mapping) -> None:
         """Take other data of the same form that nobody else holds, such as with references resolved."""
@@ -70,11 +82,7 @@ class Written:
         that nothing is wrong with it.
         """
         written = self._as_written(path)
-        self._cuts.pruned.add(written)
-        if unknown:
-            self._cuts.incomplete.add(written[:-1])
-        if switched_off:
-            self._cuts.switched_off.add(written)
+        self._cuts.note(written, unknown=unknown, switched_off=switched_off)
         if not path:
             self.replace({})
             return
@@ -100,18 +108,15 @@ class Written:
     @property
     def is_whole(self) -> bool:
         """Whether nothing was taken out for being wrong."""
-        return len(self._cuts.pruned) == len(self._cuts.switched_off)
+        return not self._cuts.above_faults
 
     def has_faults(self, path: Path) -> bool:
-        """Whether something at, above or below a path was taken out for being wrong."""
-        written = self._as_written(path)
-        faults = self._cuts.pruned - self._cuts.switched_off
-        return any(fault[: len(written)] == written or written[: len(fault)] == fault for fault in faults)
+        """Whether something at or below a path was taken out for being wrong."""
+        return self._as_written(path) in self._cuts.above_faults
 
     def is_thinned(self, path: Path) -> bool:
         """Whether something at or below a path was taken out."""
-        written = self._as_written(path)
-        return any(pruned[: len(written)] == written for pruned in self._cuts.pruned)
+        return self._as_written(path) in self._cuts.above
 
     def _as_written(self, path: Path) -> Path:
         if not self._cuts.kept:

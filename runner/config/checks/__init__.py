@@ -11,6 +11,7 @@ from runner.config.checks import (
     cycles,
     deliveries,
     discovery,
+    ensembles,
     later,
     models,
     names,
@@ -31,6 +32,7 @@ from runner.diagnostics import Diagnostic
 Rule = Callable[[Draft], Iterable[Diagnostic]]
 
 RULES: tuple[Rule, ...] = (
+    ensembles.network_has_ensembles,
     names.names_are_told_apart,
     targets.static_targets_are_shared,
     discovery.discovered_uses_have_providers,

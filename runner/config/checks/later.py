@@ -78,7 +78,7 @@ def _network(draft: Draft) -> Iterator[_Later]:
 
 def _ensemble(member: Member) -> Iterator[_Later]:
     file = member.file
-    if file.scope != ("*",):
+    if file.scope != ("*",) and not member.written.is_thinned(("scope",)):
         yield _Later(("scope",), 'a `scope` other than `["*"]`', None)
     if file.replicas > 1:
         yield _Later(("replicas",), "`replicas`", "one runs on each runner")
