@@ -2,7 +2,7 @@
 
 A string that is exactly one `{{ … }}` keeps the type of its value; any other string with a marker renders to text;
 lists and mappings render their strings, at any depth, never their keys. What a template may do and how much of it is
-in `sandbox.py`.
+in `sandbox/`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 if TYPE_CHECKING:
-    from runner.sandbox import Program
+    from runner.sandbox.program import Program
 
 _MARKERS = ("{{", "{%", "{#")
 _NOTHING: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ def compile_value(value: JsonValue) -> Compiled:
 @lru_cache(maxsize=4096)
 def compile_expression(text: str) -> Compiled:
     """Compile an expression, with or without its braces; rendering gives its value. Raises TemplateProblem."""
-    from runner.sandbox import compile_expression_program
+    from runner.sandbox.program import compile_expression_program
 
     return _Text(compile_expression_program(text))
 
@@ -126,7 +126,7 @@ def holds(condition: Compiled, variables: Mapping[str, JsonValue]) -> bool:
 def _compile_text(text: str) -> Compiled:
     if not any(marker in text for marker in _MARKERS):
         return _Plain(text)
-    from runner.sandbox import compile_program
+    from runner.sandbox.program import compile_program
 
     return _Text(compile_program(text))
 
