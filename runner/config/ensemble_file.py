@@ -216,7 +216,7 @@ class EnsembleFile(FileModel):
     """In the runner's process, or in one of its own."""
     sla: Given[Duration] = None
     """A task is claimed within this, or goes to another provider."""
-    capacity: CapacityFile = CapacityFile.model_construct()
+    capacity: CapacityFile = Field(default_factory=CapacityFile)
     """How much it takes on."""
     uses: dict[Name, UseEntry] = Field(default_factory=dict)
     """What it needs from others, by a name of its own; one namespace with `tools`."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from runner.config.codes import Rule
 from runner.config.delivery_file import DeliveryFile
+from runner.config.ensemble_file import EnsembleFile
 from runner.config.fields import (
     Count,
     Duration,
@@ -138,8 +139,12 @@ class AuditFile(FileModel):
     """For how long."""
 
 
+def _as_it_is(value: JsonValue, _: ValidatorFunctionWrapHandler) -> JsonValue:
+    return value
+
+
 TagEntry = Annotated[TagFile, BeforeValidator(_described, json_schema_input_type=str | TagFile)]
-EnsembleEntry = Annotated[SkipValidation[JsonValue], WithJsonSchema(True)]
+EnsembleEntry = Annotated[JsonValue, WrapValidator(_as_it_is, json_schema_input_type=FilePath | EnsembleFile)]
 
 
 class NetworkFile(FileModel):
@@ -149,7 +154,7 @@ class NetworkFile(FileModel):
     """The version of this format."""
     network: Name
     """Its name: the first token of every subject."""
-    nats: NatsFile = NatsFile.model_construct()
+    nats: NatsFile = Field(default_factory=NatsFile)
     """The NATS server. Empty: one is started for you on this machine."""
     tags: Given[dict[Name, TagEntry]] = None
     """The vocabulary; where it is given, a tag outside it is an error."""
@@ -161,9 +166,9 @@ class NetworkFile(FileModel):
     """Who may decide reviews; `operator` is built in."""
     clients: dict[Name, ClientFile] = Field(default_factory=dict)
     """Callers from outside."""
-    defaults: DefaultsFile = DefaultsFile.model_construct()
+    defaults: DefaultsFile = Field(default_factory=DefaultsFile)
     """What holds where nothing else is said."""
-    audit: AuditFile = AuditFile.model_construct()
+    audit: AuditFile = Field(default_factory=AuditFile)
     """What is recorded of the network's work."""
     profiles: dict[Name, dict[Name, dict[str, JsonValue]]] = Field(default_factory=dict)
     """Changes to ensembles, applied together by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, model_validator
 
 from runner.config.codes import Rule
 from runner.config.fields import (
@@ -62,6 +62,8 @@ def _fan_out(value: object) -> object:
 
 class StepFile(FileModel):
     """Exactly one of `tool`, `agent`, `use`, `handoff`, `review`, `template`, `python`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]})
 
     id: Given[StepId] = None
     """By what later templates call its result: `steps.ID`."""
