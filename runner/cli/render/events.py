@@ -25,7 +25,9 @@ def line(event: Event, *, colour: bool = False) -> str:
 
 
 def _what(event: Event) -> str:
-    if event.name and event.capability and event.name != event.capability:
+    """The capability, and the step in it if it is about one."""
+    whole = {None, event.capability, f"{event.ensemble}/{event.capability}"}
+    if event.capability and event.name not in whole:
         return f"{event.capability}: {event.name}"
     return event.capability or event.name or ""
 

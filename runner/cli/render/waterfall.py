@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from runner.cli.render.style import cells, counted, padded, paint, visible
 from runner.reports import SpanReport, TraceReport
 
 WIDTH = 110
-_COLOURS = {"COMPLETED": "green", "RUNNING": "yellow"}
+_COLOURS = {"COMPLETED": "green", "RUNNING": "yellow", "SKIPPED": "dim"}
 _LEAST_BAR = 12
 
 
@@ -19,7 +19,8 @@ def waterfall(report: TraceReport, *, width: int = WIDTH, colour: bool = False) 
         return f"trace {report.trace_id}: nothing recorded"
     start = min(span.start for span in report.spans)
     whole = max(_end(span) for span in report.spans) - start
-    rows = [(_label(span, depth), span) for depth, span in in_tree_order(report.spans)]
+    ensembles = {span.span_id: span.ensemble for span in report.spans}
+    rows = [(_label(span, depth, ensembles), span) for depth, span in in_tree_order(report.spans)]
     label_width = max(cells(label) for label, _ in rows)
     bar_width = max(_LEAST_BAR, width - label_width - 26)
     heading = f"trace {report.trace_id}: {counted(len(rows), 'span')} in {_milliseconds(whole)}"
@@ -49,8 +50,10 @@ def in_tree_order(spans: tuple[SpanReport, ...]) -> Iterator[tuple[int, SpanRepo
                 waiting += [(depth + 1, child) for child in reversed(children.get(span.span_id, []))]
 
 
-def _label(span: SpanReport, depth: int) -> str:
-    return "  " * depth + visible(f"{span.ensemble}  {span.name}")
+def _label(span: SpanReport, depth: int, ensembles: Mapping[str, str]) -> str:
+    """`kitchen/prepare-meal` for a capability; for a step in it, its name alone."""
+    known = span.name.startswith(f"{span.ensemble}/") or ensembles.get(span.parent_id or "") == span.ensemble
+    return "  " * depth + visible(span.name if known else f"{span.ensemble}  {span.name}")
 
 
 def _status(span: SpanReport, colour: bool) -> str:

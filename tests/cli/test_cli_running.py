@@ -1,0 +1,259 @@
+"""Verbs against a network that is up, as processes: the sample, over a real nats-server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from tests.support.terminal import Directory, Ran, ended, eventually, read_until
+
+ORDER = "Wagyu steak, medium-rare, room 403"
+SLOW = """\
+network: slow
+ensembles:
+  desk:
+    tools: {wait: {python: "slow:wait", share: true}}
+    tasks:
+      work: {share: true, steps: [{tool: wait}]}
+      quick: {share: true, steps: [{template: "{{ context }}!"}]}
+      break: {share: true, steps: [{python: "slow:fail"}]}
+      shape: {share: true, steps: [{template: {said: "{{ context }}"}}]}
+"""
+SLOW_PYTHON = """\
+import pathlib, time, runner
+
+HERE = pathlib.Path(__file__).parent
+
+def wait(text: str, context: runner.Context) -> str:
+    context.progress("waiting", 50)
+    (HERE / "begun").touch()
+    for _ in range(1500):
+        if (HERE / "go").exists():
+            return "waited"
+        time.sleep(0.02)
+    return "gave up"
+
+def fail(text: str) -> str:
+    raise ValueError("the oven is cold")
+"""
+
+
+@pytest.fixture
+def slow(directory: Directory) -> Directory:
+    directory.write("network.yaml", SLOW)
+    directory.write("slow.py", SLOW_PYTHON)
+    return directory
+
+
+def test_a_call_prints_the_result_alone_on_stdout(open_hotel: Directory) -> None:
+    ran = open_hotel.run("call", "room-service/handle-guest-request", ORDER)
+    assert ran.code == 0
+    assert "Wagyu steak" in ran.out
+    assert "403" in ran.out
+    assert "ticket" in ran.out
+    assert ran.err.startswith("accepted by room-service: position ")
+
+
+def test_a_call_without_a_provider_is_discovered(open_hotel: Directory) -> None:
+    ran = open_hotel.run("call", "check-inventory", "wagyu beef")
+    assert (ran.code, "wagyu beef" in ran.out, ran.err) == (0, True, "")
+    tagged = open_hotel.run("call", "check-inventory", "wagyu beef", "--tag", "stock")
+    assert (tagged.code, tagged.out) == (0, ran.out)
+    assert open_hotel.run("call", "check-inventory", "-", stdin="wagyu beef").out == ran.out
+
+
+def test_a_call_of_what_nobody_offers_fails_with_a_code_and_a_hint(open_hotel: Directory) -> None:
+    ran = open_hotel.run("call", "kitchen/prepare-meel", "x")
+    assert (ran.code, ran.out) == (1, "")
+    assert "error[UNKNOWN_CAPABILITY]" in ran.err
+    assert "hint: " in ran.err
+
+
+def test_a_limit_is_a_rejection_and_the_response_is_still_printed(open_hotel: Directory) -> None:
+    ran = open_hotel.run("call", "kitchen/prepare-meal", "x", "--authority", "human_required", "--json")
+    assert ran.code == 1
+    assert ran.json["status"] == "REJECTED"
+    assert ran.json["error"]["code"] == "AUTHORITY_EXCEEDED"
+
+
+def test_a_request_is_followed_from_its_id(open_hotel: Directory) -> None:
+    accepted = open_hotel.run(
+        "call", "room-service/handle-guest-request", ORDER, "--mode", "async", "--request-id", "order-1", "--json"
+    )
+    assert accepted.code == 0
+    assert accepted.json["type"] == "task_accepted"
+    result = open_hotel.run("result", "order-1", "--json").json
+    assert (result["requestId"], result["status"]) == ("order-1", "COMPLETED")
+    assert open_hotel.run("result", "_cli/order-1").out == result["result"] + "\n"
+    again = open_hotel.run("call", "room-service/handle-guest-request", "else", "--request-id", "order-1", "--json")
+    assert again.json["result"] == result["result"], "a repeat returns the same outcome"
+
+
+def test_a_trace_shows_every_hop_under_one_id(open_hotel: Directory) -> None:
+    open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "traced")
+
+    def complete() -> bool:
+        spans = open_hotel.run("trace", "traced", "--json").json["spans"]
+        return {"room-service", "kitchen", "logistics"} <= {span["ensemble"] for span in spans}
+
+    eventually(complete, "a trace over three ensembles")
+    told = open_hotel.run("trace", "traced", "--json").json
+    assert told["spans"][0].keys() >= {"spanId", "parentId", "name", "ensemble", "start", "durationMs", "status"}
+    drawn = open_hotel.run("trace", told["traceId"]).out
+    assert drawn.startswith(f"trace {told['traceId']}: ")
+    assert "  kitchen/prepare-meal" in drawn
+    assert "█" in drawn
+
+
+def test_status_lists_every_ensemble(open_hotel: Directory) -> None:
+    told = open_hotel.run("status", "--json").json
+    assert told["network"] == "grand-hotel"
+    assert {e["name"]: e["state"] for e in told["ensembles"]}.keys() == {
+        "room-service", "front-desk", "kitchen", "maintenance", "procurement", "logistics"
+    }  # fmt: skip
+    assert all(e["queued"].keys() == {"critical", "high", "normal", "low"} for e in told["ensembles"])
+    assert "kitchen" in open_hotel.run("status").out
+
+
+def test_the_catalog_filters_by_every_tag(open_hotel: Directory) -> None:
+    found = open_hotel.run("catalog", "--tag", "food", "--tag", "stock", "--json").json
+    assert [(e["provider"], e["name"], e["type"]) for e in found] == [("kitchen", "check-inventory", "TOOL")]
+    assert "kitchen/check-inventory" in open_hotel.run("catalog").out
+
+
+def test_logs_are_lines(open_hotel: Directory) -> None:
+    open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "logged")
+    eventually(lambda: "completed" in open_hotel.run("logs", "--request", "logged").out, "the event of completion")
+    told = [json.loads(line) for line in open_hotel.run("logs", "--request", "logged", "--json").out.splitlines()]
+    assert {event["requestId"] for event in told} == {"logged"}
+    assert told[0]["ensemble"] == "room-service"
+    named = open_hotel.run("logs", "-f", "network.yaml", "--request", "logged")
+    assert named.out.count("\n") == len(told), "-f with a file names the file, and does not follow"
+
+
+def test_a_second_up_in_the_directory_is_refused(open_hotel: Directory) -> None:
+    ran = open_hotel.run("up")
+    assert ran.code == 1
+    assert "error[already-running]" in ran.err
+
+
+def test_a_call_with_no_network_running_brings_one_up_for_itself(slow: Directory) -> None:
+    ran = slow.run("call", "desk/quick", "hello")
+    assert (ran.code, ran.out) == (0, "hello!\n")
+    assert ran.err.startswith("no network is running here: bringing it up for this call")
+    assert slow.run("status").code == 4
+
+
+def test_structures_are_json_and_input_may_be(slow: Directory) -> None:
+    ran = slow.run("call", "desk/shape", "--input", "-", stdin='{"room": 403}')
+    assert json.loads(ran.out) == {"said": {"room": 403}}
+    assert "is not JSON" in slow.run("call", "desk/shape", "--input", "-", stdin="{").err
+
+
+def test_a_handler_that_raises_tells_its_message_and_logs_the_traceback(slow: Directory) -> None:
+    ran = slow.run("call", "desk/break", "x")
+    assert ran.code == 1
+    assert "the oven is cold" in ran.err
+    assert "Traceback" not in ran.err
+    assert "Traceback" in (slow.path / ".run-network" / "runner.log").read_text()
+
+
+def started(here: Directory) -> subprocess.Popen[str]:
+    process = here.start("up")
+    read_until(process, "ready in")
+    return process
+
+
+def test_pending_results_exit_5_and_ctrl_c_drains(slow: Directory) -> None:
+    process = started(slow)
+    slow.run("call", "desk/work", "x", "--mode", "async", "--request-id", "w1")
+    eventually((slow.path / "begun").exists, "the work has begun")
+    pending = slow.run("result", "w1", "--no-wait", "--json")
+    assert (pending.code, pending.json["requestId"], pending.json["status"]) == (5, "w1", "PENDING")
+    assert slow.run("result", "w1", "--timeout", "100ms").code == 5
+    assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms").code == 5
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert "Ctrl-C again forces" in process.stderr.readline()
+    (slow.path / "go").touch()
+    code, out, _ = ended(process)
+    assert code == 130
+    assert "STOPPED" in out
+    assert "COMPLETED" in out, "what was being worked on was finished"
+
+
+def test_a_second_ctrl_c_forces_and_the_next_start_works_the_task_off(slow: Directory) -> None:
+    process = started(slow)
+    slow.run("call", "desk/work", "x", "--mode", "async", "--request-id", "w2")
+    eventually((slow.path / "begun").exists, "the work has begun")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    code, _, _ = ended(process)
+    assert code == 130
+    (slow.path / "go").touch()
+    again = started(slow)
+    try:
+        assert slow.run("result", "w2", "--timeout", "60s").out == "waited\n"
+    finally:
+        again.send_signal(signal.SIGTERM)
+        assert ended(again)[0] == 0
+
+
+def test_a_request_can_be_cancelled(slow: Directory) -> None:
+    process = started(slow)
+    try:
+        slow.run("call", "desk/work", "x", "--mode", "async", "--request-id", "w3")
+        eventually((slow.path / "begun").exists, "the work has begun")
+        assert slow.run("cancel", "w3").code == 0
+        outcome = slow.run("result", "w3", "--json")
+        assert (outcome.code, outcome.json["status"]) == (1, "CANCELLED")
+    finally:
+        (slow.path / "go").touch()
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+
+
+def test_detach_returns_when_all_is_ready_and_down_when_all_has_stopped(slow: Directory) -> None:
+    ran = slow.run("up", "--detach")
+    try:
+        assert ran.code == 0
+        assert slow.run("status", "--json").json["ensembles"][0]["state"] == "READY"
+    finally:
+        down = slow.run("down")
+    assert (down.code, down.err) == (0, "stopped\n")
+    assert slow.run("status").code == 4
+
+
+def test_detach_shows_why_it_did_not_come_up(slow: Directory) -> None:
+    slow.write("slow.py", "raise RuntimeError('no oven')\ndef wait(text): ...\ndef fail(text): ...\n")
+    ran = slow.run("up", "--detach")
+    assert ran.code == 1
+    assert "no oven" in ran.err
+    assert slow.run("status").code == 4
+
+
+def test_only_and_except_name_ensembles_that_are_there(open_hotel: Directory) -> None:
+    ran: Ran = open_hotel.run("up", "--only", "kitchn")
+    assert ran.code == 1
+    assert "there is no ensemble `kitchn`" in ran.err
+
+
+def test_logs_follow_what_happens(open_hotel: Directory) -> None:
+    following = open_hotel.start("logs", "-f")
+    try:
+        open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "followed")
+        read_until(following, "followed")
+    finally:
+        following.send_signal(signal.SIGINT)
+        assert ended(following)[0] == 130
+
+
+def test_the_network_that_init_writes_runs(directory: Directory) -> None:
+    directory.run("init", "small")
+    ran = Directory(directory.path / "small").run("call", "shop/order", "2 lamps")
+    assert (ran.code, ran.out) == (0, "2 lamps: 60 EUR. In stock: 12 lamps\n")

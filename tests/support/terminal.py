@@ -1,0 +1,108 @@
+"""The command line as a user has it: a process, in a directory, with what it prints and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory to run the command in."""
+
+    path: Path
+
+    def write(self, name: str, text: str) -> None:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Ran:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=self.path,
+            env=surroundings(**environment),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command(*arguments),
+            cwd=self.path,
+            env=surroundings(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "runner", *arguments]
+
+
+def surroundings(**changes: str) -> dict[str, str]:
+    """The environment without anything that changes colour or width."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LLM_BASE_URL"}}
+    return {**kept, "PYTHONPATH": str(ROOT), **changes}
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    """Wait until it holds; fail, naming it, where it does not in time."""
+    give_up = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > give_up:
+            pytest.fail(f"still not: {what}")
+        time.sleep(0.02)
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """What the process prints up to and with the line that has these words. The process's end is a failure."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return "".join(lines)
+    pytest.fail(f"ended before saying {words!r}: {''.join(lines)}{process.stderr.read() if process.stderr else ''}")
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for the process; its exit code and the rest of what it printed."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def sample(path: Path) -> Directory:
+    shutil.copy(ROOT / "network.yaml", path)
+    shutil.copytree(ROOT / "ensembles", path / "ensembles")
+    return Directory(path)
