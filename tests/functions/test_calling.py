@@ -226,7 +226,7 @@ async def test_a_plain_function_that_is_given_up_on_cannot_hang_or_call_on(ready
         await asyncio.Event().wait()
 
     assignment = MemoryAssignment(uses={"wait": wait})
-    task = asyncio.create_task(ready(work)({}, assignment, ()))  # type: ignore[arg-type]
+    task = asyncio.create_task(ready(work)({}, assignment, ()))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
