@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from yaml import events as emitted
 
 from runner.config.codes import Rule
+from runner.config.path import Path
 from runner.config.scalars import OutOfRange, Scalar, resolve
 from runner.config.text import Text
 from runner.diagnostics import Diagnostic
@@ -72,11 +73,16 @@ class _Frame:
 
 
 class Composer:
-    """Composes one document. `diagnostics` holds what was wrong but could be passed over."""
+    """Composes one document.
+
+    `diagnostics` holds what was wrong but could be passed over, and `faults` the paths of the values concerned, whose
+    data is not what the user meant.
+    """
 
     def __init__(self, text: Text) -> None:
         self.text = text
         self.diagnostics: list[Diagnostic] = []
+        self.faults: list[Path] = []
         self.places: Places = {}
         self.root_span = (0, 1)
         self._root: list[JsonValue] = []
@@ -162,7 +168,8 @@ class Composer:
             written = event.value if len(event.value) <= 24 else f"{event.value[:12]}…"
             message = f"the number `{written}` is not finite, or does not fit in 64 bits"
             self._note(Rule.NUMBER_OUT_OF_RANGE, message, start, end, "write it in quotes if it is meant as text")
-            return 0
+            self.faults.append(self._here())
+            return event.value
 
     def _key(self, frame: _Frame, key: str, start: int, end: int) -> None:
         frame.key, frame.key_start, frame.key_end = key, start, end
@@ -191,8 +198,9 @@ class Composer:
                 frame.places.extend((frame.key_start, frame.key_end, start, end))
             frame.key = None
         elif not isinstance(value, str):
+            self._key(frame, f"\0{start}", start, end)
             self._note(Rule.INVALID_KEY, "a key must be plain text", start, end, None)
-            self._key(frame, "", start, end)
+            self.faults.append(self._here())
         else:
             self._key(frame, value, start, end)
 
@@ -228,6 +236,7 @@ class Composer:
             )
         else:
             self._note(Rule.UNKNOWN_ANCHOR, f"no anchor `&{name}` stands above this alias", start, end, None)
+            self.faults.append(self._here())
             self._add(None, start, end, 1)
 
     def _duplicate(self, frame: _Frame) -> None:
@@ -241,6 +250,13 @@ class Composer:
         shown = (tag or "").removeprefix(_CORE)
         message = f"the YAML tag `{'!!' if shown != tag else ''}{shown}` means nothing here"
         self._note(Rule.UNKNOWN_YAML_TAG, message, start, end, "leave the tag out")
+        self.faults.append(self._here())
+
+    def _here(self) -> Path:
+        """The path of the value that comes next."""
+        return tuple(
+            frame.key if frame.is_mapping and frame.key is not None else len(frame.container) for frame in self._stack
+        )
 
     def _note(self, code: Rule, message: str, start: int, end: int, hint: str | None) -> None:
         self.diagnostics.append(Diagnostic(code, message, self.text.span(start, end), hint=hint))

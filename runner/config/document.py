@@ -8,18 +8,21 @@ from pydantic import JsonValue
 
 from runner.config.codes import Rule
 from runner.config.composer import Composer, Places, Refused
+from runner.config.path import Path
 from runner.config.text import Text, decode
 from runner.diagnostics import Diagnostic, Span
-
-Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The data is never changed: positions are found through the identity of its containers."""
+    """The data is never changed: positions are found through the identity of its containers.
+
+    `faults` are the paths of values that were reported already; their data is not what the user meant.
+    """
 
     text: Text
     data: dict[str, JsonValue]
+    faults: tuple[Path, ...]
     _places: Places = field(repr=False)
     _root: tuple[int, int] = (0, 1)
     _ordinals: dict[int, dict[str, int]] = field(default_factory=dict, repr=False)
@@ -112,7 +115,9 @@ def parse(file: str, data: bytes) -> Parsed:
         return Parsed(None, text, (*diagnostics, *composer.diagnostics, refusal.diagnostic))
     diagnostics += composer.diagnostics
     if isinstance(root, dict):
-        return Parsed(Document(text, root, composer.places, composer.root_span), text, tuple(diagnostics))
+        return Parsed(
+            Document(text, root, tuple(composer.faults), composer.places, composer.root_span), text, tuple(diagnostics)
+        )
     return Parsed(None, text, (*diagnostics, _no_mapping(root, text, composer.root_span)))
 
 

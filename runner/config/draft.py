@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from runner.config.document import Path
 from runner.config.ensemble_file import EnsembleFile, ShareFile, TaskFile, ToolFile, UseFile
 from runner.config.library import Library
 from runner.config.network_file import NetworkFile
+from runner.config.path import Path
 from runner.config.script_file import ScriptFile
 from runner.config.written import Written
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from runner.config.codes import Rule
-from runner.config.document import Document, Path, parse
+from runner.config.document import Document, parse
 from runner.config.draft import Contract, Member, Script
 from runner.config.ensemble_file import EnsembleFile
 from runner.config.library import Library, Unread
 from runner.config.network_file import NetworkFile
+from runner.config.path import Path
 from runner.config.references import References
 from runner.config.script_file import ScriptFile
 from runner.config.shape import shape
@@ -39,7 +40,7 @@ class Loader:
         if located not in self._documents:
             self._documents[located] = self.parse(located, data)
         document = self._documents[located]
-        return Written(document) if document is not None else None
+        return Written.of(document) if document is not None else None
 
     def parse(self, file: str, data: bytes) -> Document | None:
         parsed = parse(file, data)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from runner.config.checks import RULES
-from runner.config.document import Path
 from runner.config.draft import Draft
 from runner.config.fields import FileModel, Name
 from runner.config.library import Library, Source, Unread
 from runner.config.loading import Loader
 from runner.config.network_file import NetworkFile
+from runner.config.path import Path
 from runner.config.references import References
 from runner.config.resolve import resolve
 from runner.config.shape import shape
@@ -83,7 +83,7 @@ def _open(loader: Loader, file: str) -> Written | None:
         loader.diagnostics.append(Diagnostic(data.code, data.message, start_of(file), hint=data.hint))
         return None
     document = loader.parse(file, data)
-    return Written(document) if document is not None else None
+    return Written.of(document) if document is not None else None
 
 
 def _draft(loader: Loader, file: str) -> Draft | None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pydantic import JsonValue
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.library import Library, Unread
+from runner.config.path import Path
 from runner.config.suggest import did_you_mean
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic

@@ -12,7 +12,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.config.codes import Rule
-from runner.config.document import Path
+from runner.config.path import Path
 from runner.config.suggest import closest, did_you_mean, listed
 from runner.config.words import KINDS, NO_NAME, bound_said, keys_said, kind_of, label, pattern_said, shown
 from runner.config.written import Written

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from runner.config.document import Path
+from runner.config.path import Path
 
 _LONGEST_SHOWN = 60
 KINDS = {

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from runner.config.document import Document, Path, child, existing
+from runner.config.document import Document, child, existing
+from runner.config.path import Path
 from runner.diagnostics import Span
 
 Mapping = dict[str, JsonValue]
@@ -47,6 +48,14 @@ class Written:
         self.data = document.data
         self._owned = False
         self._cuts = _Cuts()
+
+    @classmethod
+    def of(cls, document: Document) -> Written:
+        """A whole document, freed of what was found wrong on reading it."""
+        written = cls(document)
+        for fault in reversed(document.faults):
+            written.prune(fault)
+        return written
 
     @property
     def file(self) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - word for word
 """The YAML blocks of the design page, word for word, completed by the smallest files that they name."""
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ tasks:
 schedules:
   stock-check: {cron: "0 2 * * *", time_zone: Europe/Paris, task: prepare-meal, context: tasting menu, delivery: {topic: stock}}
 memory: {pantry: {consistency: optimistic}}               # eventual, optimistic or locked
-"""  # noqa: E501 - word for word
+"""
 
 FILES = {
     "network.yaml": NETWORK,

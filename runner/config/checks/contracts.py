@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Contract, Draft
+from runner.config.path import Path
 from runner.diagnostics import Diagnostic
 
 

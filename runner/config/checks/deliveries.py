@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from runner.config.codes import Rule
 from runner.config.delivery_file import AskedDelivery
-from runner.config.document import Path
 from runner.config.draft import Draft, Member
+from runner.config.path import Path
 from runner.config.suggest import did_you_mean
 from runner.diagnostics import Diagnostic
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft, Member
 from runner.config.ensemble_file import UseFile
+from runner.config.path import Path
 from runner.config.step_file import StepFile
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from runner.config.bindings import Broken, bound_names
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft, Member
 from runner.config.library import Unread, module_path
+from runner.config.path import Path
 from runner.config.suggest import did_you_mean
 from runner.diagnostics import Diagnostic
 

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from runner.config.checks.templates import texts
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft, Script
+from runner.config.path import Path
 from runner.diagnostics import Diagnostic
 from runner.templates import TemplateProblem, compile_expression, compile_value
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft
+from runner.config.path import Path
 from runner.config.suggest import did_you_mean
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic

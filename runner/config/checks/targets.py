@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft, Member
+from runner.config.path import Path
 from runner.config.suggest import closest, did_you_mean
 from runner.diagnostics import Diagnostic
 

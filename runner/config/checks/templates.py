@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from runner.config.codes import Rule
-from runner.config.document import Path
 from runner.config.draft import Draft, Member
 from runner.config.ensemble_file import TaskFile
+from runner.config.path import Path
 from runner.config.step_file import StepFile
 from runner.config.suggest import did_you_mean
 from runner.diagnostics import Diagnostic
