@@ -1,0 +1,134 @@
+"""Graphs: the picture as text, whole; the layered layout's laws; the SVG as XML that holds what it shows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.cli.render.graph.dot import dot
+from runner.cli.render.graph.layout import layered
+from runner.cli.render.graph.mermaid import mermaid
+from runner.cli.render.graph.picture import picture
+from runner.cli.render.graph.placement import Size, placed
+from runner.cli.render.graph.svg import svg
+from runner.cli.render.graph.text import text
+from runner.model import Discovery, Ensemble, Network, PythonTarget, Share, StaticTarget, Tool, Use
+from runner.work import Authority
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def ensemble(name: str, tool: str, *uses: Use, description: str | None = None) -> Ensemble:
+    share = Share(("stock",), Authority.AUTONOMOUS)
+    return Ensemble(
+        name,
+        description=description,
+        tools={tool: Tool(tool, PythonTarget("m.py", "f"), share=share)},
+        uses={use.name: use for use in uses},
+    )
+
+
+HOTEL = Network(
+    "hotel",
+    {
+        e.name: e
+        for e in (
+            ensemble("bar", "pour", Use("food", StaticTarget("kitchen", "cook")), description='<b>"Drinks" & more'),
+            ensemble("kitchen", "cook", Use("goods", Discovery(None, ("stock",))), Use("moon", Discovery("fly", ()))),
+        )
+    },
+)
+
+
+def test_the_text_lists_what_each_shares_and_uses() -> None:
+    assert text(picture(HOTEL)) == (
+        "hotel: 2 ensembles, 3 edges\n"
+        "\n"
+        'bar: <b>"Drinks" & more\n'
+        "  shares  pour (tool: stock)\n"
+        "  uses    food -->  kitchen/cook\n"
+        "\n"
+        "kitchen\n"
+        "  shares  cook (tool: stock)\n"
+        "  uses    goods -.-> bar/pour  (discovered: * [stock])\n"
+        "  uses    moon  -.-> nobody offers it  (discovered: fly)"
+    )
+
+
+def test_mermaid_escapes_what_would_end_a_label() -> None:
+    assert mermaid(picture(HOTEL)) == (
+        "flowchart LR\n"
+        '  n0["<b>bar</b><br>pour (tool: stock)"]\n'
+        '  n1["<b>kitchen</b><br>cook (tool: stock)"]\n'
+        '  n0 -->|"food"| n1\n'
+        '  n1 -.->|"goods [stock]"| n0\n'
+        '  none2(["nobody offers fly"])\n'
+        '  n1 -.->|"moon"| none2'
+    )
+
+
+def test_dot_is_solid_for_static_and_dashed_for_discovered() -> None:
+    assert dot(picture(HOTEL)).splitlines()[4:] == [
+        '  "bar" [label="bar\\npour (tool: stock)"];',
+        '  "kitchen" [label="kitchen\\ncook (tool: stock)"];',
+        '  "bar" -> "kitchen" [label="food"];',
+        '  "kitchen" -> "bar" [label="goods [stock]", style=dashed];',
+        '  "?2" [label="nobody offers fly", style=dotted];',
+        '  "kitchen" -> "?2" [label="moon", style=dashed];',
+        "}",
+    ]
+
+
+def test_the_svg_holds_every_ensemble_capability_and_edge_as_safe_text() -> None:
+    root = ElementTree.fromstring(svg(picture(HOTEL)))
+    words = ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+    assert {"hotel", "bar", "kitchen", '<b>"Drinks" & more', "pour  tool  stock", "food", "goods [stock]"} <= set(words)
+    assert "nobody offers fly" in words
+    classes = [element.get("class") for element in root.iter(f"{SVG}path") if element.get("class")]
+    assert classes.count("line") == 1 + 1, "one static edge, and the legend's"
+    assert classes.count("line discovered") == 2 + 1
+
+
+def test_an_svg_survives_control_characters() -> None:
+    odd = Network("hotel", {"bar": ensemble("bar", "pour", description="a\x00b\x1b\ufffe\ud800")})
+    ElementTree.fromstring(svg(picture(odd)))
+
+
+edges = st.integers(1, 12).flatmap(
+    lambda boxes: st.tuples(
+        st.just(boxes),
+        st.lists(
+            st.tuples(st.integers(0, boxes - 1), st.integers(0, boxes - 1)).filter(lambda e: e[0] != e[1]), max_size=30
+        ),
+    )
+)
+
+
+@given(edges)
+def test_every_edge_runs_rank_by_rank_from_left_to_right(drawn: tuple[int, list[tuple[int, int]]]) -> None:
+    boxes, given_edges = drawn
+    layout = layered(boxes, given_edges)
+    rank = {number: at for at, column in enumerate(layout.ranks) for number in column}
+    assert sorted(number for number in rank if number < boxes) == list(range(boxes))
+    for (source, target), (chain, against) in zip(given_edges, layout.chains, strict=True):
+        assert (chain[-1], chain[0]) == (source, target) if against else (chain[0], chain[-1]) == (source, target)
+        assert all(rank[right] == rank[left] + 1 for left, right in pairwise(chain))
+
+
+@given(edges)
+def test_boxes_of_a_column_never_overlap(drawn: tuple[int, list[tuple[int, int]]]) -> None:
+    boxes, given_edges = drawn
+    layout = layered(boxes, given_edges)
+    placement = placed(layout, [Size(100, 60 + 22 * len(given_edges))] * boxes, [50] * len(layout.ranks), 60)
+    for column in layout.ranks:
+        for upper, lower in pairwise(column):
+            assert placement.spots[upper].y + placement.spots[upper].size.height < placement.spots[lower].y
+    assert all(spot.y >= 60 - 1e-6 for spot in placement.spots.values())
+
+
+def test_a_ring_of_a_thousand_is_laid_out_without_recursion() -> None:
+    ring = [(at, (at + 1) % 1000) for at in range(1000)]
+    assert len(layered(1000, ring).ranks) == 1000
