@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from runner.config.codes import Rule
 from runner.config.composer import Composer, Places, Refused
 from runner.config.path import Path
-from runner.config.text import Text, decode
+from runner.config.text import Text, decode, forbidden
 from runner.diagnostics import Diagnostic, Span
 
 
@@ -108,6 +108,8 @@ def parse(file: str, data: bytes) -> Parsed:
     text, diagnostics = decode(file, data)
     if text is None:
         return Parsed(None, None, tuple(diagnostics))
+    if refused := forbidden(text):
+        return Parsed(None, text, (*diagnostics, *refused))
     composer = Composer(text)
     try:
         root = composer.compose()

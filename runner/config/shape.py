@@ -14,7 +14,18 @@ from pydantic_core import ErrorDetails
 from runner.config.codes import Rule
 from runner.config.path import Path
 from runner.config.suggest import closest, did_you_mean, listed
-from runner.config.words import KINDS, NO_NAME, bound_said, keys_said, kind_of, label, pattern_said, shown
+from runner.config.words import (
+    KINDS,
+    MERGE_HINT,
+    NO_NAME,
+    bound_said,
+    keys_said,
+    kind_of,
+    kind_said,
+    label,
+    pattern_said,
+    shown,
+)
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic
 
@@ -71,6 +82,7 @@ class _Judge:
         self.stood_in: dict[str, JsonValue] = {}
         self._stand_ins = stand_ins
         self._details = details
+        self._above = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
         self._unknown: dict[Path, list[str]] = defaultdict(list)
         for detail in details:
             if detail["type"] == "extra_forbidden":
@@ -92,16 +104,16 @@ class _Judge:
         at_key = location[-1:] == ("[key]",)
         path = self.written.existing(location[:-1] if at_key else location)
         self.doomed[path] = kind == "extra_forbidden"
-        if self._follows(kind, path):
+        if self._follows(kind, location, path):
             return None
         code, message, hint = self._say(detail, path)
         by_key = at_key or kind in ("extra_forbidden", Rule.MISSING_KEY, Rule.CONFLICTING_KEYS)
         return Diagnostic(code, message, self.written.span(path, key=by_key), hint=hint)
 
-    def _follows(self, kind: str, path: Path) -> bool:
+    def _follows(self, kind: str, location: Path, path: Path) -> bool:
         if kind == Rule.MISSING_KEY:
             return self.written.is_thinned(path)
-        return kind in ("too_short", "string_too_short") and self.written.is_thinned(path)
+        return kind == "too_short" and (location in self._above or self.written.is_thinned(path))
 
     def _missing(self, parent: Path, key: str) -> Diagnostic | None:
         meant = any(closest(unknown, [key]) for unknown in self._unknown[parent])
@@ -120,14 +132,11 @@ class _Judge:
             return Rule(kind), message, str(context["hint"]) or None
         if kind == "extra_forbidden":
             known = keys_at(self.model, path[:-1])
-            return (
-                Rule.UNKNOWN_KEY,
-                f"there is no key {key} here",
-                did_you_mean(str(path[-1]), known, otherwise=keys_said(known)),
-            )
+            hint = did_you_mean(str(path[-1]), known, otherwise=keys_said(known))
+            return Rule.UNKNOWN_KEY, f"there is no key {key} here", MERGE_HINT if path[-1] == "<<" else hint
         if kind == "literal_error":
             choices = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
-            guess = closest(str(given), choices)
+            guess = closest(given, choices) if isinstance(given, str) else None
             hint = f"did you mean `{guess}`?" if guess else f"it may be {listed(choices, joint='or')}"
             return Rule.INVALID_VALUE, f"{key} cannot be {value}", hint
         if kind == "string_pattern_mismatch":
@@ -137,7 +146,7 @@ class _Judge:
                 return Rule.INVALID_NAME, f"{named} is {what}", hint
             return Rule.INVALID_VALUE, f"{value} is {what}", hint
         if kind in KINDS:
-            return Rule.WRONG_TYPE, f"{key} must be {KINDS[kind]}, not {kind_of(given)}", None
+            return Rule.WRONG_TYPE, f"{key} must be {kind_said(kind, context)}, not {kind_of(given)}", None
         return Rule.INVALID_VALUE, f"{key} {bound_said(kind, context)}", None
 
 

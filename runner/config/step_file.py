@@ -109,8 +109,8 @@ class StepFile(FileModel):
             raise problem(Rule.CONFLICTING_KEYS, message, "make two steps of it")
         if "prompt" in written and kinds[0] not in _PROMPTED:
             hint = "write `input:`" if kinds[0] not in _WITHOUT_INPUT else "leave it out"
-            raise problem(Rule.CONFLICTING_KEYS, f"a `{kinds[0]}` step takes no `prompt`", hint)
+            raise problem(Rule.CONFLICTING_KEYS, f"`{kinds[0]}` steps take no `prompt`", hint)
         if "input" in written and kinds[0] in _WITHOUT_INPUT:
             hint = "write `prompt:`" if kinds[0] == "agent" else "leave it out"
-            raise problem(Rule.CONFLICTING_KEYS, f"a `{kinds[0]}` step takes no `input`", hint)
+            raise problem(Rule.CONFLICTING_KEYS, f"`{kinds[0]}` steps take no `input`", hint)
         return self

@@ -53,13 +53,17 @@ def decode(file: str, data: bytes) -> tuple[Text | None, list[Diagnostic]]:
         message = "the file starts with a byte order mark"
         hint = "save it as UTF-8 without a byte order mark"
         diagnostics.append(Diagnostic(Rule.BYTE_ORDER_MARK, message, start_of(file), hint=hint))
-    text = Text(file, content)
-    if found := _FORBIDDEN.search(content):
-        message = f"the control character U+{ord(found[0]):04X} is not allowed in YAML"
-        hint = 'delete it, or write it as an escape in double quotes, such as "\\0"'
-        diagnostics.append(Diagnostic(Rule.CONTROL_CHARACTER, message, text.span(*found.span()), hint=hint))
-        return None, diagnostics
-    return text, diagnostics
+    return Text(file, content), diagnostics
+
+
+def forbidden(text: Text) -> list[Diagnostic]:
+    """The first character that YAML does not allow, if there is one."""
+    found = _FORBIDDEN.search(text.content)
+    if found is None:
+        return []
+    message = f"the control character U+{ord(found[0]):04X} is not allowed in YAML"
+    hint = 'delete it, or write it as an escape in double quotes, such as "\\0"'
+    return [Diagnostic(Rule.CONTROL_CHARACTER, message, text.span(*found.span()), hint=hint)]
 
 
 def start_of(file: str) -> Span:

@@ -25,10 +25,21 @@ KINDS = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+MERGE_HINT = "YAML 1.2 has no merge keys: repeat a whole value with an alias, or write the keys out"
+_SHORT_FORMS = {
+    "UseFile": "`ensemble/capability` or a mapping",
+    "ShareFile": "true, a list of tags or a mapping",
+    "TagFile": "a description or a mapping",
+    "AskedDelivery": "the name of a delivery or a mapping",
+    "WebhookFile": "an address or a mapping",
+    "StoreFile": "a key or a mapping",
+    "FanOutFile": "a template or a mapping",
+}
 _PATTERNS = {
+    "://": ("no address of a server", "write `nats://HOST:PORT`"),
+    r"^(\*|": ("no scope", "write `*`, `ensemble/*` or `ensemble/capability`"),
     "/": ("no `ensemble/capability`", "write the ensemble's name, a slash and the capability's name"),
     ":[": ("no `module:function`", "write the module beside this file, without `.py`, a colon and the function's name"),
-    "://": ("no address of a server", "write `nats://HOST:PORT`"),
     "_]*": ("no identifier", "lower-case letters, digits and underscores, a letter first"),
 }
 NO_NAME = ("no name", "lower-case letters, digits and hyphens, a letter first, 63 at most")
@@ -68,6 +79,11 @@ def kind_of(value: JsonValue) -> str:
         case list():
             return "a list"
     return "a mapping"
+
+
+def kind_said(kind: str, context: Mapping[str, object]) -> str:
+    """What a value must be, short forms included."""
+    return _SHORT_FORMS.get(str(context.get("class_name")), KINDS[kind])
 
 
 def pattern_said(pattern: str) -> tuple[str, str]:

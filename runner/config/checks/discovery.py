@@ -16,7 +16,9 @@ def discovered_uses_have_providers(draft: Draft) -> Iterator[Diagnostic]:
     if not draft.is_whole:
         return
     for member, name, use in draft.uses():
-        if use.to is None and not draft.providers(use, asking=member.name):
+        if use.to is not None or (draft.words and any(tag not in draft.words for tag in use.tags)):
+            continue
+        if not draft.providers(use, asking=member.name):
             yield _unmet(draft, member, name, use)
 
 

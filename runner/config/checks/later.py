@@ -46,9 +46,9 @@ def _said(written: Written, features: Iterator[_Later]) -> Iterator[Diagnostic]:
         span = written.span(written.existing(feature.place), key=isinstance(feature.place[-1], str))
         if feature.instead is None:
             hint = "take it out; running without it would loosen a guard"
-            yield Diagnostic(Rule.NOT_YET_SUPPORTED, f"{feature.what} is not enforced yet", span, hint=hint)
+            yield Diagnostic(Rule.NOT_YET_SUPPORTED, f"{feature.what} is not supported yet", span, hint=hint)
         else:
-            message = f"{feature.what} has no effect yet"
+            message = f"{feature.what} is not supported yet"
             yield Diagnostic(Rule.NOT_YET_SUPPORTED, message, span, Severity.WARNING, f"until then, {feature.instead}")
 
 

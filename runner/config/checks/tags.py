@@ -41,5 +41,8 @@ def _ambiguous(draft: Draft) -> Iterator[Diagnostic]:
         for number, alias in enumerate(entry.aliases):
             if meanings.setdefault(alias, tag) != tag:
                 span = draft.written.span(("tags", tag, "aliases", number))
-                message = f"the alias `{alias}` already stands for `{meanings[alias]}`"
+                is_tag = meanings[alias] == alias
+                message = (
+                    f"the alias `{alias}` {'is a tag itself' if is_tag else f'already stands for `{meanings[alias]}`'}"
+                )
                 yield Diagnostic(Rule.AMBIGUOUS_TAG, message, span, hint="keep one of the two")

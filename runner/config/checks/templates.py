@@ -75,7 +75,7 @@ class _Task:
             return
         for step in sorted(compiled.references - done):
             message = f"`{self.name}` has no step called `{step}`"
-            hint = did_you_mean(step, done, otherwise="no step before this one has an id")
+            hint = did_you_mean(step, done, otherwise=None if done else "no step before this one has an id")
             if step in self.ids:
                 message, hint = f"the step `{step}` is not done yet here", "a step only sees those before it"
             yield Diagnostic(Rule.UNKNOWN_STEP, message, self.member.written.span(place), hint=hint)
