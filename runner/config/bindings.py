@@ -24,8 +24,10 @@ def bound_names(source: bytes) -> frozenset[str] | Broken:
             module = ast.parse(source)
     except SyntaxError as error:
         return Broken(error.msg, error.lineno)
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Broken(str(error) or "it is nested too deeply")
+    except ValueError as error:
+        return Broken(str(error))
+    except (RecursionError, MemoryError):
+        return Broken("it is nested too deeply")
     return frozenset(_bound(module.body))
 
 

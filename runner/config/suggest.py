@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_MOST_NAMES = 1_000
+_MOST_NAMES = 500
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

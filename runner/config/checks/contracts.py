@@ -29,6 +29,6 @@ def _faults(contract: Contract) -> Iterator[Diagnostic]:
         place: Path = (*contract.place, *error.absolute_path)
         message = f"this is no valid JSON Schema: {error.message[:200]}"
         yield Diagnostic(Rule.INVALID_SCHEMA, message, contract.written.span(place))
-    except (ValueError, TypeError, RecursionError, AttributeError) as error:
-        message = f"this is no valid JSON Schema: {str(error)[:200]}"
-        yield Diagnostic(Rule.INVALID_SCHEMA, message, contract.written.span(contract.place, key=True))
+    except (ValueError, TypeError, RecursionError, AttributeError):
+        span = contract.written.span(contract.place, key=True)
+        yield Diagnostic(Rule.INVALID_SCHEMA, "this is no valid JSON Schema", span, hint="is `$schema` a known one?")
