@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -79,17 +79,16 @@ class Caller:
         self._connection = connection
         self._subjects = subjects
         self.name = name
-        self._waiting: dict[str, set[_Waiting]] = defaultdict(set)
+        self._waiting: dict[str, set[_Waiting]] = {}
         self._nudge = asyncio.Event()
         self.dropped = 0
 
     async def open(self) -> None:
-        """Listen for replies. An outside caller shares its name with others and listens for each request alone."""
-        if not self.name.startswith("_"):
-            await self._connection.subscribe(
-                self._subjects.replies_to(self.name), cb=self._on_reply, pending_msgs_limit=0, pending_bytes_limit=0
-            )
-            await settled(self._connection)
+        """Listen for replies: to all of this name, since a subscription a request would cost more than it spares."""
+        await self._connection.subscribe(
+            self._subjects.replies_to(self.name), cb=self._on_reply, pending_msgs_limit=0, pending_bytes_limit=0
+        )
+        await settled(self._connection)
 
     def nudge(self) -> None:
         """The connection came back: replies may have been lost, so everybody who waits asks."""
@@ -142,13 +141,13 @@ class Caller:
 
     async def task(self, provider: str, request: WorkRequest, hints: Hints | None = None) -> WorkResponse:
         """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse."""
-        async with self._listening(request.request_id, provider, hints) as waiting:
+        with self._listening(request.request_id, provider, hints) as waiting:
             refused = await self.submit(provider, request)
             return refused or await self._outcome(request, waiting)
 
     async def accepted(self, provider: str, request: WorkRequest, patience: float) -> TaskAccepted | WorkResponse:
         """Submit a task and return when it is claimed, or durable and unclaimed after `patience` seconds."""
-        async with self._listening(request.request_id, provider, None) as waiting:
+        with self._listening(request.request_id, provider, None) as waiting:
             if refused := await self.submit(provider, request):
                 return refused
             try:
@@ -201,20 +200,31 @@ class Caller:
             request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
         )
 
-    def _listening(self, request_id: str, provider: str, hints: Hints | None) -> _Listening:
-        return _Listening(self, request_id, provider, hints)
+    @contextmanager
+    def _listening(self, request_id: str, provider: str, hints: Hints | None) -> Iterator[_Waiting]:
+        waiting = _Waiting(provider, asyncio.get_running_loop().create_future(), hints=hints)
+        others = self._waiting.setdefault(request_id, set())
+        others.add(waiting)
+        try:
+            yield waiting
+        finally:
+            others.discard(waiting)
+            if not others:
+                self._waiting.pop(request_id, None)
 
     async def _on_reply(self, message: Msg) -> None:
         reply = self._subjects.parse_reply(message.subject)
         asked = self._waiting.get(reply.request_id, set()) if reply else set()
         waiting = [one for one in asked if reply and one.provider == reply.provider]  # only who was asked may answer
+        if reply is None or not waiting:
+            return  # late, or for somebody else of this name
         try:
             hint = decode_hint(message.data)
         except ValidationError:
             self._drop(f"garbage on {message.subject}")
             return
-        if reply is None or not waiting or hint.request_id != reply.request_id:
-            self._drop(f"a reply that nobody waits for on {message.subject}")
+        if hint.request_id != reply.request_id:
+            self._drop(f"an answer to another request on {message.subject}")
             return
         for one in waiting:
             one.take(hint)
@@ -234,33 +244,6 @@ class Caller:
     def _drop(self, what: str) -> None:
         self.dropped += 1
         _log.warning("%s: dropped %s", self.name, what)
-
-
-class _Listening:
-    """Waits for the replies to one request while its block runs."""
-
-    def __init__(self, caller: Caller, request_id: str, provider: str, hints: Hints | None) -> None:
-        self._caller = caller
-        self._request_id = request_id
-        self._waiting = _Waiting(provider, asyncio.get_running_loop().create_future(), hints=hints)
-
-    async def __aenter__(self) -> _Waiting:
-        caller = self._caller
-        caller._waiting[self._request_id].add(self._waiting)
-        self._subscription = None
-        if caller.name.startswith("_"):
-            self._subscription = await caller._connection.subscribe(
-                caller._subjects.replies_to_request(caller.name, self._request_id), cb=caller._on_reply
-            )
-        return self._waiting
-
-    async def __aexit__(self, *_: object) -> None:
-        others = self._caller._waiting[self._request_id]
-        others.discard(self._waiting)
-        if not others:
-            del self._caller._waiting[self._request_id]
-        if self._subscription is not None and not self._caller._connection.is_closed:
-            await self._subscription.unsubscribe()
 
 
 def _remaining(request: WorkRequest) -> float:

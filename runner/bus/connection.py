@@ -26,10 +26,11 @@ async def connect(
     caller: str,
     credentials: str | None,
     on_reconnect: Callable[[], Awaitable[None]] | None = None,
-    patient: bool = True,
+    echo: bool = True,
 ) -> Connection:
     """Connect as `caller`. `credentials` is an nkey seed or the text of a credentials file. The caller closes it.
 
+    Without `echo` it does not hear what it publishes itself.
     Raises ServerFailed where no server answers or the credentials are refused.
     """
 
@@ -51,11 +52,12 @@ async def connect(
             user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
             error_cb=on_error,
             reconnected_cb=on_reconnected,
-            allow_reconnect=patient,
-            max_reconnect_attempts=-1 if patient else 1,
+            no_echo=not echo,
+            max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_SECONDS,
             pending_size=64 * 1024 * 1024,
             connect_timeout=5,
+            skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
         )
     except (Error, NoServersError, OSError, TimeoutError) as problem:
         raise ServerFailed(

@@ -16,6 +16,7 @@ from runner.subjects import Subjects
 from runner.work import Event
 
 NO_TRACE = "-"
+BATCH_SECONDS = 0.01
 _log = logging.getLogger("runner.bus")
 
 
@@ -25,16 +26,40 @@ class Events:
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection = connection
         self._subjects = subjects
+        self._unsent: list[Event] = []
+        self._sending: asyncio.Task[None] | None = None
 
-    async def publish(self, event: Event) -> None:
-        """Send without waiting for the server: an event is never worth a request's time, nor its failure."""
-        subject = self._subjects.event(
-            event.ensemble, event.kind, event.trace_id or NO_TRACE, event.request_id or NO_TRACE
-        )
-        try:
-            await self._connection.publish(subject, event.encode())
-        except Error as problem:
-            _log.warning("an event was lost: %s", problem)
+    def write(self, event: Event) -> None:
+        """Send soon, without waiting for the server: an event is never worth a request's time, nor its failure.
+
+        Events leave in batches: one that travelled with a reply would hold the reply up in the server.
+        """
+        self._unsent.append(event)
+        if self._sending is None:
+            self._sending = asyncio.ensure_future(self._send_soon())
+
+    async def close(self) -> None:
+        """Send what is left."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait((self._sending,))
+        await self._send()
+
+    async def _send_soon(self) -> None:
+        await asyncio.sleep(BATCH_SECONDS)
+        self._sending = None
+        await self._send()
+
+    async def _send(self) -> None:
+        events, self._unsent = self._unsent, []
+        for event in events:
+            subject = self._subjects.event(
+                event.ensemble, event.kind, event.trace_id or NO_TRACE, event.request_id or NO_TRACE
+            )
+            try:
+                await self._connection.publish(subject, event.encode())
+            except Error as problem:
+                _log.warning("an event was lost: %s", problem)
 
     async def read(
         self, *, ensemble: str = "*", kind: str = "*", trace: str = "*", request_id: str = "*"

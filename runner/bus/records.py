@@ -45,6 +45,13 @@ class Bucket:
         self._stream = f"KV_{name}"
         self._prefix = f"$KV.{name}."
 
+    def subject(self, key: str) -> str:
+        """The subject that a write of a key is published on."""
+        return self._prefix + key
+
+    def key_of(self, subject: str) -> str:
+        return subject.removeprefix(self._prefix)
+
     async def get(self, key: str) -> Entry | None:
         """The value under a key, or None. Raises nats.errors.TimeoutError while the server is away."""
         answer = await self._connection.request(

@@ -27,8 +27,12 @@ class Desk(Protocol):
         """Every capability on offer now."""
         ...
 
-    async def read(self, caller: str, request_id: str) -> Held:
-        """The record of a request. Raises StoreAway while the store does not answer."""
+    async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
+        """The record of a request. Raises StoreAway while the store does not answer.
+
+        On a first delivery no record that somebody is just writing can matter, so that a runner which knows that there
+        is none needs not ask.
+        """
         ...
 
     async def record(self, record: Record, revision: int) -> bool:

@@ -55,6 +55,7 @@ class HostedEnsemble:
         self._slots = Slots(ensemble.capacity.max_concurrent, self._slot_freed)
         self._connection: Connection | None = None
         self._caller: Caller | None = None
+        self._events: Events | None = None
         self._service: ToolService | None = None
         self._queue: TaskQueue | None = None
 
@@ -86,13 +87,14 @@ class HostedEnsemble:
         )
         self._caller = Caller(self._connection, subjects, self.name)
         await self._caller.open()
+        self._events = Events(self._connection, subjects)
         workplace = Workplace(
             network=self._network,
             ensemble=self._ensemble,
             subjects=subjects,
             connection=self._connection,
             caller=self._caller,
-            events=Events(self._connection, subjects),
+            events=self._events,
             desk=self._desk,
             slots=self._slots,
             functions=self._functions.__getitem__,
@@ -119,6 +121,8 @@ class HostedEnsemble:
         if self._queue is not None:
             await self._queue.close()
         await self._register(EnsembleState.STOPPED)
+        if self._events is not None:
+            await self._events.close()
         if self._connection is not None and not self._connection.is_closed:
             await settled(self._connection)
             await self._connection.close()

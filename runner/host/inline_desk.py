@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner.bus.backlog import Backlog
+from runner.bus.known import KnownKeys
 from runner.bus.records import AWAY, Bucket
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
@@ -19,8 +20,9 @@ Moved = Callable[[str, EnsembleState, str | None], None]
 class InlineDesk:
     """Implements `runner.host.desk.Desk` over the runner's own connection."""
 
-    def __init__(self, results: Bucket, registry: Registry, backlog: Backlog, moved: Moved) -> None:
+    def __init__(self, results: Bucket, known: KnownKeys, registry: Registry, backlog: Backlog, moved: Moved) -> None:
         self._results = results
+        self._known = known
         self._registry = registry
         self._backlog = backlog
         self._moved = moved
@@ -29,9 +31,12 @@ class InlineDesk:
     def catalog(self) -> Catalog:
         return self._registry.catalog
 
-    async def read(self, caller: str, request_id: str) -> Held:
+    async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
+        key = record_key(caller, request_id)
+        if first_delivery and not self._known.may_hold(key):
+            return Held(None, 0)
         try:
-            entry = await self._results.get(record_key(caller, request_id))
+            entry = await self._results.get(key)
         except AWAY as problem:
             raise StoreAway from problem
         if entry is None:
@@ -42,6 +47,7 @@ class InlineDesk:
         if record.response is None:
             raise ValueError("a record without an outcome")
         key = record_key(record.caller, record.response.request_id)
+        self._known.add(key)
         try:
             return await self._results.put_if(key, record.encode(), revision) is not None
         except (*AWAY, ServerFailed) as problem:

@@ -17,12 +17,12 @@ class Ledger:
     ensemble: str
     request: WorkRequest
 
-    async def write(
+    def write(
         self, kind: str, *, status: str | None = None, duration_ms: float | None = None, message: str | None = None
     ) -> None:
         """Something happened to the request as a whole."""
         request = self.request
-        await self._publish(
+        self._write(
             kind,
             span=span_of(request.caller, request.request_id),
             parent=request.trace_context.span_id,
@@ -33,19 +33,15 @@ class Ledger:
             message=message,
         )
 
-    async def end(self, response: WorkResponse) -> None:
+    def end(self, response: WorkResponse) -> None:
         """The request has its outcome."""
         message = f"{response.error.code}: {response.error.message}" if response.error else None
-        await self.write(
-            response.status.lower(), status=response.status, duration_ms=response.duration_ms, message=message
-        )
+        self.write(response.status.lower(), status=response.status, duration_ms=response.duration_ms, message=message)
 
-    async def step(
-        self, label: str, started_at: datetime, duration_ms: float, status: str, message: str | None
-    ) -> None:
+    def step(self, label: str, started_at: datetime, duration_ms: float, status: str, message: str | None) -> None:
         """A step ended. Its span hangs under the request's; what it delegated hangs under it."""
         request = self.request
-        await self._publish(
+        self._write(
             "step",
             span=span_of(request.caller, request.request_id, label),
             parent=span_of(request.caller, request.request_id),
@@ -56,7 +52,7 @@ class Ledger:
             message=message,
         )
 
-    async def _publish(
+    def _write(
         self,
         kind: str,
         *,
@@ -69,7 +65,7 @@ class Ledger:
         message: str | None,
     ) -> None:
         request = self.request
-        await self.events.publish(
+        self.events.write(
             Event(
                 kind=kind,
                 at=at,

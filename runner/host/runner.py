@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from runner.bus.backlog import Backlog
 from runner.bus.connection import Connection, connect
 from runner.bus.events import Events
+from runner.bus.known import KnownKeys
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.streams import ensure_network, ensure_queue
@@ -95,6 +96,7 @@ class Runner:
         self._hosted: dict[str, HostedEnsemble] = {}
         self._modules = ModuleSpace(workspace.read, workspace.directory, GENERATION)
         self._connection: Connection | None = None
+        self._known: KnownKeys | None = None
         self._questions: Questions | None = None
         self._watching: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
@@ -105,7 +107,13 @@ class Runner:
 
     async def open(self) -> None:
         """Streams, buckets, the catalog and the answers to questions: everything that ensembles stand on."""
-        self._connection = await connect(self._reach.urls, caller="_runner", credentials=self._reach.runner)
+        self._connection = await connect(
+            self._reach.urls,
+            caller="_runner",
+            credentials=self._reach.runner,
+            on_reconnect=self._on_reconnect,
+            echo=False,
+        )
         defaults = self._network.defaults
         await ensure_network(
             self._connection,
@@ -116,8 +124,11 @@ class Runner:
         registry = Registry(Bucket(self._connection, self._subjects.bucket("capabilities")))
         results = Bucket(self._connection, self._subjects.bucket("results"))
         backlog = Backlog(self._connection, self._subjects)
-        desk = InlineDesk(results, registry, backlog, self._moved)
-        await asyncio.gather(registry.open(), *map(self._ensure_queue, sorted(self._network.ensembles)))
+        self._known = KnownKeys(self._connection, results)
+        desk = InlineDesk(results, self._known, registry, backlog, self._moved)
+        await asyncio.gather(
+            self._known.open(), registry.open(), *map(self._ensure_queue, sorted(self._network.ensembles))
+        )
         await self._forget_the_dead(registry)
         for name in sorted(self._names):
             self._hosted[name] = HostedEnsemble(
@@ -149,7 +160,8 @@ class Runner:
         )
         await self._questions.answer(self._subjects.control(self.id, "ping"), _pong)
         await answers.serve(self._questions)
-        self._watching = asyncio.ensure_future(self._watch_events(Events(self._connection, self._subjects)))
+        if self._watcher is not silent:
+            self._watching = asyncio.ensure_future(self._watch_events(Events(self._connection, self._subjects)))
 
     async def start_ensembles(self) -> None:
         """All READY when this returns. Raises StartFailed naming the first that is not; the caller stops the others."""
@@ -180,9 +192,15 @@ class Runner:
             await asyncio.wait((self._watching,))
         if self._questions is not None:
             await self._questions.close()
+        if self._known is not None:
+            await self._known.close()
         if self._connection is not None:
             await self._connection.close()
         self._modules.close()
+
+    async def _on_reconnect(self) -> None:
+        if self._known is not None:
+            self._known.reload()
 
     async def _ensure_queue(self, name: str) -> None:
         if any(c.provider == name and c.type is CapabilityType.TASK for c in self._declared.capabilities):

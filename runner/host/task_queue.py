@@ -127,7 +127,7 @@ class TaskQueue:
         self._claimed.add((call.caller, notice.request_id))
         await self._say_accepted(call.caller, notice.request_id, position)
         trace = TraceContext(traceparent=notice.traceparent) if notice.traceparent.count("-") == 3 else None
-        await workplace.events.publish(
+        workplace.events.write(
             Event(
                 kind="accepted",
                 at=datetime.now(UTC),
@@ -180,21 +180,22 @@ class TaskQueue:
 
     async def _work_in_hand(self, hand: InHand, request: WorkRequest, delegation: Delegation) -> None:
         workplace, call = self._workplace, hand.message.call
-        held = await workplace.desk.read(call.caller, request.request_id)
+        first = hand.message.deliveries == 1
+        held = await workplace.desk.read(call.caller, request.request_id, first_delivery=first)
         if held.record is not None and held.record.response is not None:
             await self._answer(hand.message, held.record.response)  # done before: a repeat, or a lost acknowledgement
             return
         ledger = Ledger(workplace.events, workplace.name, request)
         if (call.caller, request.request_id) not in self._claimed:
             await self._say_accepted(call.caller, request.request_id, 0)
-            await ledger.write("accepted")
+            ledger.write("accepted")
         response = self._refusal(hand.message, request) or await self._run(hand, request, delegation, ledger)
         delegation.finish()
         if (size := len(response.encode())) > (limit := workplace.connection.max_payload - RECORD_OVERHEAD_BYTES):
             response = oversized(response, size, limit)
         response = await self._record(_record(hand.message, request, response, held), held)
         await self._answer(hand.message, response)
-        await ledger.end(response)
+        ledger.end(response)
 
     def _refusal(self, message: TaskMessage, request: WorkRequest) -> WorkResponse | None:
         workplace, call = self._workplace, message.call
@@ -212,7 +213,7 @@ class TaskQueue:
     async def _run(self, hand: InHand, request: WorkRequest, delegation: Delegation, ledger: Ledger) -> WorkResponse:
         workplace = self._workplace
         task = workplace.ensemble.tasks[request.task]
-        await ledger.write("started")
+        ledger.write("started")
         if hand.cancelled:
             return _cancelled(request, workplace.name)
         hand.work = asyncio.ensure_future(outcome(request, workplace.name, self._pipeline(task, delegation, ledger)))
@@ -230,7 +231,7 @@ class TaskQueue:
         def on_step(
             step: AnyStep, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
         ) -> None:
-            self._crew.start(ledger.step(step.label, started_at, duration_ms, status, message), f"event of {task.name}")
+            ledger.step(step.label, started_at, duration_ms, status, message)
 
         workplace = self._workplace
         return await run_pipeline(

@@ -53,8 +53,9 @@ class ToolCalls:
             response = oversized(response, len(data), workplace.connection.max_payload)
             data = response.encode()
         await message.respond(data)
+        await asyncio.sleep(0)  # the answer leaves first
         self._counts[call.capability].count(started, response.error.message if response.error else None)
-        await Ledger(workplace.events, workplace.name, request).end(response)
+        Ledger(workplace.events, workplace.name, request).end(response)
 
     async def _answer(
         self, message: ToolMessage, request: WorkRequest, tool: Tool, capability: CapabilityInfo

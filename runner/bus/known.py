@@ -1,0 +1,59 @@
+"""Whether a key can be in a bucket at all, known without asking the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nats.aio.msg import Msg
+
+from runner.bus.connection import Connection, settled
+from runner.bus.keyset import KeySet
+from runner.bus.records import AWAY, Bucket
+
+RETRY_SECONDS = 1.0
+
+
+class KnownKeys:
+    """Hears of every write to a bucket, whoever makes it. Until all that was there before is known, anything may be."""
+
+    def __init__(self, connection: Connection, bucket: Bucket) -> None:
+        self._connection = connection
+        self._bucket = bucket
+        self._keys = KeySet()
+        self._complete = False
+        self._loading: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        async def on_message(message: Msg) -> None:
+            self.add(self._bucket.key_of(message.subject))
+
+        await self._connection.subscribe(self._bucket.subject(">"), cb=on_message)
+        await settled(self._connection)
+        self.reload()
+
+    def reload(self) -> None:
+        """Writes may have gone unheard: until they are known again, anything may be there."""
+        self._complete = False
+        if self._loading is not None:
+            self._loading.cancel()
+        self._loading = asyncio.ensure_future(self._load())
+
+    async def close(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait((self._loading,))
+
+    def add(self, key: str) -> None:
+        self._keys.add(key)
+
+    def may_hold(self, key: str) -> bool:
+        return not self._complete or self._keys.may_hold(key)
+
+    async def _load(self) -> None:
+        while not self._complete:
+            try:
+                async for entry in self._bucket.entries():
+                    self._keys.add(entry.key)
+                self._complete = True
+            except AWAY:
+                await asyncio.sleep(RETRY_SECONDS)
