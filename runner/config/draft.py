@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -124,11 +124,16 @@ class Draft:
         ensemble, _, capability = target.partition("/")
         return self.offers_of(ensemble).get(capability)
 
+    def sharing(self, name: str) -> Sequence[Offer]:
+        """Every shared capability with this name."""
+        return self._shared.get(name, ())
+
     def providers(self, use: UseFile, *, asking: str) -> list[Offer]:
         """Who can meet a discovered use; never the ensemble that asks."""
         tags = {self.canonical(tag) for tag in use.tags}
+        found: Sequence[Offer]
         if use.discover is not None:
-            found = self._shared.get(use.discover, [])
+            found = self.sharing(use.discover)
         else:
             found = min((self._tagged.get(tag, []) for tag in tags), key=len, default=[])
         return [

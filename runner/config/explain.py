@@ -35,7 +35,7 @@ def explain(code: str) -> Explanation:
     by_folded = {known.lower(): known for known in codes()}
     found = by_folded.get(code.lower())
     if found is None:
-        raise KeyError(code, did_you_mean(code, by_folded.values()))
+        raise KeyError(code, did_you_mean(code, codes()))
     return parse_page(found, (_PAGES / f"{found}.md").read_text(encoding="utf-8"))
 
 

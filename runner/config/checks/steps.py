@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from runner.config.codes import Rule
 from runner.config.draft import Draft, Member
@@ -22,7 +22,7 @@ def steps_name_what_exists(draft: Draft) -> Iterator[Diagnostic]:
 
 def _called(member: Member, place: Path, step: StepFile) -> Iterator[Diagnostic]:
     file = member.file
-    kinds: tuple[tuple[Rule, str, str | None, str, Iterable[str]], ...] = (
+    kinds: tuple[tuple[Rule, str, str | None, str, Collection[str]], ...] = (
         (Rule.UNKNOWN_TOOL, "tool", step.tool, "tools", file.tools),
         (Rule.UNKNOWN_AGENT, "agent", step.agent, "agents", file.agents),
         (Rule.UNKNOWN_USE, "use", step.use, "uses", file.uses),
@@ -38,7 +38,7 @@ def _called(member: Member, place: Path, step: StepFile) -> Iterator[Diagnostic]
         yield Diagnostic(code, message, member.written.span((*place, key)), hint=hint)
 
 
-def _other_kind(tools: Iterable[str], uses: Iterable[str], called: str, key: str) -> str | None:
+def _other_kind(tools: Collection[str], uses: Collection[str], called: str, key: str) -> str | None:
     if key == "tool" and called in uses:
         return f"it is a use: write `use: {called}`"
     if key == "use" and called in tools:

@@ -45,7 +45,6 @@ def _elsewhere(draft: Draft, capability: str, ensemble: str) -> str | None:
     """The ensemble that was meant, by its name, or by what it shares."""
     if (guess := closest(ensemble, draft.members)) is not None:
         return f"did you mean `{guess}/{capability}`?"
-    holders = [m.name for m in draft.members.values() if capability in draft.offers_of(m.name)]
-    if holders:
-        return f"did you mean `{holders[0]}/{capability}`?"
+    if offers := draft.sharing(capability):
+        return f"did you mean `{offers[0]}`?"
     return did_you_mean(ensemble, draft.members)
