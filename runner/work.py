@@ -37,7 +37,10 @@ class Authority(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Authority).index(self)
+        return _AUTHORITY_RANKS[self]
+
+
+_AUTHORITY_RANKS = {authority: rank for rank, authority in enumerate(Authority)}
 
 
 class CapabilityType(StrEnum):

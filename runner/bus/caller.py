@@ -47,6 +47,13 @@ _log = logging.getLogger("runner.bus")
 Hints = Callable[[TaskAccepted | TaskProgress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """The queue has the task; `repeated` where it had it before, so that no answer may come by itself."""
+
+    repeated: bool
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """One request that somebody waits for."""
@@ -111,8 +118,8 @@ class Caller:
             return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
         return self._checked(answer.data, request, provider)
 
-    async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | None:
-        """Put a task into the provider's queue. None: it is durable. Otherwise why it is not, as its outcome."""
+    async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | Durable:
+        """Put a task into the provider's queue: it is durable, or why it is not, as its outcome."""
         subject = self._subjects.work(self.name, provider, request.priority, request.task)
         body = request.encode()
         if len(body) > self._connection.max_payload:
@@ -130,7 +137,9 @@ class Caller:
                 continue
             except ConnectionClosedError:
                 break
-            return refusal(json.loads(answer.data).get("error"), request, provider)
+            acknowledged = json.loads(answer.data)
+            refused = refusal(acknowledged.get("error"), request, provider)
+            return refused or Durable(repeated=acknowledged.get("duplicate", False))
         return failure(
             request,
             Code.UNAVAILABLE,
@@ -142,14 +151,19 @@ class Caller:
     async def task(self, provider: str, request: WorkRequest, hints: Hints | None = None) -> WorkResponse:
         """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse."""
         with self._listening(request.request_id, provider, hints) as waiting:
-            refused = await self.submit(provider, request)
-            return refused or await self._outcome(request, waiting)
+            submitted = await self.submit(provider, request)
+            if isinstance(submitted, WorkResponse):
+                return submitted
+            if submitted.repeated and (done := await self._recorded(request)):
+                return done
+            return await self._outcome(request, waiting)
 
     async def accepted(self, provider: str, request: WorkRequest, patience: float) -> TaskAccepted | WorkResponse:
         """Submit a task and return when it is claimed, or durable and unclaimed after `patience` seconds."""
         with self._listening(request.request_id, provider, None) as waiting:
-            if refused := await self.submit(provider, request):
-                return refused
+            submitted = await self.submit(provider, request)
+            if isinstance(submitted, WorkResponse):
+                return submitted
             try:
                 async with asyncio.timeout(patience):
                     await waiting.accepted.wait()
@@ -194,11 +208,15 @@ class Caller:
                 nudged.cancel()
             if waiting.response.done():
                 return waiting.response.result()
-            if (standing := await self.standing(request.request_id)) and standing.response:
-                return standing.response
+            if done := await self._recorded(request):
+                return done
         return late(
             request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
         )
+
+    async def _recorded(self, request: WorkRequest) -> WorkResponse | None:
+        standing = await self.standing(request.request_id)
+        return standing.response if standing else None
 
     @contextmanager
     def _listening(self, request_id: str, provider: str, hints: Hints | None) -> Iterator[_Waiting]:

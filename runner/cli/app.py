@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 import runner
-from runner.cli import door
+from runner.cli import door, journal
 from runner.cli.verbs.table import DEFAULT_VERB, LATER, VERBS
 from runner.errors import UsageProblem
 
@@ -99,6 +99,7 @@ def top(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Nothing escapes but SystemExit."""
+    journal.hush()
     command = get_command(_app)
     return door.guarded(
         lambda: command.main(args=list(arguments), prog_name="run-network", standalone_mode=False), arguments

@@ -78,7 +78,7 @@ def _our_bug(bug: Exception, options: frozenset[str]) -> int:
 
 def _log_bug(bug: Exception) -> str:
     """Keep the traceback, in the runner's log if there is one already, and say where."""
-    handlers = [h for h in logging.getLogger("runner").handlers if isinstance(h, logging.FileHandler)]
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]
     if handlers:
         logging.getLogger("runner").error("a bug reached the command line", exc_info=bug)
         return handlers[0].baseFilename

@@ -1,21 +1,33 @@
-"""The runner's log file: where tracebacks go, so that none reaches a caller or a terminal."""
+"""Where log records go: into the runner's log file, so that no traceback reaches a caller or a terminal."""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 from runner.workspace import Workspace
 
 FORMAT = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 
 
+def hush() -> None:
+    """Keep log records off the terminal: without any handler Python would print warnings there."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def speak() -> None:
+    """Put log records on stderr too."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("runner").setLevel(logging.DEBUG)
+
+
 def keep(workspace: Workspace) -> None:
-    """Append the `runner` logger to `.run-network/runner.log`, from now until the process ends."""
+    """Append log records to `.run-network/runner.log`, from now until the process ends."""
     workspace.state.mkdir(mode=0o700, exist_ok=True)
     handler = logging.FileHandler(workspace.state / "runner.log", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
-    logger = logging.getLogger("runner")
-    logger.addHandler(handler)
-    logger.propagate = False  # or the root logger's last resort would print warnings on the terminal
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    if logging.getLogger("runner").level == logging.NOTSET:
+        logging.getLogger("runner").setLevel(logging.INFO)

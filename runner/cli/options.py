@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
 
+from runner.cli import journal
 from runner.durations import parse_duration
 from runner.errors import UsageProblem
 
@@ -27,13 +26,8 @@ class Format(StrEnum):
 
 
 def _speak(asked: bool) -> None:
-    """Put the runner's log on stderr too."""
     if asked:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logger = logging.getLogger("runner")
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
+        journal.speak()
 
 
 NetworkFile = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The network file.")]

@@ -1,0 +1,130 @@
+"""What an ensemble may do on the server, tried with its own credentials."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from nats import connect as nats_connect
+from nats.aio.client import Client
+
+from runner.bus.keys import key_in
+from runner.state import State
+from tests.support.networks import LiveNetwork, live
+
+NETWORK = """\
+network: inn
+ensembles:
+  desk:
+    uses: {count: kitchen/count, cook: kitchen/cook}
+  kitchen:
+    tools: {count: {python: "inn:count", share: true}, hidden: {python: "inn:count", share: true}}
+    tasks: {cook: {share: true, steps: [{tool: count}]}}
+  spa:
+    tasks: {relax: {share: true, steps: [{template: ah}]}}
+"""
+MODULE = "async def count(text: str) -> str:\n    return text\n"
+
+
+@pytest.fixture
+async def inn(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
+    async with live(tmp_path, NETWORK, inn=MODULE) as network:
+        yield network
+
+
+class Intruder:
+    """A bare NATS client with the credentials of one ensemble; `refusals` is what the server told it."""
+
+    def __init__(self, connection: Client, refusals: list[str]) -> None:
+        self.connection = connection
+        self.refusals = refusals
+
+    async def settle(self) -> None:
+        await asyncio.sleep(0)
+        await self.connection.flush()
+        await self.connection.flush()
+
+
+async def intruder(inn: LiveNetwork, ensemble: str) -> Intruder:
+    state = State(inn.workspace.state)
+    running = state.running()
+    assert running is not None
+    refusals: list[str] = []
+
+    async def on_error(problem: Exception) -> None:
+        refusals.append(str(problem))
+
+    seed = key_in(state.keys / f"ensemble-{ensemble}.nk").seed
+    connection = await nats_connect(
+        list(running.url), nkeys_seed_str=seed, inbox_prefix=f"_INBOX_{ensemble}", error_cb=on_error
+    )
+    return Intruder(connection, refusals)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "inn.tool.desk.kitchen.hidden",  # a tool it is not wired to
+        "inn.work.desk.spa.normal.relax",  # a task it is not wired to
+        "inn.tool.kitchen.kitchen.count",  # another caller's name
+        "inn.reply.spa.kitchen.r1",  # somebody else's answer
+        "inn.event.kitchen.completed.t.r",  # somebody else's event
+        "inn.result.spa.r1",  # somebody else's outcome
+        "inn.control._runners.stop",
+        "$KV.inn_results.desk.r1",  # a record
+        "$JS.API.STREAM.INFO.inn_work_kitchen",
+        "$JS.API.STREAM.PURGE.inn_work_kitchen",
+        "$JS.API.STREAM.CREATE.mine",
+        "$JS.API.CONSUMER.CREATE.inn_work_kitchen.mine",
+        "$JS.API.CONSUMER.MSG.NEXT.inn_work_kitchen.normal",  # another ensemble's queue
+        "$JS.API.DIRECT.GET.KV_inn_results",
+    ],
+)
+async def test_what_an_ensemble_is_not_wired_to_the_server_refuses(inn: LiveNetwork, subject: str):
+    desk = await intruder(inn, "desk")
+    try:
+        await desk.connection.publish(subject, b"{}")
+        await desk.settle()
+        assert [refusal for refusal in desk.refusals if subject.lower() in refusal.lower()], desk.refusals
+    finally:
+        await desk.connection.close()
+
+
+@pytest.mark.parametrize("subject", ["_INBOX_kitchen.>", "inn.reply.spa.>", "inn.work.*.kitchen.>", ">", "$KV.>"])
+async def test_an_ensemble_reads_nobody_elses_messages(inn: LiveNetwork, subject: str):
+    desk = await intruder(inn, "desk")
+    try:
+        await desk.connection.subscribe(subject)
+        await desk.settle()
+        assert desk.refusals
+    finally:
+        await desk.connection.close()
+
+
+async def test_what_it_is_wired_to_it_may_call(inn: LiveNetwork):
+    desk = await intruder(inn, "desk")
+    try:
+        await desk.connection.publish("inn.tool.desk.kitchen.count", b"{}", reply="_INBOX_desk.x")
+        await desk.connection.publish("inn.work.desk.kitchen.normal.cook", b"{}")
+        await desk.settle()
+        assert desk.refusals == []
+    finally:
+        await desk.connection.close()
+
+
+async def test_a_reply_to_somebody_elses_inbox_is_dropped_by_the_provider(inn: LiveNetwork):
+    """The server does not check reply subjects, so the provider must."""
+    desk, spa = await intruder(inn, "desk"), await intruder(inn, "spa")
+    try:
+        heard = await spa.connection.subscribe("_INBOX_spa.>")
+        await spa.settle()
+        await desk.connection.publish("inn.tool.desk.kitchen.count", b"{}", reply="_INBOX_spa.x")
+        answer = await desk.connection.request("inn.tool.desk.kitchen.count", b"{}", timeout=5)
+        assert b"INVALID_REQUEST" in answer.data
+        await spa.settle()
+        assert heard.pending_msgs == 0
+    finally:
+        await desk.connection.close()
+        await spa.connection.close()

@@ -1,0 +1,86 @@
+"""Small networks that really run: files in a directory, a real nats-server, real ensembles."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.client.connect import connect
+from runner.client.network import NetworkClient
+from runner.config.reading import read_network
+from runner.host.happenings import Happening
+from runner.host.runner import Runner, running
+from runner.model import Network
+from runner.workspace import Workspace
+
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class LiveNetwork:
+    """A network that is up, a client of it, and all that its runner told."""
+
+    workspace: Workspace
+    network: Network
+    runner: Runner
+    client: NetworkClient
+    happenings: list[Happening]
+
+
+def files_in(directory: Path, files: dict[str, str]) -> Workspace:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Workspace.of(directory / "network.yaml")
+
+
+def read(workspace: Workspace) -> Network:
+    reading = read_network(workspace, workspace.file.name, {})
+    assert reading.network is not None, reading.diagnostics
+    return reading.network
+
+
+@asynccontextmanager
+async def live(
+    directory: Path,
+    network_yaml: str,
+    *,
+    without: frozenset[str] = frozenset(),
+    client: str = "tester",
+    nats: str | None = None,
+    **modules: str,
+) -> AsyncIterator[LiveNetwork]:
+    """Bring a network up from text; `modules` are Python files by name."""
+    files = {"network.yaml": network_yaml, **{f"{name}.py": text for name, text in modules.items()}}
+    workspace = files_in(directory, files)
+    network = read(workspace)
+    happenings: list[Happening] = []
+    async with (
+        running(network, workspace, nats=nats, without=without, watcher=happenings.append) as runner,
+        connect(workspace.file, nats=nats, name=client) as network_client,
+    ):
+        yield LiveNetwork(workspace, network, runner, network_client, happenings)
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], what: str = "it") -> None:
+    """Wait until something holds; fail by name when patience ends."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        found = holds()
+        if found if isinstance(found, bool) else await found:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{what} did not come to hold in {PATIENCE_SECONDS:g} s")
+
+
+@contextmanager
+def counting(directory: Path) -> Iterator[Path]:
+    """A file that handlers append a line to for every effect, so that effects can be counted across processes."""
+    path = directory / "effects"
+    path.touch()
+    yield path
