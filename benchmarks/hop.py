@@ -91,9 +91,7 @@ async def serve_raw(directory: Path) -> None:
     )
     await jetstream.add_consumer(
         RAW_STREAM,
-        api.ConsumerConfig(
-            durable_name="w", ack_policy=api.AckPolicy.EXPLICIT, max_ack_pending=-1, mem_storage=True
-        ),
+        api.ConsumerConfig(durable_name="w", ack_policy=api.AckPolicy.EXPLICIT, max_ack_pending=-1, mem_storage=True),
     )
     credits = 0
     inbox = connection.new_inbox()
@@ -241,7 +239,8 @@ def report(spans: dict[str, list[float]], rates: dict[str, list[float]], flight:
         ordered = sorted(values)
         p99 = ordered[int(len(ordered) * 0.99)]
         print(f"{name:20} {statistics.median(ordered):9.0f} {p99:9.0f} {statistics.median(rates[name]):18.0f}")
-    for name, raw, bound in (("tool", "raw tool", 1.5), ("tool, sync Python", "raw tool", None), ("task", "raw task", 1.4)):
+    sides = (("tool", "raw tool", 1.5), ("tool, sync Python", "raw tool", None), ("task", "raw task", 1.4))
+    for name, raw, bound in sides:
         p50 = statistics.median(spans[name]) / statistics.median(spans[raw])
         rate = statistics.median(rates[name]) / statistics.median(rates[raw])
         wanted = f" (at most {bound})" if bound else ""

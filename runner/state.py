@@ -11,16 +11,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import AlreadyRunning
+from runner.work import Priority
 
 
 @dataclass(frozen=True, slots=True)
 class RunningNetwork:
-    """How to reach the network that runs here. `credentials` is the operator's nkey seed; None where none is needed."""
+    """How to reach the network that runs here, and what it takes a request for that says no more.
+
+    `credentials` is the operator's nkey seed; None where none is needed.
+    """
 
     network: str
     url: tuple[str, ...]
     pid: int
     embedded: bool
+    deadline_seconds: float
+    priority: Priority
     credentials: str | None = field(default=None, repr=False)
 
 
@@ -84,7 +90,7 @@ class State:
         """What was announced last, live or not; None where nothing is, or nothing readable."""
         try:
             said = json.loads(self._connection.read_text())
-            return RunningNetwork(**{**said, "url": tuple(said["url"])})
+            return RunningNetwork(**{**said, "url": tuple(said["url"]), "priority": Priority(said["priority"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

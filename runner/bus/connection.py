@@ -6,17 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from nats import connect as nats_connect
 from nats.aio.client import Client, RawCredentials
 from nats.aio.subscription import Subscription
-from nats.errors import Error, NoServersError
+from nats.errors import Error
 
 from runner.errors import ServerFailed
 from runner.subjects import inbox
 
 Connection = Client
 
+CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
+PENDING_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger("runner.bus")
 
 
@@ -34,8 +35,11 @@ async def connect(
     Raises ServerFailed where no server answers or the credentials are refused.
     """
 
-    async def on_error(error: Exception) -> None:
-        _log.warning("%s: %s", caller, error)
+    problems: list[Exception] = []
+
+    async def on_error(problem: Exception) -> None:
+        problems[:] = [problem]
+        _log.warning("%s: %s", caller, problem)
 
     async def on_reconnected() -> None:
         _log.info("%s: reconnected", caller)
@@ -43,27 +47,31 @@ async def connect(
             await on_reconnect()
 
     seed = credentials.strip() if credentials and credentials.strip().startswith("SU") else None
+    connection = Client()
     try:
-        return await nats_connect(
-            list(urls),
-            name=caller,
-            inbox_prefix=inbox(caller),
-            nkeys_seed_str=seed,
-            user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
-            error_cb=on_error,
-            reconnected_cb=on_reconnected,
-            no_echo=not echo,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=RECONNECT_SECONDS,
-            pending_size=64 * 1024 * 1024,
-            connect_timeout=5,
-            skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
-        )
-    except (Error, NoServersError, OSError, TimeoutError) as problem:
+        async with asyncio.timeout(CONNECT_SECONDS):  # the library itself would try for ever, as it should later on
+            await connection.connect(
+                list(urls),
+                name=caller,
+                inbox_prefix=inbox(caller),
+                nkeys_seed_str=seed,
+                user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
+                error_cb=on_error,
+                reconnected_cb=on_reconnected,
+                no_echo=not echo,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_SECONDS,
+                pending_size=PENDING_BYTES,
+                skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
+            )
+    except (Error, OSError, TimeoutError, ValueError) as problem:
+        await connection.close()
+        why = problems[-1] if problems else problem
         raise ServerFailed(
-            f"no NATS server answers at {', '.join(urls)} for {caller}: {problem or type(problem).__name__}",
+            f"no NATS server takes {caller} at {', '.join(urls)}: {str(why) or type(why).__name__}",
             hint="check the address and the credentials",
         ) from problem
+    return connection
 
 
 async def settled(connection: Connection) -> None:

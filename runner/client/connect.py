@@ -6,21 +6,28 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from runner.bus.connection import connect as connect_bus
 from runner.client.network import NetworkClient
 from runner.config.reading import read_network_name
 from runner.errors import InvalidNetwork, NotRunning, ServerFailed, UsageProblem
-from runner.state import State
+from runner.model import Defaults
+from runner.state import RunningNetwork, State
 from runner.subjects import outside_caller
+from runner.work import Priority
 from runner.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """Where a network is, and what its requests are like when they do not say."""
+
     network: str
     urls: tuple[str, ...]
-    credentials: str | None
+    credentials: str | None = None
+    deadline: timedelta = Defaults().deadline
+    priority: Priority = Defaults().priority
 
 
 @asynccontextmanager
@@ -38,7 +45,7 @@ async def connect(
     except ValueError as problem:
         raise UsageProblem(str(problem)) from problem
     address = _named(workspace, nats) if nats else _announced(workspace)
-    client = NetworkClient(address.network, caller)
+    client = NetworkClient(address.network, caller, address.deadline, address.priority)
     try:
         connection = await connect_bus(
             address.urls, caller=caller, credentials=address.credentials, on_reconnect=client.reattach
@@ -57,7 +64,7 @@ def _announced(workspace: Workspace) -> Address:
     running = state.running()
     if running is None or (running.embedded and not state.is_locked()):
         raise NotRunning(f"no network is running in {workspace.directory}")
-    return Address(running.network, running.url, running.credentials)
+    return _address(running, running.url)
 
 
 def _named(workspace: Workspace, nats: str) -> Address:
@@ -67,5 +74,10 @@ def _named(workspace: Workspace, nats: str) -> Address:
         hint = f"--nats needs the `network:` line of {workspace.file.name}"
         raise UsageProblem(problem.diagnostics[0].message, hint=hint) from problem
     running = State(workspace.state).running()
-    credentials = running.credentials if running and set(nats.split(",")) & set(running.url) else None
-    return Address(name, tuple(nats.split(",")), credentials)
+    urls = tuple(nats.split(","))
+    return _address(running, urls) if running and set(urls) & set(running.url) else Address(name, urls)
+
+
+def _address(running: RunningNetwork, urls: tuple[str, ...]) -> Address:
+    deadline = timedelta(seconds=running.deadline_seconds)
+    return Address(running.network, urls, running.credentials, deadline, running.priority)

@@ -25,6 +25,7 @@ from runner.work import (
     Code,
     DeliverySpec,
     Event,
+    Priority,
     Standing,
     TaskAccepted,
     TaskProgress,
@@ -47,10 +48,12 @@ _CALLERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 class NetworkClient:
     """Made by `runner.connect`, for as long as its block runs."""
 
-    def __init__(self, network: str, caller: str) -> None:
+    def __init__(self, network: str, caller: str, deadline: timedelta, priority: Priority) -> None:
         self.network = network
         self.name = caller
         self._subjects = Subjects(network)
+        self._deadline = deadline
+        self._priority = priority
         self._known: tuple[CatalogEntry, ...] = ()
 
     async def attach(self, connection: Connection) -> None:
@@ -92,8 +95,8 @@ class NetworkClient:
             wanted,
             text,
             caller=self.name,
-            deadline=deadline,
-            priority=priority,
+            deadline=self._deadline if deadline is None else deadline,
+            priority=priority or self._priority,
             delivery=delivery,
             request_id=request_id,
             authority=authority,

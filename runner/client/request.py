@@ -30,8 +30,8 @@ def request_for(
     context: JsonValue,
     *,
     caller: str,
-    deadline: str | float | timedelta | None,
-    priority: str | None,
+    deadline: str | float | timedelta,
+    priority: str,
     delivery: str | DeliverySpec | None,
     request_id: str | None,
     authority: str | None,
@@ -47,7 +47,7 @@ def request_for(
         caller=caller,
         task=target.capability,
         context=_sound(context),
-        priority=_member(Priority, priority, "priority") if priority else Priority.NORMAL,
+        priority=_member(Priority, priority, "priority"),
         deadline=_deadline(deadline),
         authority=_member(Authority, authority, "authority") if authority else Authority.AUTONOMOUS,
         trace_context=new_trace(),
@@ -55,10 +55,8 @@ def request_for(
     )
 
 
-def _deadline(given: str | float | timedelta | None) -> timedelta:
+def _deadline(given: str | float | timedelta) -> timedelta:
     match given:
-        case None:
-            return timedelta(minutes=30)
         case timedelta():
             span = given
         case str():

@@ -1,4 +1,4 @@
-"""JSON Schemas of the files and the wire, in draft-07, which editors read: `python -m runner.config.schema`.
+"""JSON Schemas of the files and the wire, in draft-07, which editors read: `run-network schema --write`.
 
 They are generated from the models that read the files, so they accept what the reader accepts.
 """
@@ -6,8 +6,6 @@ They are generated from the models that read the files, so they accept what the 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
@@ -114,15 +112,3 @@ def _without_null(schema: Schema) -> None:
         schema.update({key: value for key, value in left[0].items() if key not in schema})
     else:
         schema["anyOf"] = left
-
-
-def main() -> None:
-    """Write every schema into a folder, `schemas` unless another is named."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "schemas")
-    folder.mkdir(exist_ok=True)
-    for name, text in schemas().items():
-        (folder / name).write_text(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -64,7 +64,7 @@ async def running(
         runner = Runner(network, workspace, reach, hosted, watcher, began)
         stack.push_async_callback(runner.close)
         await runner.open()
-        state.announce(RunningNetwork(network.name, reach.urls, os.getpid(), reach.embedded, reach.operator))
+        state.announce(_announcement(network, reach))
         stack.callback(state.retract)
         stack.push_async_callback(runner.stop_ensembles)
         await runner.start_ensembles()
@@ -222,6 +222,18 @@ class Runner:
 
     def _moved(self, ensemble: str, state: EnsembleState, detail: str | None) -> None:
         self._watcher(EnsembleMoved(ensemble, state, (time.perf_counter() - self._began) * 1000, detail))
+
+
+def _announcement(network: Network, reach: Reach) -> RunningNetwork:
+    return RunningNetwork(
+        network=network.name,
+        url=reach.urls,
+        pid=os.getpid(),
+        embedded=reach.embedded,
+        deadline_seconds=network.defaults.deadline.total_seconds(),
+        priority=network.defaults.priority,
+        credentials=reach.operator,
+    )
 
 
 async def _pong(*_: object) -> bytes:

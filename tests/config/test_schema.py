@@ -41,7 +41,7 @@ def _faults(name: str, text: str) -> list[str]:
 
 
 def test_the_files_in_schemas_are_what_the_models_say() -> None:
-    """Stale: run `python -m runner.config.schema`."""
+    """Stale: run `run-network schema --write`."""
     written = {path.name: path.read_text() for path in SCHEMAS.glob("*.json")}
     assert written == schemas()
 
