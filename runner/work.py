@@ -305,7 +305,8 @@ def new_request_id() -> str:
 
 
 def new_trace() -> TraceContext:
-    return TraceContext(traceparent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
+    chance = secrets.token_hex(24)
+    return TraceContext(traceparent=f"00-{chance[:32]}-{chance[32:]}-01")
 
 
 def span_of(caller: str, request_id: str, *path: str | int) -> str:

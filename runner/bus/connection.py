@@ -60,7 +60,7 @@ async def connect(
                 reconnected_cb=on_reconnected,
                 no_echo=not echo,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_SECONDS,
+                reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # it only adds and sleeps
                 pending_size=PENDING_BYTES,
                 skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
             )

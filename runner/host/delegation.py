@@ -108,7 +108,8 @@ class Delegation:
         parent = self.request
         now = datetime.now(UTC)
         remaining = max(parent.expires_at - now, parent.deadline * 0)
-        span = span_of(parent.caller, parent.request_id, place[0] if place else "")
+        step = place[:1] if self.capability in self.workplace.ensemble.tasks else ()  # a tool has no spans within it
+        span = span_of(parent.caller, parent.request_id, *step)
         return WorkRequest(
             request_id=child_id(parent.caller, parent.request_id, *place),
             caller=self.ensemble,

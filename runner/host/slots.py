@@ -63,6 +63,6 @@ class Slots:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give()  # it was handed over in the moment of cancelling
-            else:
+            elif turn in queue:  # not there where `give` came by between the cancelling and now
                 queue.remove(turn)
             raise

@@ -23,7 +23,6 @@ from runner.host.outcome import outcome, oversized, refused, rejected
 from runner.host.pipeline import StepStatus, run_pipeline
 from runner.host.workplace import Workplace
 from runner.model import AnyStep, Task
-from runner.routing.guards import Arrival, refuse
 from runner.work import (
     Code,
     Event,
@@ -204,10 +203,7 @@ class TaskQueue:
             text = f"{workplace.name} has no task called {request.task!r}"
             hint = "`run-network catalog` shows what is on offer"
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
-        wired = workplace.is_wired(call.caller, capability.name)
-        max_hops = workplace.network.defaults.max_hops
-        arrival = Arrival(request, call.caller, capability, wired=wired, max_hops=max_hops)
-        refusal = refuse(arrival, datetime.now(UTC))
+        refusal = workplace.refusal(request, call.caller, capability)
         return refused(request.request_id, workplace.name, refusal) if refusal else None
 
     async def _run(self, hand: InHand, request: WorkRequest, delegation: Delegation, ledger: Ledger) -> WorkResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -16,7 +15,6 @@ from runner.host.outcome import outcome, oversized, refused, rejected, seconds_l
 from runner.host.pipeline import run_tool
 from runner.host.workplace import Workplace
 from runner.model import Tool
-from runner.routing.guards import Arrival, refuse
 from runner.work import CapabilityInfo, Code, WorkRequest, WorkResponse
 
 
@@ -61,15 +59,7 @@ class ToolCalls:
         self, message: ToolMessage, request: WorkRequest, tool: Tool, capability: CapabilityInfo
     ) -> WorkResponse:
         workplace = self._workplace
-        caller = message.call.caller
-        arrival = Arrival(
-            request,
-            caller,
-            capability,
-            wired=workplace.is_wired(caller, capability.name),
-            max_hops=workplace.network.defaults.max_hops,
-        )
-        if refusal := refuse(arrival, datetime.now(UTC)):
+        if refusal := workplace.refusal(request, message.call.caller, capability):
             return refused(request.request_id, workplace.name, refusal)
         if not await self._slot(request):
             limit = workplace.ensemble.capacity.queue_limit
@@ -79,7 +69,7 @@ class ToolCalls:
         delegation = Delegation(workplace, request, capability.name)
         function = workplace.functions(tool.python)
         try:
-            work = run_tool(function, request.context, delegation, arrival.target)
+            work = run_tool(function, request.context, delegation, f"{workplace.name}/{tool.name}")
             return await outcome(request, workplace.name, work)
         finally:
             delegation.finish()

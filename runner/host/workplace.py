@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection
@@ -14,10 +15,11 @@ from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
 from runner.host.slots import Slots
 from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
+from runner.routing.guards import Arrival, Refusal, refuse
 from runner.routing.selection import STRATEGIES
 from runner.routing.wiring import candidates, wiring
 from runner.subjects import Subjects, is_outside
-from runner.work import CapabilityInfo
+from runner.work import CapabilityInfo, WorkRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,18 @@ class Workplace:
     def capability(self, name: str) -> CapabilityInfo | None:
         """One of the ensemble's own shared capabilities."""
         return self.declared.get(self.name, name)
+
+    def refusal(self, request: WorkRequest, caller: str, capability: CapabilityInfo) -> Refusal | None:
+        """The first limit that a request for one of our capabilities breaks, or None."""
+        arrival = Arrival(
+            request,
+            caller,
+            target=f"{self.name}/{capability.name}",
+            registered=capability.authority,
+            wired=self.is_wired(caller, capability.name),
+            max_hops=self.network.defaults.max_hops,
+        )
+        return refuse(arrival, datetime.now(UTC))
 
     def is_wired(self, caller: str, capability: str) -> bool:
         """Whether a caller may ask for this capability: by a use, or from outside with the operator's credential."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from runner.work import Authority, CapabilityInfo, Code, Status, WorkError, WorkRequest
+from runner.work import Authority, Code, Status, WorkError, WorkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +18,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it arrived: `caller` is the subject's token, which the server vouches for."""
+    """A request as it arrived at `target` (ensemble/capability), which is registered with an authority.
+
+    `caller` is the subject's token, which the server vouches for.
+    """
 
     request: WorkRequest
     caller: str
-    capability: CapabilityInfo
+    target: str
+    registered: Authority
     wired: bool
     max_hops: int
-
-    @property
-    def target(self) -> str:
-        return f"{self.capability.provider}/{self.capability.name}"
 
 
 def refuse(arrival: Arrival, now: datetime) -> Refusal | None:
@@ -68,15 +68,16 @@ def _out_of_scope(arrival: Arrival) -> WorkError | None:
 
 
 def _authority(arrival: Arrival) -> WorkError | None:
-    required, registered = arrival.request.authority, arrival.capability.authority
+    required, registered = arrival.request.authority, arrival.registered
+    if required is Authority.AUTONOMOUS:
+        return None
     if required.rank > registered.rank:
         message = f"the request requires {_said(required)}, but {arrival.target} is registered as {_said(registered)}"
         hint = f"raise the `authority` of {arrival.target}, or ask a capability that may carry it"
         return WorkError(code=Code.AUTHORITY_EXCEEDED, message=message, hint=hint)
-    if required is not Authority.AUTONOMOUS:  # a human would have to be asked, and a gate fails closed
-        message = f"the request requires {_said(required)} and this version cannot ask a human yet"
-        return WorkError(code=Code.REVIEW_UNAVAILABLE, message=message, hint="call it without an authority")
-    return None
+    # a human would have to be asked, and a gate fails closed
+    message = f"the request requires {_said(required)} and this version cannot ask a human yet"
+    return WorkError(code=Code.REVIEW_UNAVAILABLE, message=message, hint="call it without an authority")
 
 
 def _cycle(arrival: Arrival) -> WorkError | None:
@@ -102,7 +103,7 @@ def _hops(arrival: Arrival) -> WorkError | None:
 
 def in_scope(target: str, scope: Sequence[str]) -> bool:
     """Whether `ensemble/capability` matches one of the patterns (`*`, `kitchen/*`, `kitchen/prepare-meal`)."""
-    return any(fnmatchcase(target, pattern) for pattern in scope)
+    return "*" in scope or any(fnmatchcase(target, pattern) for pattern in scope)
 
 
 def _said(authority: Authority) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runner.routing.guards import Arrival, Refusal, in_scope, refuse
-from runner.work import Authority, Budget, CapabilityInfo, CapabilityType, Code, Status, WorkRequest, new_trace
+from runner.work import Authority, Budget, Code, Status, WorkRequest, new_trace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,10 +23,7 @@ def arrival(*, caller: str = "room-service", wired: bool = True, registered: str
             **changes,
         }
     )
-    capability = CapabilityInfo(
-        name="cook", type=CapabilityType.TASK, provider="kitchen", authority=Authority(registered)
-    )
-    return Arrival(request, caller, capability, wired=wired, max_hops=4)
+    return Arrival(request, caller, "kitchen/cook", Authority(registered), wired=wired, max_hops=4)
 
 
 def test_a_sound_request_is_let_through():
