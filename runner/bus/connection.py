@@ -7,18 +7,72 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from nats.aio.client import Client, RawCredentials
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error
+from nats.errors import Error, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
 
 from runner.errors import ServerFailed
 from runner.subjects import inbox
-
-Connection = Client
 
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
 PENDING_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger("runner.bus")
+
+
+class Connection(Client):
+    """The library's client with a cheaper request: the path that every call takes twice over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: dict[str, asyncio.Future[Msg]] = {}
+        self._answers = ""
+        self._count = 0
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """As the library's, and raising the same; `old_style` is not offered.
+
+        One counter names the answers and one timer bounds the wait, where the library makes a random name and wraps
+        the wait in a task's machinery: 30 to 40 µs a request.
+        """
+        if not self._answers:
+            await self._listen()
+        self._count += 1
+        token = str(self._count)
+        loop = asyncio.get_running_loop()
+        answer = self._asked[token] = loop.create_future()
+        timer = loop.call_later(timeout, _late, answer)
+        try:
+            await self.publish(subject, payload, reply=self._answers + token, headers=headers)
+            message: Msg = await answer
+        finally:
+            timer.cancel()
+            del self._asked[token]
+        if message.headers and message.headers.get("Status") == "503":
+            raise NoRespondersError
+        return message
+
+    async def _listen(self) -> None:
+        self._answers = f"{self.new_inbox()}."
+        await self.subscribe(f"{self._answers}*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
+
+    async def _on_answer(self, message: Msg) -> None:
+        answer = self._asked.get(message.subject.rpartition(".")[2])
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+
+def _late(answer: asyncio.Future[Msg]) -> None:
+    if not answer.done():
+        answer.set_exception(NatsTimeout())
 
 
 async def connect(
@@ -47,7 +101,7 @@ async def connect(
             await on_reconnect()
 
     seed = credentials.strip() if credentials and credentials.strip().startswith("SU") else None
-    connection = Client()
+    connection = Connection()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):  # the library itself would try for ever, as it should later on
             await connection.connect(
