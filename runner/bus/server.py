@@ -36,7 +36,7 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    async def start(self, users: Mapping[str, Permissions]) -> None:
+    async def start(self, users: Mapping[str, Permissions], system_key: str) -> None:
         """Return when the server answers on `url`. Raises ServerFailed with the end of its log.
 
         The port of the last run is kept where it is still free, so that clients find the network again.
@@ -44,7 +44,7 @@ class NatsServer:
         stop_stale(self._files)
         last_port = self._last_port()
         for port in dict.fromkeys((last_port, -1)):
-            if await self._try(port, users):
+            if await self._try(server_config(self._files, port, users, system_key)):
                 return
         raise ServerFailed(f"nats-server did not start: {self._log_end()}")
 
@@ -60,11 +60,11 @@ class NatsServer:
             process.kill()
             await asyncio.to_thread(process.wait)
 
-    async def _try(self, port: int, users: Mapping[str, Permissions]) -> bool:
+    async def _try(self, config: str) -> bool:
         files = self._files
         shutil.rmtree(files.ports, ignore_errors=True)
         files.ports.mkdir(mode=0o700)
-        files.config.write_text(server_config(files, port, users))
+        files.config.write_text(config)
         files.config.chmod(0o600)
         # Popen from this thread and no other: see the class docstring.
         self._process = subprocess.Popen(  # noqa: ASYNC220

@@ -40,10 +40,10 @@ class ServerFiles:
         return self.directory / "nats-server.pid"
 
 
-def server_config(files: ServerFiles, port: int, users: Mapping[str, Permissions]) -> str:
+def server_config(files: ServerFiles, port: int, users: Mapping[str, Permissions], system_key: str) -> str:
     """Loopback only, every write fsynced, explicit limits, no monitor port; `users` by public nkey.
 
-    Port -1 lets the server choose.
+    Port -1 lets the server choose. The holder of `system_key` may ask the server how it is.
     """
     accounts = "\n".join(f"      {_user(public, permissions)}" for public, permissions in sorted(users.items()))
     return f"""# written by run-network at every start: edits are lost
@@ -63,7 +63,9 @@ jetstream {{
   max_file_store: {16 * GIBIBYTE}
   limits {{ default_max_consumers: -1 }}
 }}
+system_account: SYSTEM
 accounts {{
+  SYSTEM {{ users: [ {{ nkey: {system_key} }} ] }}
   NETWORK {{
     jetstream: enabled
     users: [

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from runner.bus.backlog import Backlog
 from runner.bus.connection import Connection, connect
 from runner.bus.events import Events
+from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
@@ -114,6 +115,7 @@ class Runner:
             on_reconnect=self._on_reconnect,
             echo=False,
         )
+        version_of(self._connection)
         defaults = self._network.defaults
         await ensure_network(
             self._connection,

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from runner.bus.facts import facts_of
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
+from runner.errors import ServerFailed
 from runner.host.happenings import Notice, ServerReady, Watcher
 from runner.host.users import users_of
 from runner.model import EmbeddedServer, ExternalServer, Network
@@ -48,8 +50,12 @@ async def _embedded(network: Network, state: State, watcher: Watcher) -> AsyncIt
         users = users_of(network, state.keys)
         server = NatsServer(ServerFiles(state.directory))
         stack.push_async_callback(server.stop)
-        await server.start(users.permissions)
-        watcher(ServerReady(server.url, embedded=True, version=None, milliseconds=(time.perf_counter() - began) * 1000))
+        await server.start(users.permissions, users.system.public)
+        facts = await facts_of(server.url, users.system.seed)
+        if not facts.sync_always:
+            raise ServerFailed("nats-server does not fsync what it acknowledges", hint="unset NATS_SERVER")
+        milliseconds = (time.perf_counter() - began) * 1000
+        watcher(ServerReady(server.url, embedded=True, version=facts.version, milliseconds=milliseconds))
         yield Reach(
             urls=(server.url,),
             embedded=True,
@@ -60,8 +66,15 @@ async def _embedded(network: Network, state: State, watcher: Watcher) -> AsyncIt
 
 
 def _external(network: Network, urls: tuple[str, ...], credentials: str | None, watcher: Watcher) -> Reach:
+    where = ", ".join(urls)
     if credentials is None:
-        watcher(Notice(f"{', '.join(urls)} is used without credentials: nothing keeps ensembles to their wiring there"))
+        watcher(Notice(f"{where} is used without credentials: nothing keeps ensembles to their wiring there"))
+    watcher(
+        Notice(
+            f"how {where} syncs its store cannot be read: unless it says `sync_interval: always`, a power cut may "
+            "lose what it acknowledged"
+        )
+    )
     return Reach(
         urls=urls,
         embedded=False,

@@ -20,8 +20,9 @@ LONGEST_DEADLINE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """The keys of one network; `ensembles` by name."""
+    """The keys of one network; `ensembles` by name. `system` only asks the server how it is."""
 
+    system: Key
     runner: Key
     operator: Key
     ensembles: Mapping[str, Key]
@@ -49,7 +50,7 @@ def users_of(network: Network, keys: Path) -> Users:
             for name, key in ensembles.items()
         },
     }
-    return Users(runner, operator, ensembles, permissions)
+    return Users(key_in(keys / "system.nk"), runner, operator, ensembles, permissions)
 
 
 def _grants(edges: Iterable[Edge]) -> dict[str, list[Grant]]:
