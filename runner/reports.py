@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from runner.work import Authority, CapabilityType, EnsembleState, Priority
+
+Entry = TypeVar("Entry")
 
 
 class Report(BaseModel):
@@ -105,4 +108,34 @@ class ProblemReport(Report):
     hint: str | None = None
 
 
-ControlVerb = Literal["status", "catalog", "requests", "stop"]
+CATALOG: TypeAdapter[tuple[CatalogEntry, ...]] = TypeAdapter(tuple[CatalogEntry, ...])
+REQUESTS: TypeAdapter[tuple[RequestReport, ...]] = TypeAdapter(tuple[RequestReport, ...])
+CALLERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+PAGE_ENTRIES = 500
+"""How many entries one answer carries: far from what the server takes in a message."""
+
+
+class PageRequest(Report):
+    """Which part of a long list is asked for; `state` leaves only the requests in it."""
+
+    offset: int = 0
+    state: str | None = None
+
+    @classmethod
+    def read(cls, body: bytes) -> PageRequest:
+        return cls.model_validate_json(body) if body else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entry]):
+    """A part of a list. An empty one is behind the end."""
+
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def of(cls, entries: tuple[Entry, ...], wanted: PageRequest) -> Page[Entry]:
+        return cls(entries[wanted.offset : wanted.offset + PAGE_ENTRIES])
+
+    def dump(self, adapter: TypeAdapter[tuple[Entry, ...]]) -> bytes:
+        return adapter.dump_json(self.entries, by_alias=True)

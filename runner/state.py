@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from runner.errors import AlreadyRunning
 from runner.work import Priority
+
+LOCK_ATTEMPTS = 5
+LOCK_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,16 @@ class State:
     def lock(self) -> Iterator[None]:
         """Hold the directory: one embedded server, one owner. Raises AlreadyRunning. Freed by any death."""
         with (self.directory / "lock").open("a") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            for _ in range(LOCK_ATTEMPTS):
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:  # held, or only looked at: see `is_locked`
+                    time.sleep(LOCK_PAUSE_SECONDS)
+            else:
                 running = self.running()
                 who = f" (pid {running.pid})" if running else ""
-                raise AlreadyRunning(f"a network is already running in {self.directory.parent}{who}") from None
+                raise AlreadyRunning(f"a network is already running in {self.directory.parent}{who}")
             yield
 
     def is_locked(self) -> bool:
@@ -75,16 +83,28 @@ class State:
             return True
         return False
 
-    def announce(self, running: RunningNetwork) -> None:
-        """Tell clients where the network is, atomically."""
+    @contextmanager
+    def announced(self, running: RunningNetwork) -> Iterator[None]:
+        """Tell clients where the network is, for as long as the block runs.
+
+        A runner on a server elsewhere does not speak over the owner of this directory.
+        """
+        if not running.embedded and self.is_locked():
+            yield
+            return
+        self._announce(running)
+        try:
+            yield
+        finally:
+            if (last := self.running()) and last.pid == running.pid:
+                self._connection.unlink(missing_ok=True)
+
+    def _announce(self, running: RunningNetwork) -> None:
         draft = self._connection.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             json.dump(asdict(running), stream)
         draft.replace(self._connection)
-
-    def retract(self) -> None:
-        self._connection.unlink(missing_ok=True)
 
     def running(self) -> RunningNetwork | None:
         """What was announced last, live or not; None where nothing is, or nothing readable."""

@@ -145,6 +145,16 @@ class Subjects:
     def bucket(self, kind: str) -> str:
         return f"{self.network}_{kind}"
 
+    def asker(self, subject: str) -> str:
+        """The inbox prefix that the answer to a question on this subject may go to.
+
+        The server does not check reply subjects: who answers with more rights than the asker has must.
+        """
+        match subject.split("."):
+            case [self.network, "result" | "cancel", caller, *_]:
+                return f"{inbox(caller)}."
+        return inbox("_")  # control: any outside caller, or a runner
+
     # parsing
 
     def parse_tool(self, subject: str) -> ToolCall | None:

@@ -12,11 +12,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 REQUEST_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
+TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+CALLER_PATTERN = r"^_?[a-z][a-z0-9-]{0,79}$"
+"""An ensemble, or an outside caller such as `_cli` or `_client-NAME`."""
+
 RequestId = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
+Deadline = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3660))]
 
 
 class Priority(StrEnum):
@@ -110,7 +115,7 @@ class DeliverySpec(Wire):
 class TraceContext(Wire):
     """W3C trace context, carried unchanged in meaning: the span in `traceparent` is the caller's."""
 
-    traceparent: str
+    traceparent: Annotated[str, Field(pattern=TRACEPARENT_PATTERN)]
     tracestate: str | None = None
 
     @property
@@ -134,11 +139,11 @@ class WorkRequest(Wire):
     """One request for a capability. Unique by (`caller`, `request_id`)."""
 
     request_id: RequestId
-    caller: str = Field(alias="from")
+    caller: str = Field(alias="from", pattern=CALLER_PATTERN)
     task: str
     context: JsonValue = ""
     priority: Priority = Priority.NORMAL
-    deadline: timedelta = timedelta(minutes=30)
+    deadline: Deadline = timedelta(minutes=30)
     delivery: DeliverySpec | None = None
     trace_context: TraceContext
     cache_policy: CachePolicy | None = None
@@ -151,7 +156,7 @@ class WorkRequest(Wire):
     generation: int | None = None
     provenance: str | None = None
     require_provenance: bool | None = None
-    submitted_at: datetime
+    submitted_at: AwareDatetime
 
     @property
     def expires_at(self) -> datetime:

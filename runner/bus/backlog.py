@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from nats.js import api
+from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from runner.bus.connection import Connection
@@ -46,8 +48,8 @@ class Backlog:
                 yield Waiting(call, request)
 
     async def depths(self, ensemble: str) -> dict[Priority, int]:
-        """How many tasks of each priority wait and were given to nobody yet."""
-        counts = await asyncio.gather(*(self._undelivered(ensemble, priority) for priority in Priority))
+        """How many tasks of each priority are not acknowledged: they wait, or somebody works on them."""
+        counts = await asyncio.gather(*(self._unacknowledged(ensemble, priority) for priority in Priority))
         return dict(zip(Priority, counts, strict=True))
 
     async def position(self, ensemble: str, priority: Priority, sequence: int) -> int:
@@ -62,10 +64,22 @@ class Backlog:
         )
         return max(0, sum(depths) - after - 1)
 
+    async def _unacknowledged(self, ensemble: str, priority: Priority) -> int:
+        found = await self._consumer(ensemble, priority)
+        return (found.num_pending or 0) + (found.num_ack_pending or 0) if found else 0
+
     async def _undelivered(self, ensemble: str, priority: Priority) -> int:
-        consumer = priority_consumer(priority)
-        found = await context(self._connection).consumer_info(self._subjects.work_stream(ensemble), consumer)
-        return found.num_pending or 0
+        found = await self._consumer(ensemble, priority)
+        return (found.num_pending or 0) if found else 0
+
+    async def _consumer(self, ensemble: str, priority: Priority) -> api.ConsumerInfo | None:
+        """None where the server has just restarted and the consumer is not made again yet."""
+        stream, name = self._subjects.work_stream(ensemble), priority_consumer(priority)
+        try:
+            found: api.ConsumerInfo = await context(self._connection).consumer_info(stream, name)
+        except NotFoundError:
+            return None
+        return found
 
     async def _after(self, ensemble: str, priority: Priority, sequence: int) -> int:
         """How many tasks of this priority came after a sequence: the server tells with the first of them."""

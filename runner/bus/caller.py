@@ -19,6 +19,7 @@ from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 from pydantic import ValidationError
 
+from runner.bus.away import AWAY
 from runner.bus.connection import Connection, settled
 from runner.bus.failures import failure, late, nobody, refusal, too_large
 from runner.bus.notices import TRACEPARENT
@@ -38,7 +39,11 @@ from runner.work import (
 ASK_SECONDS = 15.0
 """How often a waiting caller asks for the record although nothing went wrong that it knows of."""
 
+HEADER_ROOM_BYTES = 1024
+"""What the headers of a request may take of the server's limit."""
+
 PUBLISH_SECONDS = 2.0
+PUBLICATIONS = 3
 PUBLISH_ATTEMPTS = 5
 """A stream's leader may move for up to seven seconds; the message id keeps a repeat from counting twice."""
 
@@ -49,9 +54,10 @@ Hints = Callable[[TaskAccepted | TaskProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """The queue has the task; `repeated` where it had it before, so that no answer may come by itself."""
+    """The queue has the task. `repeated`: it had it before, and `response` is the outcome if there is one."""
 
-    repeated: bool
+    response: WorkResponse | None = None
+    repeated: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +112,7 @@ class Caller:
         """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
         subject = self._subjects.tool(self.name, provider, capability)
         body = request.encode()
-        if len(body) > self._connection.max_payload:
+        if len(body) > self._connection.max_payload - HEADER_ROOM_BYTES:
             return too_large(request, len(body), self._connection.max_payload)
         try:
             answer = await self._connection.request(subject, body, timeout=max(0.001, _remaining(request)))
@@ -119,13 +125,29 @@ class Caller:
         return self._checked(answer.data, request, provider)
 
     async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | Durable:
-        """Put a task into the provider's queue: it is durable, or why it is not, as its outcome."""
-        subject = self._subjects.work(self.name, provider, request.priority, request.task)
+        """Put a task into the provider's queue: it is durable, or why it is not, as its outcome.
+
+        What the server calls a repeat is looked up; where nobody knows of it, its message id was used up by somebody
+        else, and it is published under the next one.
+        """
         body = request.encode()
-        if len(body) > self._connection.max_payload:
+        if len(body) > self._connection.max_payload - HEADER_ROOM_BYTES:
             return too_large(request, len(body), self._connection.max_payload)
+        for publication in range(PUBLICATIONS):
+            submitted = await self._publish(provider, request, body, publication)
+            if isinstance(submitted, WorkResponse) or not submitted.repeated:
+                return submitted
+            standing = await self.standing(request.request_id)
+            if standing is None or standing.status != "UNKNOWN":
+                return Durable(standing.response if standing else None, repeated=True)
+        return failure(request, Code.UNAVAILABLE, f"the queue of {provider} takes every publication for a repeat")
+
+    async def _publish(
+        self, provider: str, request: WorkRequest, body: bytes, publication: int
+    ) -> WorkResponse | Durable:
+        subject = self._subjects.work(self.name, provider, request.priority, request.task)
         headers = {
-            "Nats-Msg-Id": message_id(self.name, request.request_id),
+            "Nats-Msg-Id": message_id(self.name, request.request_id, publication),
             TRACEPARENT: request.trace_context.traceparent,
         }
         for _ in range(PUBLISH_ATTEMPTS):
@@ -133,7 +155,7 @@ class Caller:
                 answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
             except NoRespondersError:
                 return nobody(request, provider)
-            except (NatsTimeout, TimeoutError):
+            except (NatsTimeout, TimeoutError, OSError):
                 continue
             except ConnectionClosedError:
                 break
@@ -154,24 +176,26 @@ class Caller:
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
-            if submitted.repeated and (done := await self._recorded(request)):
-                return done
-            return await self._outcome(request, waiting)
+            return submitted.response or await self._outcome(request, waiting)
 
-    async def accepted(self, provider: str, request: WorkRequest, patience: float) -> TaskAccepted | WorkResponse:
-        """Submit a task and return when it is claimed, or durable and unclaimed after `patience` seconds."""
+    async def accepted(
+        self, provider: str, request: WorkRequest, patience: float
+    ) -> TaskAccepted | WorkResponse | Standing:
+        """Submit a task and return when it is claimed or has its outcome; after `patience` seconds, where it stands."""
         with self._listening(request.request_id, provider, None) as waiting:
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
+            if submitted.response:
+                return submitted.response
+            claimed = asyncio.ensure_future(waiting.accepted.wait())
             try:
-                async with asyncio.timeout(patience):
-                    await waiting.accepted.wait()
-            except TimeoutError:
-                pass
-        return waiting.acceptance or TaskAccepted(
-            request_id=request.request_id, queue_position=0, estimated_completion=request.deadline, provider=provider
-        )
+                await asyncio.wait((claimed, waiting.response), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                claimed.cancel()
+            if waiting.acceptance is None and waiting.response.done():
+                return waiting.response.result()
+        return waiting.acceptance or Standing(request_id=request.request_id, status="PENDING", state="QUEUED")
 
     async def standing(self, request_id: str, *, caller: str | None = None) -> Standing | None:
         """Where a request stands, or None while no runner answers."""
@@ -179,7 +203,7 @@ class Caller:
         try:
             answer = await self._connection.request(subject, b"", timeout=PUBLISH_SECONDS)
             return Standing.model_validate_json(answer.data)
-        except (NoRespondersError, NatsTimeout, TimeoutError):
+        except AWAY:
             return None
         except ValidationError:
             self._drop("a standing that is none")
@@ -190,7 +214,7 @@ class Caller:
         subject = self._subjects.cancel(caller or self.name, provider, request_id)
         try:
             answer = await self._connection.request(subject, b"", timeout=PUBLISH_SECONDS)
-        except (NoRespondersError, NatsTimeout, TimeoutError):
+        except AWAY:
             return None
         return Standing.model_validate_json(answer.data)
 

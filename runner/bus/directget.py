@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 
 from runner.bus.connection import Connection
 
 BATCH = 512
+BATCH_BYTES = 8 * 1024 * 1024
 ANSWER_SECONDS = 5.0
 
 
@@ -29,40 +31,49 @@ async def read_batch(
 ) -> AsyncIterator[StoredMessage]:
     """Every stored message on a subject (wildcards allowed) from sequence `start` to the present end.
 
-    Raises TimeoutError where the server does not answer.
+    Raises what `away.AWAY` lists where the server, or the stream, does not answer.
     """
-    while True:
-        count = 0
-        for message in await _one_batch(connection, stream, subject, start):
-            count += 1
+    more = True
+    while more:
+        messages, more = await _one_batch(connection, stream, subject, start)
+        for message in messages:
             start = message.sequence + 1
             yield message
-        if count < BATCH:
-            return
+        more = more and bool(messages)
 
 
-async def _one_batch(connection: Connection, stream: str, subject: str, start: int) -> list[StoredMessage]:
+async def _one_batch(connection: Connection, stream: str, subject: str, start: int) -> tuple[list[StoredMessage], bool]:
+    """The messages of one batch, and whether there are more behind it: it ends by count or by bytes."""
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
     address = connection.new_inbox()
-    subscription = await connection.subscribe(address, cb=arrived.put)
+    subscription = await connection.subscribe(address, cb=arrived.put, pending_msgs_limit=0, pending_bytes_limit=0)
+    messages: list[StoredMessage] = []
     try:
-        body = json.dumps({"seq": start, "next_by_subj": subject, "batch": BATCH}).encode()
-        await connection.publish(f"$JS.API.DIRECT.GET.{stream}", body, reply=address)
-        messages: list[StoredMessage] = []
+        body = {"seq": start, "next_by_subj": subject, "batch": BATCH, "max_bytes": BATCH_BYTES}
+        await connection.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=address)
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
                 message = await arrived.get()
             headers = {str(name): value for name, value in (message.headers or {}).items()}
-            if "Status" in headers:  # 204 at the end of the batch, 404 where there is nothing (left), 503 no stream
-                return messages
-            messages.append(
-                StoredMessage(
-                    subject=headers["Nats-Subject"],
-                    data=message.data,
-                    headers=headers,
-                    sequence=int(headers["Nats-Sequence"]),
-                    stamp=headers["Nats-Time-Stamp"],
-                )
-            )
+            match headers.get("Status"):
+                case None:
+                    messages.append(_stored(message, headers))
+                case "204":  # the end of the batch
+                    return messages, int(headers.get("Nats-Num-Pending", "0")) > 0
+                case "404":  # nothing, or nothing more
+                    return messages, False
+                case _:
+                    raise NoRespondersError
     finally:
-        await subscription.unsubscribe()
+        if not connection.is_closed:
+            await subscription.unsubscribe()
+
+
+def _stored(message: Msg, headers: Mapping[str, str]) -> StoredMessage:
+    return StoredMessage(
+        subject=headers["Nats-Subject"],
+        data=message.data,
+        headers=headers,
+        sequence=int(headers["Nats-Sequence"]),
+        stamp=headers["Nats-Time-Stamp"],
+    )

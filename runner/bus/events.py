@@ -17,6 +17,9 @@ from runner.work import Event
 
 NO_TRACE = "-"
 BATCH_SECONDS = 0.01
+OVERLAP = 4096
+"""How many of the last kept events may arrive a second time while following begins."""
+
 _log = logging.getLogger("runner.bus")
 
 
@@ -53,12 +56,11 @@ class Events:
     async def _send(self) -> None:
         events, self._unsent = self._unsent, []
         for event in events:
-            subject = self._subjects.event(
-                event.ensemble, event.kind, event.trace_id or NO_TRACE, event.request_id or NO_TRACE
-            )
+            trace, request_id = event.trace_id or NO_TRACE, event.request_id or NO_TRACE
+            subject = self._subjects.event(event.ensemble, event.kind, trace, request_id)
             try:
                 await self._connection.publish(subject, event.encode())
-            except Error as problem:
+            except (Error, OSError, ValueError) as problem:
                 _log.warning("an event was lost: %s", problem)
 
     async def read(
@@ -70,16 +72,33 @@ class Events:
             if (event := _decoded(message.data)) is not None:
                 yield event
 
+    async def live(self) -> AsyncIterator[Event]:
+        """What happens from now on in the whole network, until the caller stops asking."""
+        arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        subscription = await self._connection.subscribe(self._subjects.events(), cb=arrived.put)
+        try:
+            while True:
+                if (event := _decoded((await arrived.get()).data)) is not None:
+                    yield event
+        finally:
+            if not self._connection.is_closed:
+                await subscription.unsubscribe()
+
     async def follow(self, *, ensemble: str = "*", trace: str = "*", request_id: str = "*") -> AsyncIterator[Event]:
-        """What happens from now on, until the caller stops asking."""
+        """What has happened, oldest first, and what happens from now on, until the caller stops asking."""
         arrived: asyncio.Queue[Msg] = asyncio.Queue()
         subject = self._subjects.events(ensemble=ensemble, trace=trace, request_id=request_id)
         subscription = await self._connection.subscribe(subject, cb=arrived.put)
         await settled(self._connection)
         try:
+            kept = [event async for event in self.read(ensemble=ensemble, trace=trace, request_id=request_id)]
+            for event in kept:
+                yield event
+            told = set(kept[-OVERLAP:])
             while True:
-                if (event := _decoded((await arrived.get()).data)) is not None:
-                    yield event
+                fresh = _decoded((await arrived.get()).data)
+                if fresh is not None and fresh not in told:
+                    yield fresh
         finally:
             if not self._connection.is_closed:
                 await subscription.unsubscribe()

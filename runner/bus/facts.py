@@ -38,5 +38,7 @@ def version_of(connection: Connection) -> str:
     version = connection.connected_server_version
     if (version.major, version.minor, version.patch) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise ServerFailed(f"nats-server {version} is too old", hint=f"{oldest} or later is needed")
-    return str(version)
+        raise ServerFailed(
+            f"nats-server {version.major}.{version.minor} is too old", hint=f"{oldest} or later is needed"
+        )
+    return f"{version.major}.{version.minor}.{version.patch}"

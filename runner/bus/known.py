@@ -6,9 +6,10 @@ import asyncio
 
 from nats.aio.msg import Msg
 
+from runner.bus.away import AWAY
 from runner.bus.connection import Connection, settled
 from runner.bus.keyset import KeySet
-from runner.bus.records import AWAY, Bucket
+from runner.bus.records import Bucket
 
 RETRY_SECONDS = 1.0
 

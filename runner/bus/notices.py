@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from nats.aio.subscription import Subscription
 
 from runner.bus.connection import Connection, drain
 from runner.subjects import Subjects, TaskCall
+from runner.work import REQUEST_ID_PATTERN, TRACEPARENT_PATTERN, TraceContext
 
 TRACEPARENT = "traceparent"
 """The header of a task that carries its trace context, as W3C names it."""
@@ -22,7 +24,7 @@ class Notice:
     call: TaskCall
     request_id: str
     sequence: int
-    traceparent: str
+    trace: TraceContext | None
 
 
 class Notices:
@@ -51,6 +53,8 @@ class Notices:
         headers = message.headers or {}
         call = self._subjects.parse_work(message.subject)
         identity = headers.get("Nats-Msg-Id", "").split(".")
-        if call is None or len(identity) != 3:
+        if call is None or len(identity) != 3 or not re.fullmatch(REQUEST_ID_PATTERN, identity[1]):
             return None
-        return Notice(call, identity[1], int(headers["Nats-Sequence"]), headers.get(TRACEPARENT, ""))
+        traceparent = headers.get(TRACEPARENT, "")
+        trace = TraceContext(traceparent=traceparent) if re.fullmatch(TRACEPARENT_PATTERN, traceparent) else None
+        return Notice(call, identity[1], int(headers["Nats-Sequence"]), trace)

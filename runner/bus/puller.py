@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from nats.aio.subscription import Subscription
 
 from runner.bus.connection import Connection
 from runner.subjects import Subjects, TaskCall, priority_consumer
-from runner.work import Priority
+from runner.work import REQUEST_ID_PATTERN, Priority
 
 PARKED_CREDITS = 8
 PARKED_SECONDS = 30.0
@@ -32,12 +33,16 @@ _log = logging.getLogger("runner.bus")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskMessage:
-    """One delivered task. Whoever holds it says `alive` until it is acknowledged, or it is given to another."""
+    """One delivered task; `request_id` is what its message id says.
+
+    Whoever holds it says `alive` until it is acknowledged, or it is given to another.
+    """
 
     call: TaskCall
     data: bytes
     deliveries: int
     sequence: int
+    request_id: str | None
     _reply: str
     _connection: Connection
 
@@ -237,4 +242,6 @@ def _task_message(message: Msg, call: TaskCall, connection: Connection) -> TaskM
     tokens = message.reply.split(".")
     if len(tokens) > 9:
         tokens = tokens[2:]
-    return TaskMessage(call, message.data, int(tokens[4]), int(tokens[5]), message.reply, connection)
+    identity = (message.headers or {}).get("Nats-Msg-Id", "").split(".")
+    request_id = identity[1] if len(identity) == 3 and re.fullmatch(REQUEST_ID_PATTERN, identity[1]) else None
+    return TaskMessage(call, message.data, int(tokens[4]), int(tokens[5]), request_id, message.reply, connection)

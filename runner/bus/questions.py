@@ -11,6 +11,7 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
 from runner.bus.connection import Connection, settled
+from runner.subjects import Subjects
 
 _log = logging.getLogger("runner.bus")
 
@@ -21,14 +22,18 @@ Answer = Callable[[str, bytes], Awaitable[bytes | None]]
 class Questions:
     """Answers on a connection until `close`. Each question is a task of its own, owned here."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection = connection
+        self._subjects = subjects
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, subject: str, answer: Answer, *, queue: str = "") -> None:
         """Answer what comes on a subject; with `queue`, one of those who share it does."""
 
         async def on_message(message: Msg) -> None:
+            if message.reply and not message.reply.startswith(self._subjects.asker(message.subject)):
+                _log.warning("dropped a question on %s that asks for an answer elsewhere", message.subject)
+                return
             task = asyncio.ensure_future(self._reply(message, answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -54,8 +59,7 @@ class Questions:
     async def _reply(self, message: Msg, answer: Answer) -> None:
         try:
             data = await answer(message.subject, message.data)
+            if data is not None and message.reply and not self._connection.is_closed:
+                await self._connection.publish(message.reply, data)
         except Exception:  # noqa: BLE001 - one piece of work: log it, and let the asker's bound end the question
             _log.exception("no answer on %s", message.subject)
-            return
-        if data is not None and message.reply and not self._connection.is_closed:
-            await self._connection.publish(message.reply, data)

@@ -10,21 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError, NoRespondersError
-from nats.errors import TimeoutError as NatsTimeout
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
 from runner.errors import ServerFailed
 
 READ_SECONDS = 5.0
-AWAY = (TimeoutError, NatsTimeout, NoRespondersError, ConnectionClosedError)
-"""What reading and writing raise while the server, or the leader of a stream, is away."""
-
 _GONE = ("DEL", "PURGE")
-AWAY = (TimeoutError, NatsTimeout, NoRespondersError, ConnectionClosedError)
-"""What reading and writing raise while the server, or the leader of a stream, is away."""
-
 _WRONG_LAST_SEQUENCE = 10071
 
 

@@ -22,6 +22,7 @@ from runner.errors import ServerFailed
 
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
+WATCH_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
 
 
@@ -48,6 +49,18 @@ class NatsServer:
                 return
         raise ServerFailed(f"nats-server did not start: {self._log_end()}")
 
+    async def keep(self, users: Mapping[str, Permissions], system_key: str, told: Callable[[str], None]) -> None:
+        """Start it again whenever it ends by itself, on its port and store, until cancelled. `told` hears of it."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._process is None or self._process.poll() is None:
+                continue
+            told(f"nats-server ended with status {self._process.returncode} and is started again")
+            try:
+                await self.start(users, system_key)
+            except ServerFailed as problem:
+                told(problem.message)
+
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after a bound. Without effect on a server that is gone."""
         process, self._process = self._process, None
@@ -66,14 +79,21 @@ class NatsServer:
         files.ports.mkdir(mode=0o700)
         files.config.write_text(config)
         files.config.chmod(0o600)
-        # Popen from this thread and no other: see the class docstring.
-        self._process = subprocess.Popen(  # noqa: ASYNC220
-            [str(server_binary()), "-c", str(files.config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=_die_with(os.getpid()),
-        )
+        binary = server_binary()
+        try:
+            with files.output.open("wb") as output:
+                # Popen from this thread and no other: see the class docstring.
+                self._process = subprocess.Popen(  # noqa: ASYNC220
+                    [str(binary), "-c", str(files.config)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    preexec_fn=_die_with(os.getpid()),
+                )
+        except OSError as problem:
+            raise ServerFailed(
+                f"{binary} cannot be run: {problem}", hint="set NATS_SERVER to a nats-server"
+            ) from problem
         give_up = time.monotonic() + START_SECONDS
         while time.monotonic() < give_up and self._process.poll() is None:
             if url := self._announced(self._process.pid):
@@ -99,11 +119,11 @@ class NatsServer:
             return -1
 
     def _log_end(self) -> str:
-        try:
-            lines = self._files.log.read_text(errors="replace").strip().splitlines()
-        except FileNotFoundError:
-            return "it left no log"
-        return lines[-1] if lines else "its log is empty"
+        for path in (self._files.output, self._files.log):
+            lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+            if lines:
+                return lines[-1]
+        return "it said nothing"
 
 
 def server_binary() -> Path:

@@ -28,6 +28,11 @@ class ServerFiles:
         return self.directory / "nats-server.log"
 
     @property
+    def output(self) -> Path:
+        """What it says before it has its log."""
+        return self.directory / "nats-server.out"
+
+    @property
     def store(self) -> Path:
         return self.directory / "store"
 
@@ -88,4 +93,4 @@ def _user(public: str, permissions: Permissions) -> str:
 
 
 def _quoted(path: Path) -> str:
-    return json.dumps(str(path))
+    return json.dumps(str(path), ensure_ascii=False)

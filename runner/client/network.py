@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -18,9 +19,22 @@ from runner.client.request import request_for
 from runner.client.targets import Target, resolve
 from runner.client.trace import trace_report
 from runner.errors import NotRunning, UsageProblem
-from runner.reports import CatalogEntry, RequestReport, StatusReport, TraceReport
+from runner.reports import (
+    CALLERS,
+    CATALOG,
+    PAGE_ENTRIES,
+    REQUESTS,
+    CatalogEntry,
+    Entry,
+    PageRequest,
+    RequestReport,
+    StatusReport,
+    TraceReport,
+)
 from runner.subjects import RUNNERS, Subjects
 from runner.work import (
+    CALLER_PATTERN,
+    REQUEST_ID_PATTERN,
     CapabilityType,
     Code,
     DeliverySpec,
@@ -40,10 +54,6 @@ CLAIM_SECONDS = 5.0
 POLL_SECONDS = (0.05, 1.0)
 """First and longest pause between two looks at a pending request."""
 
-_CATALOG: TypeAdapter[tuple[CatalogEntry, ...]] = TypeAdapter(tuple[CatalogEntry, ...])
-_REQUESTS: TypeAdapter[tuple[RequestReport, ...]] = TypeAdapter(tuple[RequestReport, ...])
-_CALLERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-
 
 class NetworkClient:
     """Made by `runner.connect`, for as long as its block runs."""
@@ -61,7 +71,7 @@ class NetworkClient:
         self._connection = connection
         self._caller = Caller(connection, self._subjects, self.name)
         self._events = Events(connection, self._subjects)
-        self._questions = Questions(connection)
+        self._questions = Questions(connection, self._subjects)
         await self._caller.open()
 
     async def reattach(self) -> None:
@@ -81,12 +91,13 @@ class NetworkClient:
         authority: str | None = None,
         on_accepted: Callable[[TaskAccepted], None] | None = None,
         on_progress: Callable[[TaskProgress], None] | None = None,
-    ) -> WorkResponse | TaskAccepted:
+    ) -> WorkResponse | TaskAccepted | Standing:
         """Call `ensemble/capability`, or a capability by name to whoever offers it (with all of `tags`).
 
         Every outcome is a WorkResponse: a refusal, a failure, an expired deadline. With mode `async` a durable task's
-        TaskAccepted comes back at once, and its outcome through `result`. A repeated `request_id` joins the request of
-        that id. Raises UsageProblem for what only the caller can mend, NotRunning where no runner answers.
+        TaskAccepted comes back as soon as it is claimed, or a Standing where nobody claims it, and its outcome through
+        `result`. A repeated `request_id` joins the request of that id. Raises UsageProblem for what only the caller can
+        mend, NotRunning where no runner answers.
         """
         if mode not in ("await", "async"):
             raise UsageProblem(f"there is no mode {mode!r}", hint="`await` or `async`")
@@ -105,7 +116,10 @@ class NetworkClient:
         if isinstance(entry, WorkResponse):
             return entry
         if entry.type is CapabilityType.TOOL:
-            return await self._caller.tool(entry.provider, entry.name, request)
+            response = await self._caller.tool(entry.provider, entry.name, request)
+            if response.error is not None and response.error.code == Code.NO_PROVIDER:
+                self._known = ()  # whoever was there has left: the next call looks again
+            return response
         if mode == "async":
             return await self._caller.accepted(entry.provider, request, CLAIM_SECONDS)
         return await self._caller.task(entry.provider, request, _hints(on_accepted, on_progress))
@@ -145,15 +159,12 @@ class NetworkClient:
 
     async def catalog(self, tags: Sequence[str] = ()) -> tuple[CatalogEntry, ...]:
         """Every capability of the network that carries all of `tags`, in order of provider and name."""
-        self._known = _CATALOG.validate_json(await self._ask("catalog"))
+        self._known = await self._pages("catalog", CATALOG, None)
         return tuple(entry for entry in self._known if set(tags) <= set(entry.tags))
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""
-        found = _REQUESTS.validate_json(await self._ask("requests"))
-        if state is None:
-            return found
-        return tuple(report for report in found if state.upper() in (report.status, report.state))
+        return await self._pages("requests", REQUESTS, state.upper() if state else None)
 
     async def events(
         self,
@@ -163,18 +174,19 @@ class NetworkClient:
         ensemble: str | None = None,
     ) -> AsyncIterator[Event]:
         """What happened, oldest first; with `follow`, and what happens from now on."""
+        for name, token in (("trace", trace), ("request_id", request_id), ("ensemble", ensemble)):
+            if token is not None and not re.fullmatch(REQUEST_ID_PATTERN, token):
+                raise UsageProblem(f"{token!r} is no {name.replace('_', ' ')}")
         chosen = {"trace": trace or "*", "request_id": request_id or "*", "ensemble": ensemble or "*"}
         async for event in self._events.follow(**chosen) if follow else self._events.read(**chosen):
             yield event
 
     async def trace(self, id: str) -> TraceReport:
         """The spans of a trace, by its id or by that of a request in it. Raises UsageProblem where there is none."""
-        trace_id = id if len(id) == 32 else await self._trace_of(id)
+        trace_id = await self._trace_of(id) or id
         report = trace_report(trace_id, [event async for event in self._events.read(trace=trace_id)])
         if not report.spans:
-            raise UsageProblem(
-                f"there is no trace {id}", hint="`run-network requests` lists requests with their traces"
-            )
+            raise _unknown(id)
         return report
 
     async def stop(self) -> None:
@@ -191,23 +203,34 @@ class NetworkClient:
         return failure(request, found.code, found.message, found.hint)
 
     async def _whose(self, request_id: str) -> tuple[str, str]:
-        caller, slash, own_id = request_id.partition("/")
-        if slash:
+        """(caller, id) of `ID` or `CALLER/ID`. Raises UsageProblem for one that is none, unknown or ambiguous."""
+        caller, own_id = _parts(request_id)
+        if caller is not None:
             return caller, own_id
-        callers = _CALLERS.validate_json(await self._ask("callers", request_id.encode()))
+        callers = CALLERS.validate_json(await self._ask("callers", own_id.encode()))
         if not callers:
             raise _unknown(request_id)
         if len(callers) > 1:
-            either = " or ".join(f"{caller}/{request_id}" for caller in callers)
+            either = " or ".join(f"{one}/{request_id}" for one in callers)
             raise UsageProblem(f"several callers used the id {request_id}", hint=f"say {either}")
         return callers[0], request_id
 
-    async def _trace_of(self, request_id: str) -> str:
-        caller, slash, own_id = request_id.partition("/")
-        async for event in self._events.read(request_id=own_id if slash else request_id):
-            if event.trace_id and (not slash or event.caller == caller):
+    async def _trace_of(self, request_id: str) -> str | None:
+        caller, own_id = _parts(request_id)
+        async for event in self._events.read(request_id=own_id):
+            if event.trace_id and caller in (None, event.caller):
                 return event.trace_id
-        raise _unknown(request_id)
+        return None
+
+    async def _pages(self, verb: str, adapter: TypeAdapter[tuple[Entry, ...]], state: str | None) -> tuple[Entry, ...]:
+        """A whole list, which may be longer than one message carries."""
+        entries: tuple[Entry, ...] = ()
+        while True:
+            wanted = PageRequest(offset=len(entries), state=state)
+            page = adapter.validate_json(await self._ask(verb, wanted.model_dump_json().encode()))
+            entries += page
+            if len(page) < PAGE_ENTRIES:
+                return entries
 
     async def _ask(self, verb: str, body: bytes = b"") -> bytes:
         answer = await self._questions.ask(self._subjects.control(RUNNERS, verb), body, ASK_SECONDS)
@@ -229,6 +252,14 @@ def _hints(
                     on_progress(hint)
 
     return tell
+
+
+def _parts(request_id: str) -> tuple[str | None, str]:
+    """(caller, id) of `CALLER/ID`, (None, id) of `ID`. Raises UsageProblem."""
+    caller, slash, own_id = request_id.rpartition("/")
+    if not re.fullmatch(REQUEST_ID_PATTERN, own_id) or (slash and not re.fullmatch(CALLER_PATTERN, caller)):
+        raise UsageProblem(f"{request_id!r} is no request id", hint="say `ID` or `CALLER/ID`")
+    return (caller if slash else None), own_id
 
 
 def _unknown(request_id: str) -> UsageProblem:

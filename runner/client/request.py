@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from runner.client.targets import Target
 from runner.durations import parse_duration
 from runner.errors import UsageProblem
+from runner.soundness import unsound
 from runner.work import (
     REQUEST_ID_PATTERN,
     Authority,
@@ -23,6 +24,9 @@ from runner.work import (
 )
 
 Member = TypeVar("Member", bound=StrEnum)
+
+LONGEST_DEADLINE = timedelta(days=3650)
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 def request_for(
@@ -65,9 +69,12 @@ def _deadline(given: str | float | timedelta) -> timedelta:
             except ValueError as problem:
                 raise UsageProblem(f"{given!r} is no deadline", hint="say 30s, 5m, 1h30m or PT30M") from problem
         case _:
-            span = timedelta(seconds=given)
-    if span <= timedelta(0):
-        raise UsageProblem("a deadline must lie ahead", hint="say 30s, 5m, 1h30m or PT30M")
+            try:
+                span = timedelta(seconds=given)
+            except (OverflowError, ValueError) as problem:
+                raise UsageProblem(f"{given!r} is no deadline", hint="say how many seconds") from problem
+    if not timedelta(0) < span <= LONGEST_DEADLINE:
+        raise UsageProblem("a deadline must lie ahead, and within ten years", hint="say 30s, 5m, 1h30m or PT30M")
     return span
 
 
@@ -79,11 +86,12 @@ def _member(kind: type[Member], text: str, what: str) -> Member:
         raise UsageProblem(f"there is no {what} {text!r}", hint=f"one of {known}") from None
 
 
-def _sound(context: JsonValue) -> JsonValue:
-    """The context, where it can be carried. Raises UsageProblem for text that is no Unicode (lone surrogates)."""
-    if isinstance(context, str):
-        try:
-            context.encode()
-        except UnicodeEncodeError as problem:
-            raise UsageProblem(f"the context is no valid text: {problem.reason}", hint="send it as UTF-8") from problem
-    return context
+def _sound(context: object) -> JsonValue:
+    """The context, where it can be carried. Raises UsageProblem."""
+    try:
+        value = _JSON.validate_python(context)
+    except (ValidationError, RecursionError) as problem:
+        raise UsageProblem("the context is no JSON value", hint="send text, numbers, lists or mappings") from problem
+    if why := unsound(value):
+        raise UsageProblem(f"the context cannot be carried: {why}", hint="send plain text or a flatter structure")
+    return value

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pydantic import TypeAdapter
-
-from runner.bus.backlog import Backlog, Waiting
+from runner.bus.backlog import Waiting
 from runner.bus.questions import Questions
 from runner.host.census import Census
-from runner.host.desk import Desk
 from runner.host.ensemble import HostedEnsemble
-from runner.reports import CatalogEntry, RequestReport
-from runner.subjects import RUNNERS, Subjects
+from runner.host.foundation import Foundation
+from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
+from runner.subjects import RUNNERS
 from runner.work import Code, Record, Standing, Status, WorkError, WorkResponse
 
 QUEUE = "runners"
-CATALOG: TypeAdapter[tuple[CatalogEntry, ...]] = TypeAdapter(tuple[CatalogEntry, ...])
-REQUESTS: TypeAdapter[tuple[RequestReport, ...]] = TypeAdapter(tuple[RequestReport, ...])
-
-CALLERS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class Answers:
     """Serves the question subjects of a network for one runner."""
 
     def __init__(
-        self,
-        *,
-        subjects: Subjects,
-        desk: Desk,
-        backlog: Backlog,
-        census: Census,
-        hosted: dict[str, HostedEnsemble],
-        stop: Callable[[], None],
+        self, ground: Foundation, census: Census, hosted: dict[str, HostedEnsemble], *, stop: Callable[[], None]
     ) -> None:
-        self._subjects = subjects
-        self._desk = desk
-        self._backlog = backlog
+        self._subjects = ground.subjects
+        self._desk = ground.desk
+        self._backlog = ground.backlog
         self._census = census
         self._hosted = hosted
         self._stop = stop
@@ -58,12 +45,12 @@ class Answers:
         return (await self._standing(*asked)).encode() if asked else None
 
     async def _standing(self, caller: str, request_id: str) -> Standing:
-        held = await self._desk.read(caller, request_id)
-        if held.record is not None and held.record.response is not None:
-            return Standing(request_id=request_id, status="DONE", response=held.record.response)
+        """Looks twice at the record: a task may end between the look at it and the look at the queue."""
+        if done := await self._done(caller, request_id):
+            return done
         waiting = await self._find(caller, request_id)
         if waiting is None:
-            return Standing(request_id=request_id, status="UNKNOWN")
+            return await self._done(caller, request_id) or Standing(request_id=request_id, status="UNKNOWN")
         running = any(ensemble.holds(caller, request_id) for ensemble in self._hosted.values())
         return Standing(
             request_id=request_id,
@@ -71,6 +58,12 @@ class Answers:
             state="RUNNING" if running else "QUEUED",
             expires_at=waiting.request.expires_at,
         )
+
+    async def _done(self, caller: str, request_id: str) -> Standing | None:
+        held = await self._desk.read(caller, request_id)
+        if held.record is None or held.record.response is None:
+            return None
+        return Standing(request_id=request_id, status="DONE", response=held.record.response)
 
     async def _find(self, caller: str, request_id: str) -> Waiting | None:
         for name in self._census.queues():
@@ -93,16 +86,19 @@ class Answers:
     async def _status(self, *_: object) -> bytes:
         return (await self._census.status()).model_dump_json(by_alias=True).encode()
 
-    async def _catalog(self, *_: object) -> bytes:
-        return CATALOG.dump_json(self._census.catalog(), by_alias=True)
+    async def _catalog(self, _: str, body: bytes) -> bytes:
+        entries = self._census.catalog()
+        return Page.of(entries, PageRequest.read(body)).dump(CATALOG)
 
-    async def _requests(self, *_: object) -> bytes:
-        return REQUESTS.dump_json(await self._census.requests(), by_alias=True)
+    async def _requests(self, _: str, body: bytes) -> bytes:
+        wanted = PageRequest.read(body)
+        reports = await self._census.requests()
+        chosen = tuple(report for report in reports if wanted.state in (None, report.status, report.state))
+        return Page.of(chosen, wanted).dump(REQUESTS)
 
     async def _callers(self, _: str, body: bytes) -> bytes:
         """Who used a request id: rarely more than one."""
-        request_id = body.decode(errors="replace")
-        return CALLERS.dump_json(await self._census.callers(request_id))
+        return CALLERS.dump_json(await self._census.callers(body.decode(errors="replace")))
 
     async def _on_stop(self, *_: object) -> bytes:
         self._stop()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-from runner.bus.backlog import Backlog
-from runner.bus.records import Bucket
+from pydantic import ValidationError
+
+from runner.bus.records import Entry
 from runner.catalog import Catalog
 from runner.host.ensemble import HostedEnsemble
-from runner.host.registry import Registry
+from runner.host.foundation import Foundation
 from runner.model import Network
 from runner.reports import (
     CatalogEntry,
@@ -25,6 +27,8 @@ from runner.reports import (
 )
 from runner.work import REQUEST_ID_PATTERN, CapabilityType, EnsembleState, Priority, Record
 
+_log = logging.getLogger("runner.host")
+
 GENERATION = 1
 """The number of the applied configuration: the first and, until there are reloads, the only one."""
 
@@ -36,9 +40,7 @@ class Census:
         self,
         network: Network,
         declared: Catalog,
-        registry: Registry,
-        backlog: Backlog,
-        results: Bucket,
+        ground: Foundation,
         hosted: dict[str, HostedEnsemble],
         *,
         runner: str,
@@ -46,9 +48,9 @@ class Census:
     ) -> None:
         self._network = network
         self._declared = declared
-        self._registry = registry
-        self._backlog = backlog
-        self._results = results
+        self._registry = ground.registry
+        self._backlog = ground.backlog
+        self._results = ground.results
         self._hosted = hosted
         self._runner = RunnerReport(
             id=runner, pid=os.getpid(), started_at=datetime.now(UTC), url=url, ensembles=tuple(sorted(hosted))
@@ -86,17 +88,18 @@ class Census:
 
     async def requests(self) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept, oldest submission first."""
-        done = [_ended(Record.model_validate_json(entry.value)) async for entry in self._results.entries()]
+        pending = [report async for report in self._pending()]  # first: what ends meanwhile is then among the done
+        done = [report async for entry in self._results.entries() if (report := _ended(entry))]
         seen = {(report.caller, report.request_id) for report in done}
-        pending = [report async for report in self._pending() if (report.caller, report.request_id) not in seen]
+        pending = [report for report in pending if (report.caller, report.request_id) not in seen]
         return tuple(sorted(done + pending, key=lambda r: (r.submitted_at, r.caller, r.request_id)))
 
     async def callers(self, request_id: str) -> tuple[str, ...]:
         """Who used a request id, in order of name."""
         if not re.fullmatch(REQUEST_ID_PATTERN, request_id):
             return ()
-        done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
         waiting = {report.caller async for report in self._pending() if report.request_id == request_id}
+        done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
         return tuple(sorted(done | waiting))
 
     async def _pending(self) -> AsyncIterator[RequestReport]:
@@ -122,7 +125,10 @@ class Census:
         queued = QueuedReport()
         if name in self.queues():
             depths = await self._backlog.depths(name)
-            queued = QueuedReport(**{priority.lower(): depths[priority] for priority in Priority})
+            taken = hosted.in_hand() if hosted else {}
+            queued = QueuedReport(
+                **{priority.lower(): max(0, depths[priority] - taken.get(priority, 0)) for priority in Priority}
+            )
         registrations = self._registry.of(name)
         offered = {c.name for registration in registrations for c in registration.capabilities}
         return EnsembleReport(
@@ -144,17 +150,24 @@ class Census:
         return next(iter(states), EnsembleState.STOPPED)
 
 
-def _ended(record: Record) -> RequestReport:
-    response = record.response
+def _ended(entry: Entry) -> RequestReport | None:
+    """What a record tells; None for one that cannot be read, or that holds no outcome."""
+    try:
+        record = Record.model_validate_json(entry.value)
+    except ValidationError:
+        _log.warning("the record %s cannot be read", entry.key)
+        return None
+    if (response := record.response) is None:
+        return None
     return RequestReport(
-        request_id=response.request_id if response else "",
+        request_id=response.request_id,
         task=record.task,
         caller=record.caller,
         provider=record.provider,
-        status=response.status if response else "PENDING",
+        status=response.status,
         priority=record.priority,
         submitted_at=record.submitted_at,
-        duration_ms=response.duration_ms if response else None,
+        duration_ms=response.duration_ms,
         attempts=record.attempts,
         trace_id=record.trace_id,
     )

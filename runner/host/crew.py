@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
+CANCEL_SECONDS = 2.0
+"""How long cancelled work may take to notice; what does not is left behind."""
+
 
 @dataclass(slots=True, eq=False)
 class Crew:
@@ -31,7 +34,7 @@ class Crew:
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late)
+            await asyncio.wait(late, timeout=CANCEL_SECONDS)
         return titles
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -38,6 +38,7 @@ class Delegation:
     request: WorkRequest
     capability: str
     _holding: bool = True
+    _over: bool = False
     _away: int = 0
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -137,8 +138,13 @@ class Delegation:
             case CapabilityType.TASK:
                 return await caller.task(provider.provider, request)
 
+    def abandon(self) -> None:
+        """The request is being cancelled: what it waits for gets it no slot back."""
+        self._over = True
+
     def finish(self) -> None:
-        """The work is over: give the slot back, if it holds one."""
+        """The work is over: give the slot back, if it holds one. Calls that it left running get none."""
+        self._over = True
         if self._holding:
             self._holding = False
             self.workplace.slots.give()
@@ -147,7 +153,8 @@ class Delegation:
     async def _elsewhere(self) -> AsyncIterator[None]:
         """Wait for somebody else: the slot is free meanwhile, and taken again before the work goes on.
 
-        Several waits may go on at once; the slot comes back with the last. Cancelled, the request stays without one.
+        Several waits may go on at once; the slot comes back with the last. A handler that bounds its own wait goes on
+        with a slot too; only a request that is itself at its end goes without.
         """
         self._away += 1
         if self._holding:
@@ -155,21 +162,23 @@ class Delegation:
             self.workplace.slots.give()
         try:
             yield
-        except asyncio.CancelledError:
+        finally:
             self._away -= 1
-            raise
-        except BaseException:
-            await self._return()
-            raise
-        else:
             await self._return()
 
     async def _return(self) -> None:
-        self._away -= 1
         async with self._returning:
-            if self._away == 0 and not self._holding:
-                await self.workplace.slots.back()
+            if self._away or self._holding or self._ended:
+                return
+            await self.workplace.slots.back()
+            if self._ended:
+                self.workplace.slots.give()
+            else:
                 self._holding = True
+
+    @property
+    def _ended(self) -> bool:
+        return self._over or datetime.now(UTC) >= self.deadline
 
 
 def _result(response: WorkResponse, provider: CapabilityInfo) -> JsonValue:
@@ -180,7 +189,7 @@ def _result(response: WorkResponse, provider: CapabilityInfo) -> JsonValue:
     target = f"{provider.provider}/{provider.name}"
     if error is None:
         raise CallFailed(f"{target} ended {response.status}", code=Code.INVALID_RESPONSE)
-    raise CallFailed(f"{target}: {error.message}", code=error.code, hint=error.hint)
+    raise CallFailed(error.message, code=error.code, hint=error.hint or f"from {target}")
 
 
 def _spend(budget: Budget | None, max_hops: int | None) -> Budget | None:

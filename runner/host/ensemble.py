@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Mapping
 from functools import cached_property
 
 from runner import __version__
+from runner.bus.away import AWAY
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection, connect, settled
 from runner.bus.events import Events
 from runner.bus.service import ToolService
 from runner.catalog import Catalog
+from runner.errors import ServerFailed
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
+from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
 from runner.host.slots import Slots
 from runner.host.task_queue import TaskQueue
 from runner.host.tool_calls import ToolCalls
-from runner.host.workplace import Workplace, wired_callers
+from runner.host.workplace import Workplace
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
 from runner.subjects import Subjects
-from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Registration
+from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Priority, Registration
+
+STEP_SECONDS = 5.0
+"""How long one step of stopping may take beside the draining itself."""
 
 MAX_THREADS = 1024
 """Plain functions run in threads; one that waits for another ensemble keeps its thread, though not its slot."""
@@ -38,6 +45,7 @@ class HostedEnsemble:
         desk: Desk,
         *,
         declared: Catalog,
+        wired_callers: Mapping[tuple[str, str], frozenset[str]],
         modules: ModuleSpace,
         runner: str,
     ) -> None:
@@ -47,10 +55,12 @@ class HostedEnsemble:
         self._ensemble = ensemble
         self._desk = desk
         self._declared = declared
+        self._wired_callers = wired_callers
         self._modules = modules
         self._runner = runner
+        self._log = logging.getLogger(f"runner.ensemble.{self.name}")
         self._crew = Crew()
-        self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix=ensemble.name)
+        self._executor = DaemonThreads(MAX_THREADS, ensemble.name)
         self._functions: dict[PythonTarget, UserFunction] = {}
         self._slots = Slots(ensemble.capacity.max_concurrent, self._slot_freed)
         self._connection: Connection | None = None
@@ -99,8 +109,8 @@ class HostedEnsemble:
             slots=self._slots,
             functions=self._functions.__getitem__,
             declared=self._declared,
-            wired_callers=wired_callers(self._network, self.name),
-            log=logging.getLogger(f"runner.ensemble.{self.name}"),
+            wired_callers=self._wired_callers,
+            log=self._log,
         )
         await self._serve(workplace)
         await settled(self._connection)
@@ -112,29 +122,32 @@ class HostedEnsemble:
         if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
             return
         self._move(EnsembleState.DRAINING)
-        await self._register(EnsembleState.DRAINING)
+        await self._quietly(self._register(EnsembleState.DRAINING))
         if self._service is not None:
-            await self._service.close()
+            await self._quietly(self._service.close())
         if self._queue is not None:
-            await self._queue.stop_intake()
+            await self._quietly(self._queue.stop_intake())
         culprits = await self._crew.finish(drain_seconds)
         if self._queue is not None:
             await self._queue.close()
-        await self._register(EnsembleState.STOPPED)
+        await self._quietly(self._register(EnsembleState.STOPPED))
         if self._events is not None:
-            await self._events.close()
-        if self._connection is not None and not self._connection.is_closed:
-            await settled(self._connection)
-            await self._connection.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+            await self._quietly(self._events.close())
+        if self._connection is not None:
+            await self._quietly(self._disconnect(self._connection))
+        self._executor.shutdown()
         self._move(EnsembleState.STOPPED, f"stopped waiting for {', '.join(culprits)}" if culprits else None)
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task in hand. False where it is not here."""
         return self._queue is not None and self._queue.cancel(caller, request_id)
 
+    def in_hand(self) -> Mapping[Priority, int]:
+        """How many tasks of each priority are worked on here."""
+        return self._queue.in_hand() if self._queue is not None else {}
+
     def holds(self, caller: str, request_id: str) -> bool:
-        return self._queue is not None and (caller, request_id) in self._queue.in_hand
+        return self._queue is not None and self._queue.holds(caller, request_id)
 
     async def _serve(self, workplace: Workplace) -> None:
         tools = {c.name: c.description or c.name for c in self.capabilities if c.type is CapabilityType.TOOL}
@@ -165,6 +178,19 @@ class HostedEnsemble:
             self._caller.nudge()
         if self._queue is not None:
             self._queue.reconnected()
+
+    async def _disconnect(self, connection: Connection) -> None:
+        if not connection.is_closed:
+            await settled(connection)
+            await connection.close()
+
+    async def _quietly(self, step: Awaitable[None]) -> None:
+        """One step of stopping: a server that is away must not keep the next from happening."""
+        try:
+            async with asyncio.timeout(STEP_SECONDS):
+                await step
+        except (*AWAY, ServerFailed) as problem:
+            self._log.warning("while stopping: %s", str(problem) or type(problem).__name__)
 
     def _slot_freed(self) -> None:
         if self._queue is not None:

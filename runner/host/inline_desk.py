@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.known import KnownKeys
-from runner.bus.records import AWAY, Bucket
+from runner.bus.records import Bucket
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
 from runner.host.desk import Held, StoreAway

@@ -24,6 +24,14 @@ class Registry:
     async def open(self) -> None:
         await self._bucket.watch(self._heard)
 
+    async def reload(self) -> None:
+        """Changes may have gone unheard: read everything again."""
+        found = {entry.key: entry.value async for entry in self._bucket.entries()}
+        self._registrations.clear()
+        self._catalog = None
+        for key, value in found.items():
+            self._heard(key, value)
+
     @property
     def catalog(self) -> Catalog:
         if self._catalog is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.bus.facts import facts_of
 from runner.bus.server import NatsServer
@@ -21,11 +22,21 @@ from runner.state import State
 class Reach:
     """How everybody in the network reaches the server. None as credentials: the server asks for none."""
 
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = field(repr=False)
     embedded: bool
-    runner: str | None
-    operator: str | None
-    ensembles: Mapping[str, str | None]
+    runner: str | None = field(repr=False)
+    operator: str | None = field(repr=False)
+    ensembles: Mapping[str, str | None] = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The addresses as people may see them: without a user or a password."""
+        return ", ".join(shown(url) for url in self.urls)
+
+
+def shown(url: str) -> str:
+    scheme, slashes, rest = url.rpartition("://")
+    return scheme + slashes + rest.rpartition("@")[2]
 
 
 @asynccontextmanager
@@ -56,18 +67,25 @@ async def _embedded(network: Network, state: State, watcher: Watcher) -> AsyncIt
             raise ServerFailed("nats-server does not fsync what it acknowledges", hint="unset NATS_SERVER")
         milliseconds = (time.perf_counter() - began) * 1000
         watcher(ServerReady(server.url, embedded=True, version=facts.version, milliseconds=milliseconds))
-        yield Reach(
-            urls=(server.url,),
-            embedded=True,
-            runner=users.runner.seed,
-            operator=users.operator.seed,
-            ensembles={name: key.seed for name, key in users.ensembles.items()},
+        keeping = asyncio.ensure_future(
+            server.keep(users.permissions, users.system.public, lambda message: watcher(Notice(message)))
         )
+        try:
+            yield Reach(
+                urls=(server.url,),
+                embedded=True,
+                runner=users.runner.seed,
+                operator=users.operator.seed,
+                ensembles={name: key.seed for name, key in users.ensembles.items()},
+            )
+        finally:
+            keeping.cancel()
+            await asyncio.wait((keeping,))
 
 
 def _external(network: Network, urls: tuple[str, ...], credentials: str | None, watcher: Watcher) -> Reach:
-    where = ", ".join(urls)
-    if credentials is None:
+    where = ", ".join(map(shown, urls))
+    if credentials is None and not any("@" in url for url in urls):
         watcher(Notice(f"{where} is used without credentials: nothing keeps ensembles to their wiring there"))
     watcher(
         Notice(

@@ -14,8 +14,7 @@ from runner.host.ledger import Ledger
 from runner.host.outcome import outcome, oversized, refused, rejected, seconds_left
 from runner.host.pipeline import run_tool
 from runner.host.workplace import Workplace
-from runner.model import Tool
-from runner.work import CapabilityInfo, Code, WorkRequest, WorkResponse
+from runner.work import Code, WorkRequest, WorkResponse
 
 
 class ToolCalls:
@@ -30,35 +29,45 @@ class ToolCalls:
         self._crew.start(self._serve(message), f"tool {message.call.capability} for {message.call.caller}")
 
     async def _serve(self, message: ToolMessage) -> None:
+        """The door of one call: whatever it comes to, the caller is answered."""
         started = time.perf_counter()
-        workplace, call = self._workplace, message.call
-        tool, capability = workplace.ensemble.tools.get(call.capability), workplace.capability(call.capability)
+        workplace = self._workplace
+        request: WorkRequest | None = None
         try:
             request = WorkRequest.model_validate_json(message.data)
+            response = await self._answer(message, request)
         except ValidationError as problem:
             text = f"this is no WorkRequest: {problem.errors()[0]['msg']}"
             response = rejected("", workplace.name, Code.INVALID_REQUEST, text, "see schemas/work-request.schema.json")
-            await message.respond(response.encode())
-            return
-        if tool is None or capability is None or request.task != call.capability:
-            text = f"{workplace.name} has no tool called {request.task!r}"
-            hint = "`run-network catalog` shows what is on offer"
-            response = rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
-        else:
-            response = await self._answer(message, request, tool, capability)
-        data = response.encode()
-        if len(data) > workplace.connection.max_payload:
-            response = oversized(response, len(data), workplace.connection.max_payload)
+        except asyncio.CancelledError:
+            await self._respond(message, _stopping(request, workplace.name))
+            raise
+        except Exception:
+            workplace.log.exception("%s/%s broke", workplace.name, message.call.capability)
+            text, hint = f"{workplace.name} could not work on the request", "the traceback is in the runner's log"
+            response = rejected(_id(request), workplace.name, Code.HANDLER_FAILED, text, hint)
+        response = await self._respond(message, response)
+        await asyncio.sleep(0)  # the answer leaves first
+        self._counts[message.call.capability].count(started, response.error.message if response.error else None)
+        if request is not None:
+            Ledger(workplace.events, workplace.name, request).end(response)
+
+    async def _respond(self, message: ToolMessage, response: WorkResponse) -> WorkResponse:
+        """Send a response, or what stands in for one that the server would not carry."""
+        data, limit = response.encode(), self._workplace.connection.max_payload
+        if len(data) > limit:
+            response = oversized(response, len(data), limit)
             data = response.encode()
         await message.respond(data)
-        await asyncio.sleep(0)  # the answer leaves first
-        self._counts[call.capability].count(started, response.error.message if response.error else None)
-        Ledger(workplace.events, workplace.name, request).end(response)
+        return response
 
-    async def _answer(
-        self, message: ToolMessage, request: WorkRequest, tool: Tool, capability: CapabilityInfo
-    ) -> WorkResponse:
-        workplace = self._workplace
+    async def _answer(self, message: ToolMessage, request: WorkRequest) -> WorkResponse:
+        workplace, name = self._workplace, message.call.capability
+        tool, capability = workplace.ensemble.tools.get(name), workplace.capability(name)
+        if tool is None or capability is None or request.task != name:
+            text = f"{workplace.name} has no tool called {request.task!r}"
+            hint = "`run-network catalog` shows what is on offer"
+            return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
         if refusal := workplace.refusal(request, message.call.caller, capability):
             return refused(request.request_id, workplace.name, refusal)
         if not await self._slot(request):
@@ -86,3 +95,12 @@ class ToolCalls:
         except TimeoutError:
             return False
         return True
+
+
+def _id(request: WorkRequest | None) -> str:
+    return request.request_id if request else ""
+
+
+def _stopping(request: WorkRequest | None, provider: str) -> WorkResponse:
+    text = f"{provider} stopped before it was done"
+    return rejected(_id(request), provider, Code.UNAVAILABLE, text, "call again once it is back")

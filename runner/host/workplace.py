@@ -17,14 +17,14 @@ from runner.host.slots import Slots
 from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
 from runner.routing.guards import Arrival, Refusal, refuse
 from runner.routing.selection import STRATEGIES
-from runner.routing.wiring import candidates, wiring
+from runner.routing.wiring import candidates
 from runner.subjects import Subjects, is_outside
 from runner.work import CapabilityInfo, WorkRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workplace:
-    """One ensemble on one runner. `declared` is the catalog that the file promises."""
+    """One ensemble on one runner. `declared` is the catalog that the file promises, `wired_callers` who calls what."""
 
     network: Network
     ensemble: Ensemble
@@ -36,7 +36,7 @@ class Workplace:
     slots: Slots
     functions: Callable[[PythonTarget], UserFunction]
     declared: Catalog
-    wired_callers: Mapping[str, frozenset[str]]
+    wired_callers: Mapping[tuple[str, str], frozenset[str]]
     log: logging.Logger
     _turns: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Workplace:
 
     def is_wired(self, caller: str, capability: str) -> bool:
         """Whether a caller may ask for this capability: by a use, or from outside with the operator's credential."""
-        return is_outside(caller) or caller in self.wired_callers.get(capability, frozenset())
+        return is_outside(caller) or caller in self.wired_callers.get((self.name, capability), frozenset())
 
     def providers(self, use: Use) -> tuple[CapabilityInfo, ...]:
         """Who could meet a use now. A static one asks no catalog: it goes where the file says."""
@@ -76,13 +76,3 @@ class Workplace:
         turn = self._turns.get(use.name, 0)
         self._turns[use.name] = turn + 1
         return STRATEGIES[use.target.select](providers, turn)
-
-
-def wired_callers(network: Network, provider: str) -> dict[str, frozenset[str]]:
-    """Which ensembles a use connects to each capability of one provider, as the file declares it."""
-    callers: dict[str, set[str]] = {}
-    for edge in wiring(network):
-        for capability in edge.candidates:
-            if capability.provider == provider:
-                callers.setdefault(capability.name, set()).add(edge.ensemble)
-    return {name: frozenset(found) for name, found in callers.items()}

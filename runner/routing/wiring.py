@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from runner.catalog import Catalog, declared
@@ -40,3 +41,26 @@ def candidates(use: Use, asking: str, catalog: Catalog) -> tuple[CapabilityInfo,
             return (found,) if found else ()
         case Discovery() as need:
             return catalog.providers_for(need, asking=asking)
+
+
+def callers_of(network: Network) -> dict[tuple[str, str], frozenset[str]]:
+    """Which ensembles a use connects to each capability, by (provider, capability)."""
+    callers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for edge in wiring(network):
+        for capability in edge.candidates:
+            callers[capability.provider, capability.name].add(edge.ensemble)
+    return {target: frozenset(found) for target, found in callers.items()}
+
+
+def drain_order(network: Network) -> tuple[frozenset[str], ...]:
+    """The ensembles in the order in which they can stop: callers before those they call, a loop all at once."""
+    callers: dict[str, set[str]] = {name: set() for name in network.ensembles}
+    for edge in wiring(network):
+        for capability in edge.candidates:
+            callers[capability.provider].add(edge.ensemble)
+    left, order = set(network.ensembles), []
+    while left:
+        free = frozenset(name for name in left if not (callers[name] & left) - {name}) or frozenset(left)
+        order.append(free)
+        left -= free
+    return tuple(order)

@@ -1,0 +1,247 @@
+"""Working tasks off: each at least once, its outcome recorded once.
+
+A task goes: delivered → record read → accepted → pipeline → outcome recorded by compare-and-set → replied →
+acknowledged. Killed anywhere on the way it is delivered again, and the record decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pydantic import JsonValue, ValidationError
+
+from runner.bus.away import AWAY
+from runner.bus.events import NO_TRACE
+from runner.bus.puller import TaskMessage
+from runner.host.acceptance import Acceptance
+from runner.host.crew import Crew
+from runner.host.delegation import Delegation
+from runner.host.desk import Held, StoreAway
+from runner.host.ledger import Ledger
+from runner.host.outcome import outcome, oversized, refused, rejected
+from runner.host.pipeline import StepStatus, run_pipeline
+from runner.host.workplace import Workplace
+from runner.model import AnyStep, Task
+from runner.work import Code, Priority, Record, Status, WorkError, WorkRequest, WorkResponse
+
+RECORD_PATIENCE = timedelta(seconds=60)
+"""How long a finished outcome waits for the store to come back before the task is left for redelivery."""
+
+RETRY_SECONDS = 0.25
+RECORD_OVERHEAD_BYTES = 4096
+"""What a record has around its result."""
+
+
+@dataclass(slots=True, eq=False)
+class InHand:
+    """A task that was delivered here and is not acknowledged: once, or again while it is worked on."""
+
+    delegation: Delegation
+    priority: Priority
+    messages: dict[int, TaskMessage]
+    work: asyncio.Task[WorkResponse] | None = None
+    cancelled: bool = False
+
+    @property
+    def deliveries(self) -> int:
+        return max(message.deliveries for message in self.messages.values())
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.delegation.abandon()
+        if self.work is not None:
+            self.work.cancel()
+
+    async def alive(self) -> None:
+        for message in list(self.messages.values()):
+            await message.alive()
+
+    async def ack(self) -> None:
+        for message in list(self.messages.values()):
+            await message.ack()
+
+    async def give_back(self) -> None:
+        for message in list(self.messages.values()):
+            await message.give_back()
+
+
+@dataclass(slots=True, eq=False)
+class TaskWork:
+    """The tasks in hand of one ensemble, by caller and request id."""
+
+    workplace: Workplace
+    acceptance: Acceptance
+    crew: Crew
+    in_hand: dict[tuple[str, str], InHand] = field(default_factory=dict)
+
+    async def work(self, message: TaskMessage) -> None:
+        """One delivery, from the record to the acknowledgement. Holds a slot when it starts and none when it ends."""
+        try:
+            request = WorkRequest.model_validate_json(message.data)
+        except ValidationError as problem:
+            self.workplace.slots.give()
+            await self._refuse_garbage(message, problem)
+            return
+        key = (message.call.caller, request.request_id)
+        if hand := self.in_hand.get(key):  # delivered again while it is worked on: one piece of work answers both
+            hand.messages[message.sequence] = message
+            self.workplace.slots.give()
+            return
+        delegation = Delegation(self.workplace, request, message.call.capability)
+        self.in_hand[key] = hand = InHand(delegation, message.call.priority, {message.sequence: message})
+        try:
+            await self._to_the_end(hand, message.call.caller, request)
+        except asyncio.CancelledError:
+            await hand.give_back()
+            raise
+        finally:
+            del self.in_hand[key]
+            self.acceptance.forget(*key)
+            delegation.finish()
+
+    async def _to_the_end(self, hand: InHand, caller: str, request: WorkRequest) -> None:
+        """The door of one piece of work: whatever it comes to, the task is answered, or stays queued."""
+        try:
+            await self._see_through(hand, caller, request)
+        except (StoreAway, *AWAY) as problem:
+            self.workplace.log.warning("the server is away (%s): %s stays queued", problem, request.request_id)
+        except Exception:  # one piece of work: log and convert
+            self.workplace.log.exception("%s/%s broke", self.workplace.name, request.task)
+            response = rejected(
+                request.request_id,
+                self.workplace.name,
+                Code.HANDLER_FAILED,
+                f"{self.workplace.name} could not work on the request",
+                "the traceback is in the runner's log",
+            )
+            response = await self._record(self._outcome(hand, caller, request, response, Held(None, 0)), Held(None, 0))
+            await self._answer(hand, caller, response)
+
+    async def _refuse_garbage(self, message: TaskMessage, problem: ValidationError) -> None:
+        """A task that is no WorkRequest has its outcome too, under the id that its message carries."""
+        caller, why = message.call.caller, problem.errors()[0]["msg"]
+        self.workplace.log.warning("%s sent a task that is no WorkRequest: %s", caller, why)
+        if message.request_id is not None:
+            response = rejected(
+                message.request_id,
+                self.workplace.name,
+                Code.INVALID_REQUEST,
+                f"this is no WorkRequest: {why}",
+                "see schemas/work-request.schema.json",
+            )
+            record = Record(
+                task=message.call.capability,
+                caller=caller,
+                provider=self.workplace.name,
+                priority=message.call.priority,
+                submitted_at=datetime.now(UTC),
+                trace_id=NO_TRACE,
+                attempts=0,
+                response=response,
+            )
+            response = await self._record(record, Held(None, 0))
+            await self._reply(caller, response)
+        await message.ack()
+
+    async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
+        desk, delegation = self.workplace.desk, hand.delegation
+        held = await desk.read(caller, request.request_id, first_delivery=hand.deliveries == 1)
+        if held.record is not None and held.record.response is not None:
+            await self._answer(hand, caller, held.record.response)  # done before: a repeat, or a lost acknowledgement
+            return
+        ledger = Ledger(self.workplace.events, self.workplace.name, request)
+        if self.acceptance.claim(caller, request.request_id):
+            await self.acceptance.say(caller, request.request_id, 0)
+            ledger.write("accepted")
+        response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
+        delegation.finish()
+        response = await self._record(self._outcome(hand, caller, request, response, held), held)
+        await self._answer(hand, caller, response)
+        ledger.end(response)
+
+    def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:
+        workplace = self.workplace
+        capability = workplace.capability(delegation.capability)
+        if capability is None or request.task != capability.name or request.task not in workplace.ensemble.tasks:
+            text = f"{workplace.name} has no task called {request.task!r}"
+            hint = "`run-network catalog` shows what is on offer"
+            return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
+        refusal = workplace.refusal(request, caller, capability)
+        return refused(request.request_id, workplace.name, refusal) if refusal else None
+
+    async def _run(self, hand: InHand, request: WorkRequest, delegation: Delegation, ledger: Ledger) -> WorkResponse:
+        workplace = self.workplace
+        task = workplace.ensemble.tasks[request.task]
+        ledger.write("started")
+        if hand.cancelled:
+            return _cancelled(request, workplace.name)
+        hand.work = asyncio.ensure_future(outcome(request, workplace.name, self._pipeline(task, delegation, ledger)))
+        try:
+            response = await hand.work
+        except asyncio.CancelledError:
+            if not hand.cancelled:
+                raise
+            return _cancelled(request, workplace.name)
+        self.acceptance.served(response.duration_ms / 1000)
+        return response
+
+    async def _pipeline(self, task: Task, delegation: Delegation, ledger: Ledger) -> JsonValue:
+        def on_step(
+            step: AnyStep, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
+        ) -> None:
+            ledger.step(step.label, started_at, duration_ms, status, message)
+
+        workplace = self.workplace
+        return await run_pipeline(
+            task, delegation, workplace.ensemble, workplace.network.models, workplace.functions, on_step
+        )
+
+    def _outcome(self, hand: InHand, caller: str, request: WorkRequest, response: WorkResponse, held: Held) -> Record:
+        """The record to write, with a result that the server will carry."""
+        limit = self.workplace.connection.max_payload - RECORD_OVERHEAD_BYTES
+        if (size := len(response.encode())) > limit:
+            response = oversized(response, size, limit)
+        return Record(
+            epoch=held.record.epoch if held.record else 0,
+            task=request.task,
+            caller=caller,
+            provider=self.workplace.name,
+            priority=request.priority,
+            submitted_at=request.submitted_at,
+            trace_id=request.trace_context.trace_id,
+            attempts=hand.deliveries,
+            response=response,
+        )
+
+    async def _record(self, record: Record, held: Held) -> WorkResponse:
+        """Record the outcome, or learn which one was first. Raises StoreAway when patience ends."""
+        desk = self.workplace.desk
+        response = record.response
+        assert response is not None
+        give_up = datetime.now(UTC) + RECORD_PATIENCE
+        while True:
+            try:
+                if await desk.record(record, held.revision):
+                    return response
+                held = await desk.read(record.caller, response.request_id)
+                if held.record is not None and held.record.response is not None:
+                    return held.record.response
+            except StoreAway:
+                if datetime.now(UTC) > give_up:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _answer(self, hand: InHand, caller: str, response: WorkResponse) -> None:
+        await self._reply(caller, response)
+        await hand.ack()
+
+    async def _reply(self, caller: str, response: WorkResponse) -> None:
+        subject = self.workplace.subjects.reply(caller, self.workplace.name, response.request_id)
+        await self.workplace.connection.publish(subject, response.encode())
+
+
+def _cancelled(request: WorkRequest, provider: str) -> WorkResponse:
+    error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it was worked on")
+    return WorkResponse(request_id=request.request_id, status=Status.CANCELLED, error=error, provider=provider)
