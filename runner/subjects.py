@@ -145,15 +145,16 @@ class Subjects:
     def bucket(self, kind: str) -> str:
         return f"{self.network}_{kind}"
 
-    def asker(self, subject: str) -> str:
-        """The inbox prefix that the answer to a question on this subject may go to.
+    def may_answer_to(self, subject: str, reply: str) -> bool:
+        """Whether the answer to a question on this subject may go to this address.
 
-        The server does not check reply subjects: who answers with more rights than the asker has must.
+        The server does not check reply subjects: who answers with more rights than the asker has must. A caller asks
+        for itself; outside callers, and runners, for anybody.
         """
         match subject.split("."):
-            case [self.network, "result" | "cancel", caller, *_]:
-                return f"{inbox(caller)}."
-        return inbox("_")  # control: any outside caller, or a runner
+            case [self.network, "result" | "cancel", caller, *_] if reply.startswith(f"{inbox(caller)}."):
+                return True
+        return reply.startswith(inbox("_"))
 
     # parsing
 

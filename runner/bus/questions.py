@@ -31,7 +31,7 @@ class Questions:
         """Answer what comes on a subject; with `queue`, one of those who share it does."""
 
         async def on_message(message: Msg) -> None:
-            if message.reply and not message.reply.startswith(self._subjects.asker(message.subject)):
+            if message.reply and not self._subjects.may_answer_to(message.subject, message.reply):
                 _log.warning("dropped a question on %s that asks for an answer elsewhere", message.subject)
                 return
             task = asyncio.ensure_future(self._reply(message, answer))

@@ -88,6 +88,11 @@ def bench() -> Iterator[Bench]:
         yield Bench(executor)
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
 def template(index: int, value: JsonValue, id: str | None = None, when: str | None = None) -> TemplateStep:
     return TemplateStep(index, id, when, value)
 
@@ -175,8 +180,16 @@ async def test_an_exception_becomes_a_failure_with_its_message_and_its_traceback
         (KeyError("beef"), Code.HANDLER_FAILED, "KeyError: 'beef'"),
         (ValueError(), Code.HANDLER_FAILED, "ValueError"),
         (ValueError("x" * 5000), Code.HANDLER_FAILED, "x" * 2000 + "…"),
-        (SystemExit(3), Code.HANDLER_FAILED, "3"),
-        (asyncio.CancelledError("by itself"), Code.HANDLER_FAILED, "by itself"),
+        (SystemExit(3), Code.HANDLER_FAILED, "SystemExit: 3"),
+        (KeyboardInterrupt(), Code.HANDLER_FAILED, "KeyboardInterrupt"),
+        (GeneratorExit("gone"), Code.HANDLER_FAILED, "GeneratorExit: gone"),
+        (StopIteration(), Code.HANDLER_FAILED, "coroutine raised StopIteration"),
+        (BaseException("odd"), Code.HANDLER_FAILED, "BaseException: odd"),
+        (Mute(), Code.HANDLER_FAILED, "Mute"),
+        (ValueError("\x1b[31m\ud800"), Code.HANDLER_FAILED, "�[31m�"),
+        (CallFailed("\ud800", code="\ud800", hint="\x1b"), "�", "�"),
+        (CallFailed("odd hint", code="ODD", hint=7), "ODD", "odd hint"),  # type: ignore[arg-type]
+        (asyncio.CancelledError("by itself"), Code.HANDLER_FAILED, "CancelledError: by itself"),
         (TimeoutError(), Code.HANDLER_FAILED, "TimeoutError"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
@@ -189,6 +202,42 @@ async def test_whatever_a_step_raises_is_a_failure_with_a_code(
 
     failed = await bench.failure(python(0), function=explode)
     assert (failed.status, failed.error.code, failed.error.message) == (Status.FAILED, code, message)
+    assert bench.told == [("0", StepStatus.FAILED, message)]
+    failed.error.encode()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration, BaseException])
+async def test_whatever_a_plain_function_raises_is_a_failure_and_nothing_hangs(
+    bench: Bench, kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(text: str) -> None:
+        raise kind("odd")
+
+    async with asyncio.timeout(5):
+        failed = await bench.failure(python(0), function=explode)
+    assert (failed.error.code, failed.error.message) == (Code.HANDLER_FAILED, f"{kind.__name__}: odd")
+    assert "in explode" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{ '%c' | format(0xD800) }}",
+        "{{ '%c' | format(0xD800) }}!",
+        {"deeper": "{{ context }}"},
+    ],
+)
+async def test_a_template_whose_value_cannot_be_carried_has_failed(bench: Bench, value: JsonValue) -> None:
+    context: JsonValue = "x"
+    for _ in range(100):
+        context = [context]
+    assignment = MemoryAssignment(request=a_request(context))
+    for failed in (
+        await bench.failure(template(0, value), assignment=assignment),
+        await bench.failure(template(0, "x"), output=value, assignment=assignment),
+    ):
+        assert failed.error.code == Code.TEMPLATE_FAILED
+        assert failed.error.message.startswith("the value has ")
 
 
 async def test_a_step_that_gets_wrong_arguments_fails_the_task(bench: Bench) -> None:
@@ -253,7 +302,22 @@ async def test_a_typed_contract_is_judged_before_any_step_runs(bench: Bench) -> 
     failed = await bench.failure(template(0, "x"), assignment=assignment, input_schema=SCHEMA)
     assert (failed.status, failed.error.code, failed.partial) == (Status.REJECTED, Code.INVALID_INPUT, None)
     assert failed.error.message == "$: 'dish' is a required property; $.guests: 'two' is not of type 'integer'"
+    assert failed.error.hint == "it needs `dish` and it also takes `guests`"
     assert bench.told == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "hint"),
+    [
+        ({"required": ["a", "b"]}, "it needs `a`, `b`"),
+        ({"type": "object", "properties": {"a": False}}, "it takes `a`"),
+        ({"type": "array"}, 'its `input_schema` is {"type": "array"}'),
+    ],
+)
+async def test_what_a_contract_expects_is_in_the_hint(bench: Bench, schema: dict[str, JsonValue], hint: str) -> None:
+    assignment = MemoryAssignment(request=a_request({"a": 1}))
+    failed = await bench.failure(template(0, "x"), assignment=assignment, input_schema=schema)
+    assert failed.error.hint == hint
 
 
 async def test_a_context_that_keeps_the_contract_passes(bench: Bench) -> None:
