@@ -1,8 +1,9 @@
-"""Whether a JSON value can be carried: written down, sent, and read back by the other side."""
+"""What can be carried: written down, sent, read back by the other side, and shown."""
 
 from __future__ import annotations
 
 import math
+import re
 
 from pydantic import JsonValue
 
@@ -11,6 +12,16 @@ MAX_DEPTH = 100
 
 _MAX_BITS = 13_000
 """Some 3,900 digits; pydantic's parser refuses an integer of more than 4,300."""
+
+_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def cleaned(text: str) -> str:
+    """Text fit for a record and a terminal: `�` stands for lone surrogates and for control characters.
+
+    Line breaks and tabs stay; escape sequences lose what makes them one.
+    """
+    return _UNFIT.sub("�", text.replace("\r\n", "\n"))
 
 
 def unsound(value: JsonValue) -> str | None:
@@ -54,7 +65,7 @@ def _scalar(value: object) -> str | None:
         case int():
             return "an integer of thousands of digits" if value.bit_length() > _MAX_BITS else None
         case float():
-            return None if math.isfinite(value) else f"the number {value}, which JSON lacks"
+            return None if math.isfinite(value) else f"the number {value}"
         case _:
             return f"a value that is no JSON but a {type(value).__name__}"
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from runner.soundness import unsound
+
 if TYPE_CHECKING:
     from runner.sandbox.program import Program
 
@@ -104,6 +106,14 @@ def compile_value(value: JsonValue) -> Compiled:
             return _Plain(value) if _all_plain(iter(items)) else _List(items)
         case _:
             return _Plain(value)
+
+
+def rendered(value: JsonValue, variables: Mapping[str, JsonValue]) -> JsonValue:
+    """Compile and render a value into one that can be carried. Raises TemplateProblem."""
+    result = compile_value(value).render(variables)
+    if fault := unsound(result):
+        raise TemplateProblem(f"the value has {fault}")
+    return result
 
 
 @lru_cache(maxsize=4096)

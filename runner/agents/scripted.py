@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from runner.agents.chat import Toolbox
 from runner.errors import CallFailed
 from runner.model import Agent, Case, ScriptedModel
-from runner.templates import TemplateProblem, compile_expression, compile_value, holds
+from runner.templates import TemplateProblem, compile_expression, holds, rendered
 from runner.work import Code
 
 _EXCERPT = 80
@@ -61,8 +61,8 @@ async def _play(case: Case, variables: dict[str, JsonValue], toolbox: Toolbox) -
         if turn.when is not None and not holds(compile_expression(turn.when), variables):
             variables.setdefault(turn.save, None)
             continue
-        variables[turn.save] = await toolbox.call(turn.tool, compile_value(turn.input).render(variables))
-    return compile_value(case.say).render(variables)
+        variables[turn.save] = await toolbox.call(turn.tool, rendered(turn.input, variables))
+    return rendered(case.say, variables)
 
 
 @lru_cache(maxsize=1024)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
 from pydantic import JsonValue
-from pydantic_core import to_jsonable_python
 
 from runner.assignment import Assignment, Place
-from runner.errors import CallFailed
 from runner.functions.context import BlockingContext, Context
+from runner.functions.raised import Escaped, ordinary
+from runner.functions.results import jsonable
 from runner.functions.signature import Signature, read_signature
-from runner.work import Code
 
 
 class UserFunction:
-    """Call it with an input and plain JSON data comes back. Exceptions of the function come through as they are."""
+    """Call it with an input and plain JSON data comes back. Exceptions of the function come through as they are,
+    and as Escaped what is no `Exception`."""
 
     __slots__ = ("_executor", "_function", "_is_async", "_shown", "_signature")
 
@@ -50,24 +49,39 @@ class UserFunction:
         if self._is_async:
             if self._signature.context:
                 arguments[self._signature.context] = Context(assignment, place)
-            result = await self._bound(arguments)()
-        else:
-            result = await self._in_thread(arguments, assignment, place)
-            if inspect.isawaitable(result):
-                result = await result
-        return jsonable(result, self._shown)
-
-    async def _in_thread(self, arguments: dict[str, Any], assignment: Assignment, place: Place) -> Any:
-        loop = asyncio.get_running_loop()
-        run = contextvars.copy_context().run
+            return await self._on_loop(self._bound(arguments)())
         if self._signature.context is None:
-            return await loop.run_in_executor(self._executor, run, self._bound(arguments))
-        context = BlockingContext(assignment, place, loop)
+            return await self._in_thread(self._bound(arguments))
+        context = BlockingContext(assignment, place, asyncio.get_running_loop())
         arguments[self._signature.context] = context
         try:
-            return await loop.run_in_executor(self._executor, run, self._bound(arguments))
+            return await self._in_thread(self._bound(arguments))
         finally:
             context.abandon()
+
+    async def _on_loop(self, work: Awaitable[Any]) -> JsonValue:
+        try:
+            return jsonable(await work, self._shown)
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            raise Escaped(error) from error
+
+    async def _in_thread(self, call: Callable[[], Any]) -> JsonValue:
+        loop = asyncio.get_running_loop()
+        run = contextvars.copy_context().run
+        result = await loop.run_in_executor(self._executor, run, self._contained, call)
+        return await self._on_loop(result) if inspect.isawaitable(result) else result
+
+    def _contained(self, call: Callable[[], Any]) -> Any:
+        """Plain data, or something to await on the loop. In the thread, since converting runs the user's code too."""
+        try:
+            result = call()
+            return result if inspect.isawaitable(result) else jsonable(result, self._shown)
+        except BaseException as error:
+            if (carried := ordinary(error)) is error:
+                raise
+            raise carried from error
 
     def _bound(self, arguments: dict[str, Any]) -> Callable[[], Any]:
         by_position = [arguments.pop(name) for name in self._signature.positional if name in arguments]
@@ -80,25 +94,3 @@ def prepare(function: Callable[..., Any], executor: Executor, shown: str) -> Use
     Raises StartFailed.
     """
     return UserFunction(function, read_signature(function, shown), executor, shown)
-
-
-def jsonable(result: object, shown: str) -> JsonValue:
-    """Plain JSON data of a result; dataclasses, models, tuples, dates and the like are converted, NaN becomes null.
-
-    Raises CallFailed with INVALID_RESPONSE.
-    """
-    if result is None or isinstance(result, bool) or type(result) is int:
-        return result
-    if type(result) is float:
-        return result if math.isfinite(result) else None
-    try:
-        if type(result) is str:
-            return result if result.isascii() else result.encode().decode()
-        plain: JsonValue = to_jsonable_python(result, inf_nan_mode="null")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise CallFailed(
-            f"{shown} gave what JSON cannot carry: {error}",
-            code=Code.INVALID_RESPONSE,
-            hint="return text, numbers, lists, mappings, dataclasses or pydantic models",
-        ) from error
-    return plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import threading
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -76,38 +77,51 @@ class Context:
 
 
 class BlockingContext(Context):
-    """The context of a function that runs in a thread: its methods hop to the event loop and wait there."""
+    """The context of a function that runs in a thread: its methods hop to the event loop and wait there.
 
-    __slots__ = ("_abandoned", "_loop", "_waiting")
+    On the loop itself, where what the function left to await may go on, they give something to await.
+    """
+
+    __slots__ = ("_abandoned", "_lock", "_loop", "_waiting")
 
     def __init__(self, assignment: Assignment, place: Place, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(assignment, place)
         self._loop = loop
+        self._lock = threading.Lock()
         self._abandoned = False
-        self._waiting: concurrent.futures.Future[Any] | None = None
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
 
     def abandon(self) -> None:
         """Nobody waits for the function any more: end what it waits for, and refuse what it asks for next."""
-        self._abandoned = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        with self._lock:
+            self._abandoned = True
+            waiting = tuple(self._waiting)
+        for future in waiting:
+            future.cancel()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        if self._abandoned:
-            work.close()
-            raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED)
-        self._waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
-        if self._abandoned:  # meanwhile: `abandon` saw nothing to cancel
-            self._waiting.cancel()
+        with self._lock:
+            if self._abandoned:
+                work.close()
+                raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED)
+            if asyncio._get_running_loop() is self._loop:
+                return work
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._waiting.add(future)
+        try:
+            return self._awaited(future)
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
+
+    def _awaited(self, future: concurrent.futures.Future[Any]) -> Any:
         left = (self.deadline + _GRACE - datetime.now(UTC)).total_seconds()
         try:
-            return self._waiting.result(timeout=max(left, 0))
+            return future.result(timeout=max(left, 0))
         except concurrent.futures.CancelledError:
             raise CallFailed("nobody waits for this request any more", code=Code.CANCELLED) from None
         except concurrent.futures.TimeoutError:
-            if self._waiting.done():
+            if future.done():
                 raise  # the work's own TimeoutError
-            self._waiting.cancel()
+            future.cancel()
             raise CallFailed("the request's deadline has passed", code=Code.DEADLINE_EXCEEDED) from None
-        finally:
-            self._waiting = None

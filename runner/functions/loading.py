@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from runner.errors import StartFailed
+from runner.functions.raised import in_full
 from runner.model import PythonTarget
 
 _SERIAL = itertools.count(1)
@@ -42,8 +43,10 @@ class ModuleSpace:
         root = posixpath.dirname(target.path)
         try:
             module = self._module(target.path, root)
-        except (Exception, SystemExit) as error:
-            raise StartFailed(f"{self._place(error, target.path)}: {_described(error)}") from error
+        except KeyboardInterrupt:
+            raise  # a module that takes too long to load is interrupted
+        except BaseException as error:
+            raise StartFailed(f"{self._place(error, target.path)}: {in_full(error)}") from error
         if module is None:
             raise StartFailed(f"{target.path}: there is no such module")
         function = getattr(module, target.function, None)
@@ -163,8 +166,3 @@ class ModuleSpace:
             return Path(filename).relative_to(self._directory).as_posix()
         except ValueError:
             return None
-
-
-def _described(error: BaseException) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

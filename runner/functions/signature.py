@@ -17,6 +17,8 @@ from typing_extensions import TypedDict
 import runner
 from runner.errors import CallFailed, StartFailed
 from runner.functions.context import Context
+from runner.functions.raised import in_full
+from runner.soundness import cleaned, unsound
 from runner.work import Code
 
 
@@ -71,8 +73,8 @@ def read_signature(function: Callable[..., Any], shown: str) -> Signature:
     try:
         parameters = inspect.signature(function).parameters
         hints = _hints(function)
-    except (TypeError, ValueError, NameError, AttributeError) as error:
-        raise StartFailed(f"{shown}: its signature cannot be read: {error}") from error
+    except Exception as error:  # annotations are user code
+        raise StartFailed(f"{shown}: its signature cannot be read: {in_full(error)}") from error
     contexts = [name for name in parameters if _is_context(hints.get(name))]
     taken = [p for p in parameters.values() if p.name not in contexts and p.kind is not p.VAR_POSITIONAL]
     named = [p for p in taken if p.kind is not p.VAR_KEYWORD]
@@ -140,16 +142,18 @@ def _schema(adapter: TypeAdapter[dict[str, Any]], named: list[inspect.Parameter]
             field.pop("title", None)
         if parameter.default is not parameter.empty:
             try:
-                field["default"] = to_jsonable_python(parameter.default)
-            except PydanticSerializationError:
+                default = to_jsonable_python(parameter.default, inf_nan_mode="constants")
+            except (PydanticSerializationError, ValueError):
                 continue
+            if unsound(default) is None:
+                field["default"] = default
     return schema
 
 
 def _description(function: Callable[..., Any]) -> str | None:
     """The first paragraph of the docstring, on one line."""
     text = inspect.getdoc(function) or ""
-    return " ".join(text.split("\n\n")[0].split()) or None
+    return cleaned(" ".join(text.split("\n\n")[0].split())) or None
 
 
 def _problems(error: ValidationError) -> str:

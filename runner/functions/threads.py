@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -26,7 +27,7 @@ class DaemonThreads(Executor):
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._idle = 0  # less than none: as many pieces of work wait in the queue
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -35,33 +36,51 @@ class DaemonThreads(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the threads are shut down")
-            if self._idle == 0 and self._threads < self._limit:
-                self._threads += 1
-                name = f"{self._name}-{self._threads}"
+            if self._idle <= 0 and self._threads < self._limit:
+                name = f"{self._name}-{self._threads + 1}"
                 threading.Thread(target=self._run, name=name, daemon=True).start()
+                self._threads += 1
             else:
                 self._idle -= 1
-        self._work.put((future, lambda: fn(*args, **kwargs)))
+            self._work.put((future, lambda: fn(*args, **kwargs)))  # under the lock: nothing goes behind the last None
         return future
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:
-        """Take nothing more; idle threads end. Never waits for one that works."""
+        """Take nothing more; threads end when nothing is left to do. Never waits for one that works."""
         with self._lock:
             self._closed = True
-            threads = self._threads
-        for _ in range(threads):
-            self._work.put(None)
+            left = tuple(self._drained()) if cancel_futures else ()
+            for _ in range(self._threads):
+                self._work.put(None)
+        for future, _ in left:
+            future.cancel()
+
+    def _drained(self) -> Iterator[_Work]:
+        with suppress(Empty):
+            while True:
+                if (work := self._work.get_nowait()) is not None:
+                    yield work
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            future, call = work
-            if future.set_running_or_notify_cancel():
-                try:
-                    result = call()
-                except BaseException as problem:  # noqa: BLE001 - handed to whoever awaits the future
-                    future.set_exception(problem)
-                else:
-                    future.set_result(result)
-            del work, future, call
-            with self._lock:
-                self._idle += 1
+            self._do(*work)
+            del work  # an idle thread keeps nothing alive
+
+    def _do(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        """The thread counts as idle before the result is known, so that whoever waits for it finds it idle."""
+        if not future.set_running_or_notify_cancel():
+            self._rest()
+            return
+        try:
+            result = call()
+        except BaseException as problem:  # noqa: BLE001 - handed to whoever awaits the future
+            self._rest()
+            future.set_exception(problem)
+            del future  # the traceback holds this frame: no cycle
+        else:
+            self._rest()
+            future.set_result(result)
+
+    def _rest(self) -> None:
+        with self._lock:
+            self._idle += 1

@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pydantic import JsonValue
 
 from runner.assignment import Assignment
-from runner.errors import CallFailed, Refused
+from runner.errors import CallFailed
 from runner.functions.calling import UserFunction
+from runner.functions.raised import described
 from runner.functions.signature import InvalidInput
+from runner.host.failures import explained
 from runner.model import AnyModel, AnyStep, Ensemble, PythonTarget, Task
 from runner.steps.scope import Scope
 from runner.steps.table import run_step
-from runner.templates import TemplateProblem, compile_expression, holds
+from runner.templates import compile_expression, holds
 from runner.work import Code, Status, WorkError
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 _T = TypeVar("_T")
-_MAX_MESSAGE = 2_000
 _MAX_PROBLEMS = 5
+_MAX_SCHEMA = 200
 
 
 class StepStatus(StrEnum):
@@ -71,8 +73,8 @@ async def run_pipeline(
     if task.input_schema is not None:
         problem = await _door(_misfit(task.input_schema, scope), f"the input schema of {name}", assignment, {})
         if problem is not None:
-            hint = f"{name} has a typed contract: see its input schema in the catalog"
-            raise WorkFailed(WorkError(code=Code.INVALID_INPUT, message=problem, hint=hint), Status.REJECTED)
+            error = WorkError(code=Code.INVALID_INPUT, message=problem, hint=_expected(task.input_schema))
+            raise WorkFailed(error, Status.REJECTED)
     last: JsonValue = None
     for step in task.steps:
         where = f"step `{step.label}` of {name}"
@@ -117,40 +119,11 @@ async def _door(work: Awaitable[_T], where: str, assignment: Assignment, finishe
     """What the work raises leaves as WorkFailed; only the cancellation of this very task passes."""
     try:
         return await work
-    except asyncio.CancelledError as error:
+    except BaseException as error:
         current = asyncio.current_task()
-        if current is None or current.cancelling():
+        if isinstance(error, asyncio.CancelledError) and (current is None or current.cancelling()):
             raise
-        raise WorkFailed(_unforeseen(error, where, assignment), Status.FAILED, finished) from error
-    except (Exception, SystemExit) as error:
-        raise WorkFailed(_explained(error, where, assignment), Status.FAILED, finished) from error
-
-
-def _explained(error: BaseException, where: str, assignment: Assignment) -> WorkError:
-    match error:
-        case Refused():
-            return WorkError(code=Code.REFUSED, message=described(error), hint=error.hint)
-        case CallFailed():
-            return WorkError(code=str(error.code), message=described(error), hint=error.hint or f"in {where}")
-        case TemplateProblem():
-            return WorkError(code=Code.TEMPLATE_FAILED, message=described(error), hint=f"in {where}")
-        case _:
-            return _unforeseen(error, where, assignment)
-
-
-def _unforeseen(error: BaseException, where: str, assignment: Assignment) -> WorkError:
-    """The traceback goes to the log and nowhere else."""
-    assignment.log.error("%s failed", where, exc_info=error)
-    hint = f"in {where}; the traceback is in the runner's log"
-    return WorkError(code=Code.HANDLER_FAILED, message=described(error), hint=hint)
-
-
-def described(error: BaseException) -> str:
-    """An exception's own message, cut to a bound; its type is named where the message says too little."""
-    text = str(error).strip()
-    if not text or isinstance(error, LookupError):
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…"
+        raise WorkFailed(explained(error, where, assignment), Status.FAILED, finished) from error
 
 
 async def _rendered(template: JsonValue, scope: Scope) -> JsonValue:
@@ -165,6 +138,19 @@ async def _misfit(schema: Mapping[str, JsonValue], scope: Scope) -> str | None:
     if len(problems) > _MAX_PROBLEMS:
         shown.append(f"and {len(problems) - _MAX_PROBLEMS} more")
     return "; ".join(shown) or None
+
+
+def _expected(schema: Mapping[str, JsonValue]) -> str:
+    """What a contract asks for, as far as its top level tells."""
+    properties, needed = schema.get("properties"), schema.get("required")
+    required = [str(name) for name in needed] if isinstance(needed, list) else []
+    optional = [name for name in properties if name not in required] if isinstance(properties, dict) else []
+    parts = []
+    if required:
+        parts.append(f"it needs {', '.join(f'`{name}`' for name in required)}")
+    if optional:
+        parts.append(f"it {'also ' if required else ''}takes {', '.join(f'`{name}`' for name in optional)}")
+    return " and ".join(parts) or f"its `input_schema` is {json.dumps(schema)[:_MAX_SCHEMA]}"
 
 
 @lru_cache(maxsize=256)

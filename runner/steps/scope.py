@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from runner.assignment import Assignment
 from runner.functions.calling import UserFunction
 from runner.model import AnyModel, Ensemble, PythonTarget
-from runner.templates import compile_value
+from runner.templates import rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Scope:
 
     def render(self, template: JsonValue) -> JsonValue:
         """Raises TemplateProblem."""
-        return compile_value(template).render(self.variables)
+        return rendered(template, self.variables)
 
     def input(self, template: JsonValue) -> JsonValue:
         """A step's input: its template, or the request's context where it has none. Raises TemplateProblem."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -17,6 +17,7 @@ import runner
 from runner.errors import CallFailed, StartFailed
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.context import Context
+from runner.functions.raised import Escaped
 from runner.functions.signature import InvalidInput
 from runner.work import Code
 from tests.support.assignments import MemoryAssignment, a_request
@@ -123,26 +124,87 @@ async def test_dataclasses_and_models_are_read_from_mappings_and_returned_as_map
     assert result == {"dish": "aa", "wishes": [{"text": "hot"}, {"text": "hot"}]}
 
 
+class Odd(BaseException):
+    """Passes every `except Exception`."""
+
+
 @pytest.mark.parametrize(
-    ("result", "plain"),
-    [
-        (None, None),
-        ("🍜", "🍜"),
-        (1.5, 1.5),
-        (float("nan"), None),
-        ((1, {2}), [1, [2]]),
-        ({"at": date(2026, 1, 2), 3: timedelta(seconds=1)}, {"at": "2026-01-02", "3": "PT1S"}),
-    ],
+    "raised",
+    [KeyboardInterrupt("x"), SystemExit(3), GeneratorExit(), Odd("x"), StopIteration(), asyncio.CancelledError()],
 )
-async def test_results_become_plain_data(ready: Ready, result: object, plain: JsonValue) -> None:
-    assert await ready(lambda: result)({}, MemoryAssignment(), ()) == plain
+async def test_what_would_stop_the_loop_or_hang_the_call_comes_back_from_a_thread_wrapped(
+    ready: Ready, raised: BaseException
+) -> None:
+    def explode() -> None:
+        raise raised
+
+    with pytest.raises(Escaped) as caught:
+        async with asyncio.timeout(5):
+            await ready(explode)({}, MemoryAssignment(), ())
+    assert caught.value.error is raised
 
 
-@pytest.mark.parametrize("result", [object(), b"\xff", "\ud800", {"x": lambda: 1}])
+async def test_an_exhausted_iterator_in_a_plain_function_answers(ready: Ready) -> None:
+    with pytest.raises(Escaped):
+        async with asyncio.timeout(5):
+            await ready(lambda: next(iter(())))({}, MemoryAssignment(), ())
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt("x"), SystemExit(3), GeneratorExit(), Odd("x")])
+async def test_what_would_stop_the_loop_is_wrapped_on_the_loop_too(ready: Ready, raised: BaseException) -> None:
+    async def explode() -> None:
+        raise raised
+
+    with pytest.raises(Escaped) as caught:
+        await ready(explode)({}, MemoryAssignment(), ())
+    assert caught.value.error is raised
+
+
+async def test_converting_a_result_runs_where_the_function_ran_and_is_guarded_as_it_is(ready: Ready) -> None:
+    threads: list[int] = []
+
+    def steps() -> Iterator[str]:
+        threads.append(threading.get_ident())
+        yield "one"
+        raise KeyboardInterrupt
+
+    with pytest.raises(Escaped):
+        await ready(steps)({}, MemoryAssignment(), ())
+    assert threads != [threading.get_ident()]
+
+
+async def test_a_generator_may_ask_its_context(ready: Ready) -> None:
+    def steps(context: Context) -> Iterator[str]:
+        for text in ("one", "two"):
+            yield context.call("shout", text)
+
+    async with asyncio.timeout(5):
+        assert await ready(steps)({}, MemoryAssignment(uses={"shout": str.upper}), ()) == ["ONE", "TWO"]
+
+
+async def test_an_async_function_behind_a_plain_decorator_awaits_its_calls(ready: Ready) -> None:
+    async def work(text: str, context: Context) -> str:
+        await context.progress("half way")
+        shouted: str = await context.call("shout", text)
+        return shouted
+
+    @functools.wraps(work)
+    def decorated(*args: Any, **kwargs: Any) -> Any:
+        return work(*args, **kwargs)
+
+    async with asyncio.timeout(5):
+        assert await ready(decorated)("hi", MemoryAssignment(uses={"shout": str.upper}), ()) == "HI"
+
+
+@pytest.mark.parametrize("result", [object(), float("nan"), {"deep": "\ud800"}])
 async def test_a_result_that_json_cannot_carry_is_an_invalid_response(ready: Ready, result: object) -> None:
-    with pytest.raises(CallFailed) as caught:
-        await ready(lambda: result)({}, MemoryAssignment(), ())
-    assert caught.value.code == Code.INVALID_RESPONSE
+    async def on_loop() -> object:
+        return result
+
+    for function in (lambda: result, on_loop):
+        with pytest.raises(CallFailed) as caught:
+            await ready(function)({}, MemoryAssignment(), ())
+        assert caught.value.code == Code.INVALID_RESPONSE
 
 
 async def test_plain_functions_run_off_the_event_loop_and_async_ones_on_it(ready: Ready) -> None:
@@ -233,6 +295,58 @@ async def test_a_plain_function_that_is_given_up_on_cannot_hang_or_call_on(ready
         await task
     await asyncio.to_thread(done.wait, 10)
     assert seen == [Code.CANCELLED, Code.CANCELLED]
+
+
+async def test_every_thread_of_a_plain_function_is_released_when_the_request_is_over(ready: Ready) -> None:
+    """The function has returned; threads of its own still wait in `context.call`."""
+    seen: list[str] = []
+    workers: list[threading.Thread] = []
+    everybody = asyncio.Semaphore(0)
+
+    async def wait(input: JsonValue) -> None:
+        everybody.release()
+        await asyncio.Event().wait()
+
+    def work(context: Context) -> str:
+        def ask() -> None:
+            with pytest.raises(CallFailed) as caught:
+                context.call("wait")
+            seen.append(str(caught.value.code))
+
+        workers.extend(threading.Thread(target=ask) for _ in range(3))
+        for worker in workers:
+            worker.start()
+        context.call("settle")
+        return "served"
+
+    async def settle(input: JsonValue) -> None:
+        for _ in range(3):
+            await everybody.acquire()
+
+    async with asyncio.timeout(5):
+        result = await ready(work)({}, MemoryAssignment(uses={"wait": wait, "settle": settle}), ())
+    assert result == "served"
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 5)
+    assert seen == [Code.CANCELLED] * 3
+
+
+async def test_a_plain_function_that_waits_is_released_at_the_end_of_its_request(ready: Ready) -> None:
+    released = threading.Event()
+
+    def work(context: Context) -> None:
+        try:
+            context.call("wait")
+        finally:
+            released.set()
+
+    async def wait(input: JsonValue) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await ready(work)({}, MemoryAssignment(uses={"wait": wait}), ())
+    assert await asyncio.to_thread(released.wait, 3)  # long before the request's own deadline
 
 
 async def test_the_idempotency_key_outlasts_redelivery_and_differs_by_step_request_and_caller() -> None:
