@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from runner.work import Authority, CapabilityType, EnsembleState, Priority
 
@@ -67,6 +67,9 @@ class CatalogEntry(Report):
     status: EnsembleState
     load: float
     description: str | None = None
+    input_schema: Annotated[
+        dict[str, JsonValue] | None, Field(serialization_alias="schema", validation_alias="schema")
+    ] = None
 
 
 class RequestReport(Report):

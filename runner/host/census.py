@@ -71,7 +71,8 @@ class Census:
         )
 
     def catalog(self) -> tuple[CatalogEntry, ...]:
-        """Every capability that the file declares, with the state of its provider."""
+        """Every capability that the file declares, with the state of its provider, and what that tells of it."""
+        live = self._registry.catalog
         return tuple(
             CatalogEntry(
                 name=capability.name,
@@ -82,8 +83,10 @@ class Census:
                 status=self._state(capability.provider),
                 load=self._hosted[capability.provider].load if capability.provider in self._hosted else 0.0,
                 description=capability.description,
+                input_schema=capability.input_schema,
             )
-            for capability in self._declared.capabilities
+            for declared in self._declared.capabilities
+            for capability in (live.get(declared.provider, declared.name) or declared,)
         )
 
     async def requests(self) -> tuple[RequestReport, ...]:

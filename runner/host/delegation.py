@@ -96,10 +96,13 @@ class Delegation:
 
     def describe(self, name: str) -> CapabilityInfo | None:
         if tool := self.workplace.ensemble.tools.get(name):
-            kind = CapabilityType.TOOL
-            schema = self.workplace.functions(tool.python).input_schema
+            function = self.workplace.functions(tool.python)
             return CapabilityInfo(
-                name=name, type=kind, provider=self.ensemble, description=tool.description, input_schema=schema
+                name=name,
+                type=CapabilityType.TOOL,
+                provider=self.ensemble,
+                description=tool.description or function.description,
+                input_schema=function.input_schema,
             )
         use = self.workplace.ensemble.uses.get(name)
         return next(iter(self.workplace.providers(use)), None) if use else None

@@ -71,11 +71,20 @@ class HostedEnsemble:
 
     @cached_property
     def capabilities(self) -> tuple[CapabilityInfo, ...]:
-        return tuple(c for c in self._declared.capabilities if c.provider == self.name)
+        """What it offers: as the file declares it, and where that says nothing, as its functions tell of themselves."""
+        return tuple(self._described(c) for c in self._declared.capabilities if c.provider == self.name)
+
+    def _described(self, capability: CapabilityInfo) -> CapabilityInfo:
+        tool = self._ensemble.tools.get(capability.name)
+        if tool is None:
+            return capability
+        function = self._functions[tool.python]
+        told = {"description": tool.description or function.description, "input_schema": function.input_schema}
+        return capability.model_copy(update=told)
 
     @property
     def takes_tasks(self) -> bool:
-        return any(capability.type is CapabilityType.TASK for capability in self.capabilities)
+        return any(kind is CapabilityType.TASK for kind, _ in self._ensemble.shared().values())
 
     @property
     def in_flight(self) -> int:
