@@ -77,4 +77,4 @@ def test_cleaned_text_can_be_written_down_and_is_left_alone_the_second_time(text
 
 
 def test_cleaning_keeps_lines_and_tabs_and_takes_the_teeth_out_of_escapes() -> None:
-    assert cleaned("a\r\nb\tc\x1b[2J\x9b\x00\ud800é🍜") == "a\nb\tc�[2J����é🍜"
+    assert cleaned("a\r\nb\tc\x1b[2J\x9b\x00\ud800é🍜") == "a\nb\tc�[2J���é🍜"
