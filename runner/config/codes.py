@@ -57,6 +57,7 @@ class Rule(StrEnum):
     UNKNOWN_USE = "unknown-use"
     UNKNOWN_TASK = "unknown-task"
     UNKNOWN_STEP = "unknown-step"
+    UNKNOWN_VARIABLE = "unknown-variable"
     DUPLICATE_STEP = "duplicate-step"
     DUPLICATE_CAPABILITY = "duplicate-capability"
     NAME_CLASH = "name-clash"

@@ -86,8 +86,7 @@ def _case(case: CaseFile) -> Case:
 
 
 def _turn(turn: TurnFile) -> Turn:
-    save = turn.save if turn.save is not None else turn.tool.replace("-", "_")
-    return Turn(turn.tool, turn.input, save, _expression(turn.when))
+    return Turn(turn.tool, turn.input, turn.variable, _expression(turn.when))
 
 
 def _ensemble(draft: Draft, member: Member) -> Ensemble:

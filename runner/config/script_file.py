@@ -22,6 +22,10 @@ class TurnFile(FileModel):
     when: Given[Expression] = None
     """The call is only made where this holds. It sees what earlier turns saved."""
 
+    @property
+    def variable(self) -> str:
+        return self.save if self.save is not None else self.tool.replace("-", "_")
+
 
 class CaseFile(FileModel):
     """One situation. Its templates see `prompt`, `agent`, `instructions`, the named groups of `match`, and what turns

@@ -12,7 +12,7 @@ from runner.config.codes import Rule
 from runner.config.document import parse
 from runner.config.explain import codes, explain
 from runner.config.schema import schemas
-from runner.work import TraceContext, WorkRequest
+from runner.work import WorkRequest, new_trace
 from tests.config.design import FILES
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -85,7 +85,7 @@ def test_a_request_on_the_wire_fits_its_schema() -> None:
             "from": "_cli",
             "task": "kitchen/prepare-meal",
             "context": "Soup",
-            "traceContext": TraceContext(traceparent="00-0-0-01"),
+            "traceContext": new_trace(),
             "submittedAt": "2026-01-01T00:00:00Z",
         }
     )

@@ -1,8 +1,8 @@
-"""Every template compiles and only reads steps that are done before it."""
+"""Every template compiles, and only reads what there is: the request, and the steps that are done before it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pydantic import JsonValue
 
@@ -12,10 +12,12 @@ from runner.config.ensemble_file import TaskFile
 from runner.config.path import Path
 from runner.config.step_file import StepFile
 from runner.config.suggest import did_you_mean
+from runner.config.written import Written
 from runner.diagnostics import Diagnostic
 from runner.templates import Compiled, TemplateProblem, compile_expression, compile_value
 
 _RENDERED = ("input", "prompt", "template")
+_VARIABLES = frozenset({"context", "request", "steps"})
 
 
 def templates_compile(draft: Draft) -> Iterator[Diagnostic]:
@@ -41,36 +43,47 @@ class _Task:
         yield from self._value((*self.place, "output"), self.task.output, {id_ for id_ in self.ids if id_ is not None})
 
     def _step(self, place: Path, step: StepFile, done: set[str]) -> Iterator[Diagnostic]:
+        is_once = step.for_each is None and not self.member.written.is_doubtful((*place, "for_each"))
+        variables = _VARIABLES if is_once else None
         for key in _RENDERED:
-            yield from self._value((*place, key), getattr(step, key), done)
+            yield from self._value((*place, key), getattr(step, key), done, variables)
         if step.when is not None:
-            yield from self._expression((*place, "when"), step.when, done)
+            yield from self._expression((*place, "when"), step.when, done, variables)
         if step.review is not None and step.review.when is not None:
-            yield from self._expression((*place, "review", "when"), step.review.when, done)
+            yield from self._expression((*place, "review", "when"), step.review.when, done, variables)
         if step.for_each is not None:
             yield from self._value((*place, "for_each"), step.for_each.items, done)
 
-    def _value(self, place: Path, value: JsonValue, done: set[str]) -> Iterator[Diagnostic]:
+    def _value(
+        self, place: Path, value: JsonValue, done: set[str], variables: Collection[str] | None = _VARIABLES
+    ) -> Iterator[Diagnostic]:
         for below, text in texts(value):
             try:
                 compiled = compile_value(text)
             except TemplateProblem as problem:
                 yield self._broken((*place, *below), problem)
             else:
-                yield from self._strangers((*place, *below), compiled, done)
+                yield from self._strangers((*place, *below), compiled, done, variables)
 
-    def _expression(self, place: Path, text: str, done: set[str]) -> Iterator[Diagnostic]:
+    def _expression(
+        self, place: Path, text: str, done: set[str], variables: Collection[str] | None
+    ) -> Iterator[Diagnostic]:
         try:
             compiled = compile_expression(text)
         except TemplateProblem as problem:
             yield self._broken(place, problem)
         else:
-            yield from self._strangers(place, compiled, done)
+            yield from self._strangers(place, compiled, done, variables)
 
     def _broken(self, place: Path, problem: TemplateProblem) -> Diagnostic:
         return Diagnostic(Rule.INVALID_TEMPLATE, problem.message, self.member.written.span(place))
 
-    def _strangers(self, place: Path, compiled: Compiled, done: set[str]) -> Iterator[Diagnostic]:
+    def _strangers(
+        self, place: Path, compiled: Compiled, done: set[str], variables: Collection[str] | None
+    ) -> Iterator[Diagnostic]:
+        """`variables` are None where a step is done once an item: how its item is called is not settled yet."""
+        if variables is not None:
+            yield from unknown_variables(self.member.written, place, compiled, variables, self.ids)
         if self.is_doubtful:
             return
         for step in sorted(compiled.references - done):
@@ -79,6 +92,15 @@ class _Task:
             if step in self.ids:
                 message, hint = f"the step `{step}` is not done yet here", "a step only sees those before it"
             yield Diagnostic(Rule.UNKNOWN_STEP, message, self.member.written.span(place), hint=hint)
+
+
+def unknown_variables(
+    written: Written, place: Path, compiled: Compiled, known: Collection[str], steps: Collection[str | None] = ()
+) -> Iterator[Diagnostic]:
+    """The names that a template reads though nothing gives them a value."""
+    for name in sorted(compiled.names - set(known)):
+        hint = f"the result of a step is `steps.{name}`" if name in steps else did_you_mean(name, known)
+        yield Diagnostic(Rule.UNKNOWN_VARIABLE, f"there is no variable `{name}` here", written.span(place), hint=hint)
 
 
 def texts(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""Every template compiles and only reads steps that are done before it."""
+"""Every template compiles, and only reads what there is: the request, and the steps that are done before it."""
 
 from __future__ import annotations
 
@@ -73,3 +73,68 @@ network.yaml:7:52: warning[not-yet-supported]: `needs` on a step is not supporte
   hint: until then, steps run in order
 """.rstrip()
     )
+
+
+def test_a_name_that_nothing_gives_a_value_is_pointed_at() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    tasks:
+      t:
+        steps:
+          - {id: stock, template: "{{ contxt }} {{ zebra }}"}
+          - {template: {deep: ["{{ stock }}"]}, when: prompt == 'x'}
+          - {review: {role: operator, when: "'allergy' in ctx"}}
+        output: "{{ steps.stock }}{{ request.requestId }}{{ Context }}"
+"""
+    assert (
+        said(network)
+        == """\
+network.yaml:7:35: error[unknown-variable]: there is no variable `contxt` here
+  hint: did you mean `context`?
+network.yaml:7:35: error[unknown-variable]: there is no variable `zebra` here
+  hint: there are `context`, `request` and `steps`
+network.yaml:8:32: error[unknown-variable]: there is no variable `stock` here
+  hint: the result of a step is `steps.stock`
+network.yaml:8:55: error[unknown-variable]: there is no variable `prompt` here
+  hint: there are `context`, `request` and `steps`
+network.yaml:9:14: error[not-yet-supported]: a `review` step is not supported yet
+  hint: take it out; running without it would loosen a guard
+network.yaml:9:45: error[unknown-variable]: there is no variable `ctx` here
+  hint: did you mean `context`?
+network.yaml:10:17: error[unknown-variable]: there is no variable `Context` here
+  hint: did you mean `context`?
+""".rstrip()
+    )
+
+
+def test_what_a_template_sets_itself_and_what_the_sandbox_offers_is_known() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    tasks:
+      t:
+        steps:
+          - template: "{% set x = context %}{% for y in range(2) %}{{ loop.index }}{{ x }}{{ y }}{% endfor %}"
+          - template: "{% with z = dict(a=1) %}{{ z.a }}{% endwith %}{{ namespace(b=2).b }}"
+          - {template: 5, when: "true and context is not none"}
+"""
+    assert said(network) == ""
+
+
+def test_a_step_that_is_done_for_each_item_may_name_its_item() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    tasks:
+      t:
+        steps:
+          - {template: "{{ item }}", for_each: "{{ contxt }}"}
+          - {template: "{{ item }}", for_eech: "{{ context }}"}
+"""
+    assert [line for line in said(network).splitlines() if "variable" in line] == [
+        "network.yaml:7:48: error[unknown-variable]: there is no variable `contxt` here"
+    ]
