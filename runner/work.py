@@ -141,7 +141,7 @@ class WorkRequest(Wire):
     request_id: RequestId
     caller: str = Field(alias="from", pattern=CALLER_PATTERN)
     task: str
-    context: JsonValue = ""
+    context: JsonValue = None
     priority: Priority = Priority.NORMAL
     deadline: Deadline = timedelta(minutes=30)
     delivery: DeliverySpec | None = None

@@ -15,6 +15,7 @@ from runner.assignment import Place
 from runner.errors import CallFailed
 from runner.host.workplace import Workplace
 from runner.model import Use
+from runner.soundness import unsound
 from runner.work import (
     Budget,
     CapabilityInfo,
@@ -73,6 +74,8 @@ class Delegation:
         if use is None:
             hint = f"add it under `uses:` of {self.ensemble}"
             raise CallFailed(f"{self.ensemble} has no use called {name!r}", code=Code.NOT_WIRED, hint=hint)
+        if why := unsound(input):
+            raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
         providers = self.workplace.providers(use)
         if not providers:
             hint = "`run-network catalog` shows what is on offer"
@@ -186,10 +189,12 @@ class Delegation:
 
 def _result(response: WorkResponse, provider: CapabilityInfo) -> JsonValue:
     """The result of a completed call. Raises CallFailed with the provider's own code otherwise."""
+    target = f"{provider.provider}/{provider.name}"
     if response.status is Status.COMPLETED:
+        if why := unsound(response.result):
+            raise CallFailed(f"the result of {target} cannot be carried on: {why}", code=Code.INVALID_RESPONSE)
         return response.result
     error = response.error
-    target = f"{provider.provider}/{provider.name}"
     if error is None:
         raise CallFailed(f"{target} ended {response.status}", code=Code.INVALID_RESPONSE)
     raise CallFailed(error.message, code=error.code, hint=error.hint or f"from {target}")
