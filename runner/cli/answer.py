@@ -8,12 +8,16 @@ import sys
 from runner.cli import output
 from runner.cli.door import FINE, INPUT, PENDING
 from runner.cli.render import problems
+from runner.cli.render.style import visible
 from runner.errors import UsageProblem
 from runner.work import Code, Standing, Status, TaskAccepted, WorkError, WorkResponse
 
 
-def tell(answer: WorkResponse | Standing | TaskAccepted, *, as_json: bool) -> int:
-    """Print the answer and return the exit code that goes with it. Raises UsageProblem for an unknown request."""
+def tell(answer: WorkResponse | Standing | TaskAccepted, *, as_json: bool, pending_code: int = PENDING) -> int:
+    """Print the answer and return the exit code that goes with it; `pending_code` for one that is not there yet.
+
+    Raises UsageProblem for an unknown request.
+    """
     match answer:
         case WorkResponse():
             return _outcome(answer, as_json)
@@ -29,13 +33,13 @@ def tell(answer: WorkResponse | Standing | TaskAccepted, *, as_json: bool) -> in
                 code=Code.UNKNOWN_REQUEST,
             )
         case _:
-            return pending(answer.request_id, answer.state)
+            return pending(answer.request_id, answer.state, pending_code)
 
 
-def pending(request_id: str, state: str | None) -> int:
-    """Say on stdout that there is no outcome yet."""
+def pending(request_id: str, state: str | None, code: int = PENDING) -> int:
+    """Say on stdout that there is no outcome yet, and return the code."""
     output.document({"requestId": request_id, "status": "PENDING", "state": state})
-    return PENDING
+    return code
 
 
 def _outcome(response: WorkResponse, as_json: bool) -> int:
@@ -52,8 +56,8 @@ def _outcome(response: WorkResponse, as_json: bool) -> int:
 
 def _failed(response: WorkResponse) -> None:
     error = response.error or WorkError(code=response.status, message=f"the request ended {response.status}")
-    who = f" by {response.provider}" if response.provider else ""
-    output.talk(f"{response.status}{who} ({response.request_id})")
+    who = f" by {visible(response.provider)}" if response.provider else ""
+    output.talk(f"{response.status}{who} ({visible(response.request_id)})")
     output.talk(problems.failure(error, colour=output.coloured(sys.stderr)))
     if response.partial:
-        output.talk(f"finished before that: {', '.join(response.partial)} (--json shows their outputs)")
+        output.talk(f"finished before that: {visible(', '.join(response.partial))} (--json shows their outputs)")

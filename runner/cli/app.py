@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -13,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 import runner
-from runner.cli import door, journal
+from runner.cli import door, journal, output
 from runner.cli.verbs.table import DEFAULT_VERB, LATER, VERBS
 from runner.errors import UsageProblem
 
@@ -30,6 +32,7 @@ HELP = """Run a network of agent ensembles that a YAML file declares.
 Every verb takes -f FILE (default ./network.yaml) and answers --help.
 """
 TOP_LEVEL_OPTIONS = frozenset({"--help", "-h", "--version"})
+_GRACE_SECONDS = 2.0
 
 
 class Verbs(TyperGroup):
@@ -107,4 +110,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line of this process and end it, whatever threads user code has left behind."""
+    output.prepare()
+    code = run(sys.argv[1:])
+    _end_within(_GRACE_SECONDS, code)
+    sys.exit(code)
+
+
+def _end_within(seconds: float, code: int) -> None:
+    """Python waits for every thread that is no daemon, and runs what user code registered for the end: not for ever."""
+    bound = threading.Timer(seconds, os._exit, [code])
+    bound.daemon = True
+    bound.start()

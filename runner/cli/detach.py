@@ -2,47 +2,124 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from runner.cli import output
-from runner.errors import StartFailed
+from runner.cli.interrupts import Interrupts
+from runner.cli.presence import holder, usable
+from runner.cli.render import problems
+from runner.cli.render.style import visible_lines
+from runner.errors import AlreadyRunning, EnsembleNetworkError, StartFailed
 from runner.workspace import Workspace
 
 _TAIL = 4_000
+_GIVE_UP_SECONDS = 5.0
+_READY = b"ready\n"
 
 
-def detached(workspace: Workspace, arguments: Sequence[str]) -> int:
-    """Start `up` with these arguments in a session of its own, its output in `.run-network/up.log`.
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A network that is up in the background."""
 
-    Returns once every ensemble is ready. Raises StartFailed, with what it said, if it ends before that.
+    pid: int
+    log: Path
+
+
+def detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool) -> Detached:
+    """Start `up` with these arguments in a session of its own, its output at the end of `.run-network/up.log`.
+
+    Returns once every ensemble is ready. Where it ends before that, raises what it raised; where we are interrupted
+    it is stopped. `alone` says that it will hold the directory: raises AlreadyRunning where another does.
     """
-    workspace.state.mkdir(mode=0o700, exist_ok=True)
-    log = workspace.state / "up.log"
-    reading, writing = os.pipe()
-    with open(log, "wb", opener=_private) as stream:
-        command = [sys.executable, "-P", "-m", "runner", "up", *arguments, "--ready-fd", str(writing)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, pass_fds=[writing]
-        )
-    os.close(writing)  # so that the child's end is the only one, and its death is the end of the pipe
+    state = usable(workspace)
+    if alone and state.is_locked():
+        raise AlreadyRunning(f"a network is already running in {workspace.directory} (pid {holder(state)})")
+    log = state.directory / "up.log"
+    signals = Interrupts()
+    signals.take()
+    with open(log, "ab", opener=_private) as stream:
+        begins = stream.tell()
+        process, reading = _started(arguments, stream.fileno())
+    signals.on_second = process.kill
     with os.fdopen(reading, "rb") as pipe:
-        ready = pipe.read()
-    if not ready:
+        try:
+            told = pipe.read()
+        except KeyboardInterrupt:
+            _give_up(process)
+            raise
+    if told != _READY:
         process.wait()
-        said = log.read_text(encoding="utf-8", errors="replace")[-_TAIL:].rstrip()
-        raise StartFailed(f"the network did not come up; it said:\n{said}", hint=f"all of it is in {log}")
-    output.talk(f"up (pid {process.pid}); its output is in {log}; `run-network down` stops it")
-    return 0
+        raise _failure(told, log, begins)
+    return Detached(process.pid, log)
+
+
+@contextmanager
+def telling(descriptor: int | None) -> Iterator[None]:
+    """The child's side: whoever waits for it is told how it failed."""
+    try:
+        yield
+    except EnsembleNetworkError as error:
+        _tell(descriptor, json.dumps(problems.as_json(error)).encode())
+        raise
 
 
 def tell_ready(descriptor: int | None) -> None:
-    """The child's side: say that every ensemble is ready."""
-    if descriptor is not None:
-        os.write(descriptor, b"ready\n")
+    """The child's side: every ensemble is ready. Where nobody waits for that any more, nobody wants the network."""
+    if not _tell(descriptor, _READY):
+        os.kill(os.getpid(), signal.SIGTERM)
+    elif descriptor is not None:
         os.close(descriptor)
+
+
+def _tell(descriptor: int | None, message: bytes) -> bool:
+    if descriptor is None:
+        return True
+    try:
+        os.write(descriptor, message)
+    except OSError:  # also closed already: it was ready before it failed
+        return False
+    return True
+
+
+def _started(arguments: Sequence[str], log: int) -> tuple[subprocess.Popen[bytes], int]:
+    """The child, and the pipe that it tells us on; its death is the end of that."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-P", "-m", "runner", "up", *arguments, "--ready-fd", str(writing)]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[writing]
+        )
+    finally:
+        os.close(writing)
+    return process, reading
+
+
+def _give_up(process: subprocess.Popen[bytes]) -> None:
+    """Nothing is being worked on yet: what does not stop soon is ended."""
+    process.terminate()
+    try:
+        process.wait(_GIVE_UP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _failure(told: bytes, log: Path, begins: int) -> EnsembleNetworkError:
+    """What the child said of its failure; where it could not, the end of its output."""
+    if told:
+        error = json.loads(told)["error"]
+        return EnsembleNetworkError(
+            error["message"], hint=error["hint"] or f"its output is in {log}", code=error["code"]
+        )
+    said = visible_lines(log.read_bytes()[begins:].decode(errors="replace")[-_TAIL:].rstrip())
+    return StartFailed(f"the network did not come up; it said:\n{said}", hint=f"all of it is in {log}")
 
 
 def _private(path: str, flags: int) -> int:

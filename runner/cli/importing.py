@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from runner.cli import output
+from runner.cli.interrupts import Interrupts
 from runner.cli.load import Loaded
 from runner.config.codes import Rule
 from runner.diagnostics import Diagnostic, Span
@@ -20,6 +22,8 @@ def import_modules(workspace: Workspace, loaded: Loaded) -> Loaded:
     """What reading gave, with a diagnostic for every function that cannot be had; any makes it invalid."""
     if loaded.network is None:
         return loaded
+    output.reserve()
+    Interrupts().take()
     space = ModuleSpace(workspace.read, workspace.directory, generation=0)
     with ThreadPoolExecutor(max_workers=1) as executor:
         found = tuple(filter(None, (_tried(space, target, executor) for target in _targets(loaded.network))))

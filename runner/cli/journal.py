@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from runner.cli.presence import usable
 from runner.workspace import Workspace
 
 FORMAT = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
@@ -24,9 +25,8 @@ def speak() -> None:
 
 
 def keep(workspace: Workspace) -> None:
-    """Append log records to `.run-network/runner.log`, from now until the process ends."""
-    workspace.state.mkdir(mode=0o700, exist_ok=True)
-    handler = logging.FileHandler(workspace.state / "runner.log", encoding="utf-8", errors="backslashreplace")
+    """Append log records to `.run-network/runner.log`, from now until the process ends. Raises UsageProblem."""
+    handler = logging.FileHandler(usable(workspace).log, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
     logging.getLogger().addHandler(handler)
     if logging.getLogger("runner").level == logging.NOTSET:

@@ -27,8 +27,9 @@ class Loaded:
 def workspace_of(file: str) -> Workspace:
     """The directory of the file. Raises UsageProblem where there is no such file."""
     if not os.path.isfile(file):
+        shown = file or "``"
         raise UsageProblem(
-            f"there is no file {file}" if not os.path.exists(file) else f"{file} is not a file",
+            f"there is no file {shown}" if not os.path.exists(file) else f"{shown} is not a file",
             hint="name yours with `-f FILE`, or write one to start from with `run-network init DIR`",
         )
     return Workspace.of(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -11,6 +12,7 @@ import typer
 from runner.cli import journal
 from runner.durations import parse_duration
 from runner.errors import UsageProblem
+from runner.work import CALLER_PATTERN, REQUEST_ID_PATTERN
 
 DEFAULT_FILE = "network.yaml"
 E_ = TypeVar("E_", bound=StrEnum)
@@ -36,6 +38,9 @@ Nats = Annotated[
     typer.Option("--nats", metavar="URL", help="A NATS server to use, instead of the one of this directory."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+IdleFile = Annotated[str, typer.Option("--file", "-f", hidden=True)]
+"""For a verb that reads no network file: `-f` is accepted wherever somebody's habit puts it."""
+
 RequestName = Annotated[str, typer.Argument(metavar="ID", help="A request's id, or CALLER/ID.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show the runner's log, and tracebacks.", callback=_speak)
@@ -61,6 +66,17 @@ def member(kind: type[E_], text: str | None, option: str) -> E_ | None:
     except ValueError:
         words = ", ".join(f"`{m.lower()}`" for m in kind)
         raise UsageProblem(f"{option}: `{text}` is none of {words}") from None
+
+
+def request_name(text: str, what: str = "request id") -> tuple[str | None, str]:
+    """Caller, where it is said, and id of `ID` or `CALLER/ID`. Raises UsageProblem for what is neither."""
+    caller, slash, own_id = text.rpartition("/")
+    if not re.fullmatch(REQUEST_ID_PATTERN, own_id) or (slash and not re.fullmatch(CALLER_PATTERN, caller)):
+        raise UsageProblem(
+            f"`{text}` is no {what}",
+            hint="say ID or CALLER/ID: an id is at most 128 letters, digits, `-` and `_`",
+        )
+    return (caller if slash else None), own_id
 
 
 def refuse_later(**asked: object) -> None:

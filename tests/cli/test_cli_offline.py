@@ -9,7 +9,7 @@ import time
 import pytest
 
 from runner.cli.verbs.table import LATER, VERBS
-from tests.support.terminal import Directory, command, surroundings
+from tests.support.terminal import Directory, command, in_shell, surroundings
 
 SMALL = """\
 network: shop
@@ -247,6 +247,133 @@ def test_a_reader_that_goes_away_is_no_error(hotel: Directory) -> None:
             command("graph"), cwd=hotel.path, env=surroundings(), stdout=stream, stderr=subprocess.PIPE, check=False
         )
     assert ran.stderr == b""
+
+
+@pytest.mark.parametrize("words", ["graph", "validate --json", "graph nosuch --json", "--help"])
+def test_a_full_disk_behind_stdout_is_the_users_to_mend(hotel: Directory, words: str) -> None:
+    ran = in_shell(hotel, f"$RUN {words} > /dev/full")
+    assert ran.code == 1
+    assert ran.err.startswith("error[usage]: ")
+    assert "No space left on device" in ran.err
+
+
+def test_a_closed_stdout_is_the_users_to_mend(hotel: Directory) -> None:
+    ran = in_shell(hotel, "$RUN graph >&-")
+    assert (ran.code, ran.err) == (1, "error[usage]: cannot write to stdout: it is closed\n")
+    assert in_shell(hotel, "$RUN validate nosuch 2>&-").code == 1
+    assert in_shell(hotel, "$RUN validate nosuch 2> /dev/full").code == 1
+
+
+def test_a_state_directory_that_is_none_is_the_users_to_mend(hotel: Directory) -> None:
+    hotel.write(".run-network", "a file")
+    for words in (["up"], ["up", "-d"], ["call", "a/b"], ["status"], ["down"]):
+        ran = hotel.run(*words)
+        assert ran.code == 1
+        assert ran.err.startswith(f"error[usage]: {hotel.path / '.run-network'} is not a directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_the_right_to_write_is_the_users_to_mend(hotel: Directory) -> None:
+    hotel.path.chmod(0o500)
+    try:
+        for words in (["up"], ["up", "-d"], ["call", "a/b"], ["schema", "--write"], ["init", "x"]):
+            ran = hotel.run(*words)
+            assert (ran.code, ran.err[:13]) == (1, "error[usage]:"), ran.err
+    finally:
+        hotel.path.chmod(0o700)
+
+
+@pytest.mark.parametrize("words", [["init", "taken/x"], ["schema", "--write", "--directory", "taken/x"]])
+def test_what_cannot_be_written_is_said(directory: Directory, words: list[str]) -> None:
+    directory.write("taken", "a file")
+    ran = directory.run(*words)
+    assert ran.code == 1
+    assert ran.err.startswith("error[usage]: cannot write taken/x/")
+
+
+@pytest.mark.parametrize("verb", ["up", "call", "status", "graph", "down", "logs", "validate"])
+def test_a_directory_or_nothing_in_place_of_the_file_is_said(directory: Directory, verb: str) -> None:
+    (directory.path / "folder").mkdir()
+    target = ["a/b"] if verb == "call" else []
+    for file in ("folder", "nosuch.yaml"):
+        ran = directory.run(verb, *target, "-f", file)
+        assert ran.code == 1
+        assert file in ran.out + ran.err
+        assert "bug" not in ran.err
+
+
+@pytest.mark.parametrize("id", ["../x", "a/b/c", "x y", "_cli/", "*"])
+@pytest.mark.parametrize("verb", ["result", "cancel", "trace"])
+def test_an_id_of_a_wrong_form_is_named_whole(hotel: Directory, verb: str, id: str) -> None:
+    ran = hotel.run(verb, "--", id)
+    assert ran.code == 1
+    assert ran.err.startswith(f"error[usage]: `{id}` is no request ")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [("[" * 100_000, "nested too deeply"), ("NaN", "is not JSON"), ("[1", "is not JSON")]
+)
+def test_input_that_is_no_json_is_said(hotel: Directory, given: str, told: str) -> None:
+    ran = hotel.run("call", "a/b", "--input", "-", stdin=given)
+    assert ran.code == 1
+    assert ran.err.startswith("error[usage]: - is ") or ran.err.startswith("error[usage]: - is not")
+    assert told in ran.err
+
+
+def test_text_that_no_message_can_carry_is_a_usage_error(hotel: Directory) -> None:
+    ran = hotel.run("call", "kitchen/check-inventory", "--input", "-", stdin='"\\ud800"')
+    assert ran.code == 1
+    assert "error[usage]: " in ran.err
+
+
+def test_an_asynchronous_call_needs_a_network_that_stays(hotel: Directory) -> None:
+    ran = hotel.run("call", "kitchen/prepare-meal", "x", "--mode", "async")
+    assert ran.code == 1
+    assert "error[usage]: --mode async needs a network that stays up" in ran.err
+    assert not (hotel.path / ".run-network").exists()
+
+
+def test_every_verb_takes_a_file(directory: Directory) -> None:
+    assert directory.run("explain", "-f", "x.yaml", "usage").code == 0
+    assert directory.run("schema", "-f", "x.yaml").code == 0
+    told = directory.run("init", "-f", "x.yaml", "my $shop")
+    assert told.code == 0
+    assert "  cd 'my $shop'\n" in told.err
+
+
+def test_commands_in_hints_name_the_file_that_was_meant(hotel: Directory) -> None:
+    (hotel.path / "network.yaml").rename(hotel.path / "my hotel.yaml")
+    ran = hotel.run("status", "-f", "my hotel.yaml")
+    assert "`run-network up -f 'my hotel.yaml'`" in ran.err
+    assert (
+        hotel.run("status", "--json", "--file=my hotel.yaml")
+        .json["error"]["hint"]
+        .startswith("start it with `run-network up -f 'my hotel.yaml'`")
+    )
+
+
+def test_the_problems_of_a_file_are_not_announced_again(shop: Directory) -> None:
+    assert "hint: run `run-network validate`" not in shop.run("graph").err
+    assert shop.run("graph", "--json").json["error"]["hint"] is None
+
+
+def test_the_graph_is_data_too(hotel: Directory) -> None:
+    told = hotel.run("graph", "--json").json
+    assert told["network"] == "grand-hotel"
+    kitchen = next(e for e in told["ensembles"] if e["name"] == "kitchen")
+    assert {"name": "check-inventory", "type": "TOOL", "tags": ["food", "stock"]} in kitchen["capabilities"]
+    assert {
+        "ensemble": "kitchen", "use": "deliver", "kind": "static", "provider": "logistics", "capability": "deliver",
+        "tags": [],
+    } in told["wiring"]  # fmt: skip
+
+
+def test_json_holds_nothing_that_moves_a_terminal(directory: Directory) -> None:
+    directory.write("network.yaml", "network: \u009b2J\n")
+    ran = directory.run("validate", "-f", "\x1b[2J\u009b.yaml", "--json")
+    assert ran.code == 1
+    assert "\x1b" not in ran.out + ran.err
+    assert "\x9b" not in ran.out + ran.err
 
 
 def test_a_bug_is_told_with_its_log_and_without_a_traceback(directory: Directory) -> None:

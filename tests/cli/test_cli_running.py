@@ -21,6 +21,7 @@ ensembles:
       quick: {share: true, steps: [{template: "{{ context }}!"}]}
       break: {share: true, steps: [{python: "slow:fail"}]}
       shape: {share: true, steps: [{template: {said: "{{ context }}"}}]}
+  idle: {}
 """
 SLOW_PYTHON = """\
 import pathlib, time, runner
@@ -132,6 +133,61 @@ def test_logs_are_lines(open_hotel: Directory) -> None:
     assert told[0]["ensemble"] == "room-service"
     named = open_hotel.run("logs", "-f", "network.yaml", "--request", "logged")
     assert named.out.count("\n") == len(told), "-f with a file names the file, and does not follow"
+
+
+def test_logs_know_the_ensembles_and_the_form_of_ids(open_hotel: Directory) -> None:
+    ran = open_hotel.run("logs", "--ensemble", "kitchn")
+    assert ran.code == 1
+    assert ran.err == "error[usage]: --ensemble: there is no ensemble `kitchn`\nhint: did you mean `kitchen`?\n"
+    assert open_hotel.run("logs", "--request", "../x").code == 1
+    assert open_hotel.run("logs", "--ensemble", "spa").code == 1
+
+
+def test_logs_are_in_the_order_of_what_happened(open_hotel: Directory) -> None:
+    open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "ordered")
+    eventually(lambda: "completed" in open_hotel.run("logs", "--request", "ordered").out, "the event of completion")
+    lines = open_hotel.run("logs").out.splitlines()
+    assert [line[:12] for line in lines] == sorted(line[:12] for line in lines)
+    mine = open_hotel.run("logs", "--request", "_cli/ordered").out
+    assert mine == open_hotel.run("logs", "--request", "ordered").out
+    assert open_hotel.run("logs", "--request", "kitchen/ordered").out == ""
+
+
+def test_logs_that_follow_print_what_was_kept_first(open_hotel: Directory) -> None:
+    open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "kept")
+    eventually(lambda: "completed" in open_hotel.run("logs", "--request", "kept").out, "the event of completion")
+    following = open_hotel.start("logs", "-f")
+    try:
+        read_until(following, "kept")
+        open_hotel.run("call", "room-service/handle-guest-request", ORDER, "--request-id", "after")
+        read_until(following, "after")
+    finally:
+        following.send_signal(signal.SIGINT)
+        assert ended(following)[0] == 130
+
+
+def test_one_line_break_at_the_end_of_stdin_is_not_meant(slow: Directory) -> None:
+    assert slow.run("call", "desk/quick", "-", stdin="hello\n").out == "hello!\n"
+    assert slow.run("call", "desk/quick", "-", stdin="hello\n\n").out == "hello\n!\n"
+
+
+def test_an_asynchronous_repeat_of_what_is_done_prints_its_outcome(open_hotel: Directory) -> None:
+    words = ("call", "room-service/handle-guest-request", ORDER, "--request-id", "twice")
+    first = open_hotel.run(*words)
+    again = open_hotel.run(*words, "--mode", "async")
+    assert (again.code, again.out) == (0, first.out)
+
+
+def test_an_asynchronous_call_that_nobody_claims_yet_tells_where_it_stands(slow: Directory) -> None:
+    process = slow.start("up", "--except", "desk")
+    try:
+        read_until(process, "ready in")
+        ran = slow.run("call", "desk/work", "x", "--mode", "async", "--request-id", "w9")
+        assert ran.code == 0
+        assert (ran.json["requestId"], ran.json["status"]) == ("w9", "PENDING")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
 
 
 def test_a_second_up_in_the_directory_is_refused(open_hotel: Directory) -> None:

@@ -127,6 +127,33 @@ def test_an_event_is_one_line() -> None:
     )
 
 
+def test_a_step_is_told_at_its_end() -> None:
+    step = Event(kind="step", at=NOON, ensemble="kitchen", name="stock", status="COMPLETED", duration_ms=1500)
+    assert events.line(step).startswith("12:00:01.500  kitchen ")
+    assert events.happened(step) == NOON + timedelta(milliseconds=1500)
+    assert events.happened(step.model_copy(update={"kind": "completed"})) == NOON, "all others say when they happened"
+
+
+def test_in_a_narrow_terminal_columns_go_and_ids_stay_whole() -> None:
+    request = RequestReport(
+        request_id="5f0c1234567890abcdef1234",
+        task="prepare-meal",
+        caller="_client-erp",
+        provider="kitchen",
+        status="PENDING",
+        state="RUNNING",
+        priority=Priority.NORMAL,
+        submitted_at=NOON,
+        attempts=1,
+        trace_id="t",
+    )
+    assert tables.requests([request], width=80) == (
+        "REQUEST                               TASK                  STATUS   STATE\n"
+        "_client-erp/5f0c1234567890abcdef1234  kitchen/prepare-meal  PENDING  RUNNING"
+    )
+    assert "_client-erp/5f0c1234567890abcdef1234  kitchen/prepare-meal" in tables.requests([request], width=20)
+
+
 def test_a_waterfall_indents_children_and_draws_them_on_one_axis() -> None:
     def span(id: str, parent: str | None, ensemble: str, start: float, took: float | None, status: str) -> SpanReport:
         begun = NOON + timedelta(milliseconds=start)
@@ -173,6 +200,8 @@ def test_hints_are_lines() -> None:
         request_id="5f0c", queue_position=3, estimated_completion=timedelta(seconds=40), provider="kitchen"
     )
     assert hints.accepted(accepted) == "accepted by kitchen: position 3, about 40s to go (5f0c)"
+    at_once = accepted.model_copy(update={"estimated_completion": timedelta(0)})
+    assert hints.accepted(at_once) == "accepted by kitchen: position 3 (5f0c)"
     assert hints.progress(TaskProgress(request_id="5f0c", message="plating", percent=80)) == "   80% plating"
     assert hints.progress(TaskProgress(request_id="5f0c", message="plating")) == "  plating"
 
@@ -185,4 +214,6 @@ def test_a_problem_says_what_and_the_next_step() -> None:
     assert problems.as_json(NotRunning("gone", hint="wait")) == {
         "error": {"code": "not-running", "message": "gone", "hint": "wait"}
     }
+    told = problems.failure(WorkError(code="R\x1b[2J", message="a\x1b]0;b\x07\nc\x9b", hint="\rd"), colour=False)
+    assert told == "error[R\\x1b[2J]: a\\x1b]0;b\\x07\nc\\x9b\nhint: \\rd"
     assert problems.failure(WorkError(code="REFUSED", message="closed"), colour=False) == "error[REFUSED]: closed"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from runner.cli.render.style import paint, visible
 from runner.work import Event
 
 _COLOURS = {"COMPLETED": "green", "FAILED": "red", "REJECTED": "red", "EXPIRED": "red", "CANCELLED": "yellow"}
 _SHORT_ID = 12
+_STEP = "step"
 
 
 def line(event: Event, *, colour: bool = False) -> str:
     """`14:02:31.123  kitchen  completed  prepare-meal  COMPLETED in 41 ms  from room-service  8f3a…`, in UTC."""
     parts = [
-        paint(event.at.strftime("%H:%M:%S.") + f"{event.at.microsecond // 1000:03d}", "dim", colour=colour),
+        paint(_clock(happened(event)), "dim", colour=colour),
         paint(f"{visible(event.ensemble):<14}", "bold", colour=colour),
         f"{visible(event.kind):<10}",
         visible(_what(event)),
@@ -22,6 +25,17 @@ def line(event: Event, *, colour: bool = False) -> str:
         visible(event.message or ""),
     ]
     return "  ".join(part for part in parts if part).rstrip()
+
+
+def happened(event: Event) -> datetime:
+    """When it happened: a step's event says when the step began and how long it took, and is told at its end."""
+    if event.kind == _STEP and event.duration_ms is not None:
+        return event.at + timedelta(milliseconds=event.duration_ms)
+    return event.at
+
+
+def _clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
 
 
 def _what(event: Event) -> str:

@@ -8,11 +8,9 @@ from runner.work import TaskAccepted, TaskProgress
 
 
 def accepted(hint: TaskAccepted) -> str:
-    """`accepted by kitchen: position 3, about 40s to go (5f0c…)`."""
-    return (
-        f"accepted by {visible(hint.provider)}: position {hint.queue_position}, "
-        f"about {format_duration(hint.estimated_completion)} to go ({hint.request_id})"
-    )
+    """`accepted by kitchen: position 3, about 40s to go (5f0c…)`; nothing of the time where nobody can tell it."""
+    left = f", about {format_duration(hint.estimated_completion)} to go" if hint.estimated_completion else ""
+    return f"accepted by {visible(hint.provider)}: position {hint.queue_position}{left} ({visible(hint.request_id)})"
 
 
 def progress(hint: TaskProgress) -> str:

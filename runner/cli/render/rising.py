@@ -35,8 +35,11 @@ def wiring(picture: Picture) -> str:
     return "\n".join(["wiring", *(_edge(line, name) for line in picture.lines)])
 
 
-def ready(picture: Picture, milliseconds: float) -> str:
-    return f"{counted(len(picture.nodes), 'ensemble')} ready in {milliseconds:,.0f} ms. Ctrl-C drains and stops."
+def ready(hosted: int, milliseconds: float) -> str:
+    return (
+        f"{counted(hosted, 'ensemble')} ready in {milliseconds:,.0f} ms. "
+        "Ctrl-C drains and stops; changes of the files need a restart."
+    )
 
 
 def _shares(node: Node) -> str:

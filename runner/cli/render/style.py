@@ -20,6 +20,11 @@ def visible(text: str) -> str:
     return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines, which stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def cells(text: str) -> int:
     """How many terminal columns the text takes."""
     return sum(_width(character) for character in text)

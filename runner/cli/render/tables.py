@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render.style import visible
+from runner.cli.render.style import cells, visible
 from runner.reports import CatalogEntry, EnsembleReport, RequestReport, StatusReport
 from runner.work import EnsembleState, Status
 
-_UNLIMITED = 1_000
+_UNLIMITED = 10_000
+_GAP = 2
+_MAY_GO = ("ATTEMPTS", "PRIORITY", "TOOK", "SUBMITTED", "STATE")
 _STATE_STYLES = {
     EnsembleState.READY.value: "green",
     EnsembleState.STARTING.value: "yellow",
@@ -29,10 +31,12 @@ _STATE_STYLES = {
 
 def status(report: StatusReport, *, width: int | None = None, colour: bool = False) -> str:
     """The runners, then every ensemble."""
-    lines = [f"{report.network}, generation {report.generation}"]
+    lines = [f"{visible(report.network)}, generation {report.generation}"]
     lines += [
-        f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}: "
-        f"{', '.join(runner.ensembles) or 'no ensemble'}"
+        visible(
+            f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}: "
+            f"{', '.join(runner.ensembles) or 'no ensemble'}"
+        )
         for runner in report.runners
     ]
     if not report.last_reload.ok:
@@ -60,6 +64,7 @@ def catalog(entries: Sequence[CatalogEntry], *, width: int | None = None, colour
 
 
 def requests(found: Sequence[RequestReport], *, width: int | None = None, colour: bool = False) -> str:
+    """A row for each; in a narrow terminal the columns that matter least are left out, and no id is ever cut."""
     rows = [
         [
             f"{request.caller}/{request.request_id}",
@@ -74,12 +79,15 @@ def requests(found: Sequence[RequestReport], *, width: int | None = None, colour
         for request in found
     ]
     heads = ["REQUEST", "TASK", "STATUS", "STATE", "PRIORITY", "SUBMITTED", "TOOK", "ATTEMPTS"]
-    return table(heads, rows, width=width, colour=colour) if rows else "no requests"
+    if not rows:
+        return "no requests"
+    heads, rows = _narrowed(heads, rows, width)
+    return table(heads, rows, width=None, colour=colour)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, colour: bool) -> str:
     """Aligned columns with a heading, without trailing spaces."""
-    built = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    built = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     for head in heads:
         built.add_column(head, overflow="fold")
     for row in rows:
@@ -87,6 +95,20 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | N
     written = io.StringIO()
     Console(file=written, width=width or _UNLIMITED, color_system="standard" if colour else None).print(built)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+
+def _narrowed(heads: list[str], rows: list[list[str]], width: int | None) -> tuple[list[str], list[list[str]]]:
+    """Without as many of the columns that may go as it takes to fit, in their order."""
+    going = [head for head in _MAY_GO if head in heads]
+    while width is not None and going and _natural_width(heads, rows) > width:
+        column = heads.index(going.pop(0))
+        heads, *rows = [[*row[:column], *row[column + 1 :]] for row in (heads, *rows)]
+    return heads, rows
+
+
+def _natural_width(heads: list[str], rows: list[list[str]]) -> int:
+    columns = zip(heads, *rows, strict=True)
+    return sum(max(cells(visible(cell)) for cell in column) + _GAP for column in columns) - _GAP
 
 
 def _ensemble_row(ensemble: EnsembleReport) -> list[str]:

@@ -16,14 +16,14 @@ _LEAST_BAR = 12
 def waterfall(report: TraceReport, *, width: int = WIDTH, colour: bool = False) -> str:
     """The whole trace as text, ending without a line break. A span that has not ended reaches to the end."""
     if not report.spans:
-        return f"trace {report.trace_id}: nothing recorded"
+        return f"trace {visible(report.trace_id)}: nothing recorded"
     start = min(span.start for span in report.spans)
     whole = max(_end(span) for span in report.spans) - start
     ensembles = {span.span_id: span.ensemble for span in report.spans}
     rows = [(_label(span, depth, ensembles), span) for depth, span in in_tree_order(report.spans)]
     label_width = max(cells(label) for label, _ in rows)
     bar_width = max(_LEAST_BAR, width - label_width - 26)
-    heading = f"trace {report.trace_id}: {counted(len(rows), 'span')} in {_milliseconds(whole)}"
+    heading = f"trace {visible(report.trace_id)}: {counted(len(rows), 'span')} in {_milliseconds(whole)}"
     lines = [
         f"{padded(label, label_width)}  {_status(span, colour)} {_took(span):>11} "
         f"|{_bar(span, start, whole, bar_width)}|"
@@ -57,7 +57,7 @@ def _label(span: SpanReport, depth: int, ensembles: Mapping[str, str]) -> str:
 
 
 def _status(span: SpanReport, colour: bool) -> str:
-    return paint(f"{span.status:<9}", _COLOURS.get(span.status, "red"), colour=colour)
+    return paint(f"{visible(span.status):<9}", _COLOURS.get(span.status, "red"), colour=colour)
 
 
 def _took(span: SpanReport) -> str:

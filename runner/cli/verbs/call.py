@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import JsonValue
 
 from runner.cli import answer, journal, output
+from runner.cli.context import to_send
+from runner.cli.door import FINE
 from runner.cli.load import network_of, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
+from runner.cli.place import Place
+from runner.cli.presence import explained, readable
 from runner.cli.render import hints
 from runner.cli.session import CALLER, NetworkClient, complete, connect
 from runner.errors import NotRunning, UsageProblem
-from runner.work import Authority, Priority, TaskAccepted, WorkResponse, new_request_id
+from runner.work import Authority, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
 
 
 class Mode(StrEnum):
@@ -46,7 +47,7 @@ class Question:
 
 def run(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="ENSEMBLE/CAPABILITY, or a capability to discover.")],
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads stdin.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What to say; - reads stdin.")] = None,
     file: NetworkFile = DEFAULT_FILE,
     input: Annotated[
         str | None, typer.Option("--input", metavar="FILE", help="A JSON file to send instead of TEXT.")
@@ -82,7 +83,7 @@ def run(
       run-network call kitchen/prepare-meal "two club sandwiches"
       run-network call check-inventory "wagyu beef"        whoever offers it
       run-network call repair-status --tag repair "lift"   whoever offers it and carries the tag
-      echo '{"room": 403}' | run-network call front-desk/check-in --input -
+      echo "wagyu beef" | run-network call kitchen/check-inventory -
       run-network call kitchen/prepare-meal "a wedding cake" --mode async --priority low
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
@@ -90,7 +91,7 @@ def run(
     refuse_later(on_deadline=on_deadline, delivery=delivery, cache_key=cache_key, fresh=fresh, **{"as": as_client})
     question = Question(
         target=target,
-        context=_context(text, input),
+        context=to_send(text, input),
         tags=tuple(tag or ()),
         mode=member(Mode, mode, "--mode") or Mode.AWAIT,
         deadline=duration(deadline, "--deadline"),
@@ -99,25 +100,28 @@ def run(
         request_id=request_id or new_request_id(),
         timeout=duration(timeout, "--timeout"),
     )
+    if nats is None:
+        readable(workspace_of(file))
     return complete(_converse(question, file, nats, as_json))
 
 
 async def _converse(question: Question, file: str, nats: str | None, as_json: bool) -> int:
+    result = Place(file, nats).pointed(f"`run-network result {question.request_id}`")
     async with AsyncExitStack() as stack:
-        network = await _reached(stack, file, nats)
+        network = await _reached(stack, question, file, nats)
         try:
             async with asyncio.timeout(question.timeout.total_seconds() if question.timeout else None):
                 response = await _ask(network, question)
         except TimeoutError:
-            output.talk(f"still waiting after --timeout: `run-network result {question.request_id}` takes it up again")
+            output.talk(f"still waiting after --timeout: {result} takes it up again")
             return answer.pending(question.request_id, None)
         except asyncio.CancelledError:
-            output.talk(f"interrupted; the request goes on: `run-network result {question.request_id}`")
+            output.talk(f"interrupted; the request goes on: {result}")
             raise
-        return answer.tell(response, as_json=as_json)
+        return answer.tell(response, as_json=as_json, pending_code=FINE)
 
 
-async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted:
+async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted | Standing:
     return await network.call(
         question.target,
         question.context,
@@ -132,33 +136,25 @@ async def _ask(network: NetworkClient, question: Question) -> WorkResponse | Tas
     )
 
 
-async def _reached(stack: AsyncExitStack, file: str, nats: str | None) -> NetworkClient:
+async def _reached(stack: AsyncExitStack, question: Question, file: str, nats: str | None) -> NetworkClient:
     """The network of this directory, brought up for as long as the stack lasts where none is running."""
     try:
         return await stack.enter_async_context(connect(path=file, nats=nats, name=CALLER))
-    except NotRunning:
-        if nats is not None:
-            raise
+    except NotRunning as gone:
+        explanation = explained(gone, file, nats)
+        if nats is not None or explanation is not gone:
+            raise explanation from None
+    if question.mode is Mode.ASYNC:
+        raise UsageProblem(
+            "--mode async needs a network that stays up, and none is running here",
+            hint="start it first: `run-network up --detach`",
+        )
     workspace = workspace_of(file)
     network = network_of(workspace)
     output.talk("no network is running here: bringing it up for this call (`run-network` keeps it up)")
     from runner.host.runner import running  # only a call that hosts pays for the host
 
     journal.keep(workspace)
+    output.reserve()
     await stack.enter_async_context(running(network, workspace))
     return await stack.enter_async_context(connect(path=file, name=CALLER))
-
-
-def _context(text: str | None, file: str | None) -> JsonValue:
-    """What to send. Raises UsageProblem for two of them, or a file that is no JSON."""
-    if file is None:
-        return sys.stdin.read() if text == "-" else text or ""
-    if text is not None:
-        raise UsageProblem("TEXT and --input exclude each other")
-    try:
-        read: JsonValue = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageProblem(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageProblem(f"{file} is not JSON: {error}") from None
-    return read

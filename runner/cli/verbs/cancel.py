@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runner.cli import output
-from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose, request_name
+from runner.cli.render.style import visible
 from runner.cli.session import NetworkClient, conversing
 from runner.work import Standing
 
@@ -22,6 +23,8 @@ def run(
       run-network cancel _client-erp/order-17
     """
 
+    request_name(request)
+
     async def ask(network: NetworkClient) -> Standing:
         return await network.cancel(request)
 
@@ -30,5 +33,5 @@ def run(
         output.document(output.plain(standing, keep_none=False))
     else:
         status = standing.response.status if standing.response else standing.state or standing.status
-        output.data(f"{request} is {status}")
+        output.data(visible(f"{request} is {status}"))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -26,7 +25,7 @@ def run(
 
     \b
       run-network catalog
-      run-network catalog --tag repair --tag urgent
+      run-network catalog --tag repair --tag progress
     """
 
     async def ask(network: NetworkClient) -> tuple[CatalogEntry, ...]:
@@ -38,5 +37,5 @@ def run(
         return 0
     from runner.cli.render import tables  # rich: only for who reads a table
 
-    output.data(tables.catalog(entries, width=output.width(sys.stdout), colour=output.coloured(sys.stdout)))
+    output.data(tables.catalog(entries, width=output.width(output.stdout()), colour=output.coloured(output.stdout())))
     return 0

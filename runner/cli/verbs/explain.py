@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from runner.cli import output
-from runner.cli.options import AsJson, Verbose
+from runner.cli.options import DEFAULT_FILE, AsJson, IdleFile, Verbose
 from runner.cli.render import explanation as render
 from runner.config.explain import codes, explain
 from runner.errors import UsageProblem
@@ -17,6 +16,7 @@ from runner.errors import UsageProblem
 
 def run(
     code: Annotated[str | None, typer.Argument(metavar="CODE", help="As in the brackets; none: list them.")] = None,
+    file: IdleFile = DEFAULT_FILE,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -38,7 +38,7 @@ def run(
         told = [render.as_json(explanation) for explanation in asked]
         output.document(told[0] if code else told)
     elif code:
-        output.data(render.story(asked[0], colour=output.coloured(sys.stdout)))
+        output.data(render.story(asked[0], colour=output.coloured(output.stdout())))
     else:
         output.data(render.listing(asked))
     return 0

@@ -10,7 +10,8 @@ import typer
 
 from runner.cli import output
 from runner.cli.load import network_of, workspace_of
-from runner.cli.options import DEFAULT_FILE, NetworkFile, Verbose, member
+from runner.cli.options import DEFAULT_FILE, AsJson, NetworkFile, Verbose, member
+from runner.cli.render.graph.document import document
 from runner.cli.render.graph.dot import dot
 from runner.cli.render.graph.mermaid import mermaid
 from runner.cli.render.graph.picture import Picture, picture
@@ -36,6 +37,7 @@ DRAWERS: dict[Drawing, Callable[[Picture], str]] = {
 def run(
     file: NetworkFile = DEFAULT_FILE,
     format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, mermaid, dot or svg.")] = "text",
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
     """Draw the ensembles and their wiring as the file declares them. Needs no running network.
@@ -45,6 +47,9 @@ def run(
       run-network graph --format svg > network.svg
       run-network graph --format dot | dot -Tpng > network.png
     """
+    if as_json:
+        output.document(document(picture(network_of(workspace_of(file)))))
+        return 0
     drawing = member(Drawing, format, "--format") or Drawing.TEXT
     output.data(DRAWERS[drawing](picture(network_of(workspace_of(file)))))
     return 0

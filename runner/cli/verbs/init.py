@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -12,13 +13,14 @@ from typing import Annotated
 import typer
 
 from runner.cli import output
-from runner.cli.options import Verbose
+from runner.cli.options import DEFAULT_FILE, IdleFile, Verbose
 from runner.errors import UsageProblem
 from runner.subjects import is_name
 
 
 def run(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="Where to write it; made if it is not there.")],
+    file: IdleFile = DEFAULT_FILE,
     verbose: Verbose = False,
 ) -> int:
     """Write a small network that runs: two ensembles with a Python tool each, and a task that delegates.
@@ -33,7 +35,7 @@ def run(
     for path, text in files.items():
         _write(path, text)
         output.talk(f"wrote {path}")
-    output.talk(f'\nNow:\n  cd {directory}\n  run-network call shop/order "2 lamps"')
+    output.talk(f'\nNow:\n  cd {shlex.quote(directory)}\n  run-network call shop/order "2 lamps"')
     return 0
 
 

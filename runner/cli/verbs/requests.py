@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -39,5 +38,5 @@ def run(
         return 0
     from runner.cli.render import tables  # rich: only for who reads a table
 
-    output.data(tables.requests(found, width=output.width(sys.stdout), colour=output.coloured(sys.stdout)))
+    output.data(tables.requests(found, width=output.width(output.stdout()), colour=output.coloured(output.stdout())))
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runner.cli import answer
-from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose, duration
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, RequestName, Verbose, duration, request_name
 from runner.cli.session import NetworkClient, conversing
 from runner.work import Standing, WorkResponse
 
@@ -30,6 +30,7 @@ def run(
       run-network result 5f0c… --timeout 10s
       run-network result 5f0c… --no-wait
     """
+    request_name(request)
     limit = duration(timeout, "--timeout")
     seconds = limit.total_seconds() if limit is not None else None
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runner.cli import output
-from runner.cli.options import Verbose
+from runner.cli.options import DEFAULT_FILE, AsJson, IdleFile, Verbose
 from runner.config.schema import schemas
 from runner.errors import UsageProblem
 
@@ -21,6 +21,8 @@ def run(
     directory: Annotated[
         str, typer.Option("--directory", metavar="DIR", help="Where --write and --check look.")
     ] = "schemas",
+    file: IdleFile = DEFAULT_FILE,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
     """Print a JSON Schema, for an editor or another language.
@@ -37,7 +39,12 @@ def run(
         return _write(Path(directory), generated)
     if check:
         return _check(Path(directory), generated)
-    output.data("\n".join(generated) if name is None else _named(name, generated).rstrip("\n"))
+    if name is not None:
+        output.data(_named(name, generated).rstrip("\n"))
+    elif as_json:
+        output.document(list(generated))
+    else:
+        output.data("\n".join(generated))
     return 0
 
 
@@ -56,9 +63,13 @@ def _named(name: str, generated: dict[str, str]) -> str:
 
 
 def _write(directory: Path, generated: dict[str, str]) -> int:
-    directory.mkdir(parents=True, exist_ok=True)
+    """Raises UsageProblem where the place cannot be written to."""
     for file, text in generated.items():
-        (directory / file).write_text(text, encoding="utf-8")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageProblem(f"cannot write {directory / file}: {error.strerror}") from None
         output.talk(f"wrote {directory / file}")
     return 0
 

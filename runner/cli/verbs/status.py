@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from runner.cli import output
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
 from runner.cli.session import NetworkClient, conversing
@@ -22,5 +20,5 @@ def run(file: NetworkFile = DEFAULT_FILE, as_json: AsJson = False, nats: Nats = 
         return 0
     from runner.cli.render import tables  # rich: only for who reads a table
 
-    output.data(tables.status(report, width=output.width(sys.stdout), colour=output.coloured(sys.stdout)))
+    output.data(tables.status(report, width=output.width(output.stdout()), colour=output.coloured(output.stdout())))
     return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from runner.cli import output
-from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, request_name
 from runner.cli.render import waterfall
 from runner.cli.session import NetworkClient, conversing
 from runner.reports import TraceReport
@@ -23,6 +22,8 @@ def run(
 ) -> int:
     """Show every hop of a request as a waterfall: which ensemble did what, when, and for how long."""
 
+    request_name(id, "request or trace id")
+
     async def ask(network: NetworkClient) -> TraceReport:
         return await network.trace(id)
 
@@ -30,6 +31,6 @@ def run(
     if as_json:
         output.document(output.plain(report))
     else:
-        width = output.width(sys.stdout) or waterfall.WIDTH
-        output.data(waterfall.waterfall(report, width=width, colour=output.coloured(sys.stdout)))
+        width = output.width(output.stdout()) or waterfall.WIDTH
+        output.data(waterfall.waterfall(report, width=width, colour=output.coloured(output.stdout())))
     return 0

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, assert_never
 
 import typer
 
 from runner.cli import detach, journal, output
-from runner.cli.interrupts import Interrupts, interrupts
+from runner.cli.interrupts import Interrupts
 from runner.cli.load import network_of, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, refuse_later
 from runner.cli.render import events, rising
 from runner.cli.render.graph.picture import Picture, picture
+from runner.cli.render.style import visible
 from runner.cli.session import complete
+from runner.config.suggest import did_you_mean
 from runner.errors import UsageProblem
 from runner.host.happenings import EnsembleMoved, Happening, NetworkReady, Notice, ServerReady, Worked
 from runner.host.runner import running
-from runner.model import Network
+from runner.model import EmbeddedServer, Network
 from runner.workspace import Workspace
 
 
@@ -30,7 +31,9 @@ def run(
     without: Annotated[str | None, typer.Option("--except", metavar="A,B", help="Host all but these.")] = None,
     detach_: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background once it is up.")] = False,
     no_http: Annotated[bool, typer.Option("--no-http", help="No HTTP surface.")] = False,
-    no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not follow changes of the files.")] = False,
+    no_watch: Annotated[
+        bool, typer.Option("--no-watch", help="Accepted: changes of the files need a restart yet.")
+    ] = False,
     join: Annotated[bool, typer.Option("--join", hidden=True)] = False,
     watch: Annotated[bool, typer.Option("--watch", hidden=True)] = False,
     http: Annotated[str | None, typer.Option("--http", hidden=True)] = None,
@@ -51,42 +54,52 @@ def run(
     refuse_later(join=join, watch=watch, http=http, profile=profile)
     workspace = workspace_of(file)
     network = network_of(workspace, warn=True)
-    hosted = Hosted(_names(only, network, "--only"), _names(without, network, "--except"), nats)
+    hosted = Hosted(_hosted(only, without, network), nats)
     if detach_:
-        return detach.detached(workspace, _arguments(file, only, without, nats, as_json))
+        return _detached(
+            workspace, _arguments(file, only, without, nats, as_json), alone=_alone(network, nats), as_json=as_json
+        )
     journal.keep(workspace)
-    drawn = picture(network)
-    watcher = json_lines if as_json else Lines(drawn, network.name, colour=output.coloured(sys.stdout)).show
-    return complete(_serve(network, workspace, hosted, _announcing(watcher, ready_fd)))
+    watcher = _announcing(_watcher(network, hosted, as_json), ready_fd)
+    output.reserve()
+    signals = Interrupts()
+    with detach.telling(ready_fd):
+        return complete(_serve(network, workspace, hosted, watcher, signals), signals)
 
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """Which part of the network this runner hosts, and where."""
 
-    only: frozenset[str]
-    without: frozenset[str]
+    names: frozenset[str]
     nats: str | None
 
 
-async def _serve(network: Network, workspace: Workspace, hosted: Hosted, watcher: Callable[[Happening], None]) -> int:
+async def _serve(
+    network: Network, workspace: Workspace, hosted: Hosted, watcher: Callable[[Happening], None], signals: Interrupts
+) -> int:
     """Host until asked to stop. While the network is coming up, the first signal gives up on that."""
-    serving: asyncio.Task[None] | None = None
+    loop = asyncio.get_running_loop()
+    came_up, stop = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(_host(network, workspace, hosted, watcher, came_up, stop))
 
     def give_up_or_drain() -> None:
-        output.talk("stopping: what is being worked on is finished first; Ctrl-C again forces")
-        if serving is not None and not came_up.is_set():
+        stop.set()
+        if not came_up.is_set():
             serving.cancel()
 
-    came_up = asyncio.Event()
-    with interrupts(give_up_or_drain) as signals:
-        serving = asyncio.create_task(_host(network, workspace, hosted, watcher, came_up, signals))
-        try:
-            await serving
-        except asyncio.CancelledError:
-            if signals.asked is None:
-                raise
-        return signals.exit_code
+    def on_first() -> None:
+        output.shout("stopping: what is being worked on is finished first; Ctrl-C again forces")
+        loop.call_soon_threadsafe(give_up_or_drain)
+
+    signals.on_first = on_first
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if signals.asked is None:
+            raise
+    output.talk("stopped")
+    return signals.exit_code
 
 
 async def _host(
@@ -95,15 +108,12 @@ async def _host(
     hosted: Hosted,
     watcher: Callable[[Happening], None],
     came_up: asyncio.Event,
-    signals: Interrupts,
+    stop: asyncio.Event,
 ) -> None:
-    live_network = running(
-        network, workspace, nats=hosted.nats, only=hosted.only, without=hosted.without, watcher=watcher
-    )
-    async with live_network as live:
+    async with running(network, workspace, nats=hosted.nats, only=hosted.names, watcher=watcher) as live:
         came_up.set()
         over_network = asyncio.create_task(live.wait_stopped())
-        by_signal = asyncio.create_task(signals.stop.wait())
+        by_signal = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([over_network, by_signal], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -118,6 +128,7 @@ class Lines:
 
     picture: Picture
     network: str
+    hosted: int
     colour: bool
 
     def show(self, happening: Happening) -> None:
@@ -127,13 +138,18 @@ class Lines:
             case EnsembleMoved():
                 output.data(rising.ensemble(happening, self.picture, colour=self.colour))
             case NetworkReady(milliseconds):
-                output.data(f"{rising.wiring(self.picture)}\n{rising.ready(self.picture, milliseconds)}")
+                output.data(f"{rising.wiring(self.picture)}\n{rising.ready(self.hosted, milliseconds)}")
             case Notice(message):
-                output.talk(message)
+                output.talk(visible(message))
             case Worked(event):
                 output.data(events.line(event, colour=self.colour))
             case _:
                 assert_never(happening)
+
+
+def _watcher(network: Network, hosted: Hosted, as_json: bool) -> Callable[[Happening], None]:
+    lines = Lines(picture(network), network.name, len(hosted.names), colour=output.coloured(output.stdout()))
+    return _enduring(json_lines if as_json else lines.show)
 
 
 def json_lines(happening: Happening) -> None:
@@ -147,11 +163,28 @@ def json_lines(happening: Happening) -> None:
         case NetworkReady(milliseconds):
             output.line({"type": "ready", "ms": milliseconds})
         case Notice(message):
-            output.talk(message)
+            output.talk(visible(message))
         case Worked(event):
             output.line({"type": "event", "event": output.plain(event, keep_none=False)})
         case _:
             assert_never(happening)
+
+
+def _enduring(watcher: Callable[[Happening], None]) -> Callable[[Happening], None]:
+    """The watcher, until stdout cannot be written to any more: the network goes on without."""
+    deaf = False
+
+    def watch(happening: Happening) -> None:
+        nonlocal deaf
+        if deaf and not isinstance(happening, Notice):
+            return
+        try:
+            watcher(happening)
+        except (BrokenPipeError, output.Unwritable):
+            deaf = True
+            output.talk("stdout cannot be written to: the network goes on and shows nothing more")
+
+    return watch
 
 
 def _announcing(watcher: Callable[[Happening], None], ready_fd: int | None) -> Callable[[Happening], None]:
@@ -165,16 +198,39 @@ def _announcing(watcher: Callable[[Happening], None], ready_fd: int | None) -> C
     return watch
 
 
+def _hosted(only: str | None, without: str | None, network: Network) -> frozenset[str]:
+    """The ensembles to host. Raises UsageProblem where none is left."""
+    chosen = _names(only, network, "--only") or frozenset(network.ensembles)
+    left = chosen - _names(without, network, "--except")
+    if not left:
+        raise UsageProblem("nothing left to host", hint="--except leaves out every ensemble that --only chooses")
+    return left
+
+
 def _names(listed: str | None, network: Network, option: str) -> frozenset[str]:
     """The ensembles of an option. Raises UsageProblem for one that the network does not have."""
     names = frozenset(filter(None, (name.strip() for name in (listed or "").split(","))))
     unknown = sorted(names - network.ensembles.keys())
     if unknown:
-        known = ", ".join(sorted(network.ensembles))
-        raise UsageProblem(f"{option}: there is no ensemble `{unknown[0]}`", hint=f"there are {known}")
+        hint = did_you_mean(unknown[0], network.ensembles.keys(), otherwise="`run-network graph` shows them")
+        raise UsageProblem(f"{option}: there is no ensemble `{unknown[0]}`", hint=hint)
     if listed is not None and not names:
         raise UsageProblem(f"{option} names no ensemble")
     return names
+
+
+def _alone(network: Network, nats: str | None) -> bool:
+    """Whether this runner will be the one that holds the directory, with a server of its own."""
+    return nats is None and isinstance(network.server, EmbeddedServer)
+
+
+def _detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool, as_json: bool) -> int:
+    up = detach.detached(workspace, arguments, alone=alone)
+    if as_json:
+        output.document({"pid": up.pid, "log": str(up.log)})
+    else:
+        output.talk(f"up (pid {up.pid}); its output is in {up.log}; `run-network down` stops it")
+    return 0
 
 
 def _arguments(file: str, only: str | None, without: str | None, nats: str | None, as_json: bool) -> list[str]:

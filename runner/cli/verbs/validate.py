@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, assert_never
 
 import typer
@@ -49,7 +48,7 @@ def _print(loaded: Loaded, file: str, format: Format) -> None:
     found = loaded.diagnostics
     match format:
         case Format.HUMAN:
-            colour = output.coloured(sys.stdout)
+            colour = output.coloured(output.stdout())
             if found:
                 output.data(render.human(found, loaded.sources, colour=colour) + "\n")
             output.data(verdict(loaded, file))

@@ -1,0 +1,35 @@
+"""The network's graph as data, for programs."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from runner.cli.render.graph.picture import Line, Node, Picture
+
+
+def document(picture: Picture) -> JsonValue:
+    """`{network, ensembles: [{name, description, capabilities}], wiring: [{ensemble, use, kind, ...}]}`."""
+    return {
+        "network": picture.network,
+        "ensembles": [_node(node) for node in picture.nodes],
+        "wiring": [_line(line) for line in picture.lines],
+    }
+
+
+def _node(node: Node) -> JsonValue:
+    offers: list[JsonValue] = [
+        {"name": offer.name, "type": offer.kind.value, "tags": list(offer.tags)} for offer in node.offers
+    ]
+    return {"name": node.name, "description": node.description, "capabilities": offers}
+
+
+def _line(line: Line) -> JsonValue:
+    """`provider` is null where nobody offers what is needed."""
+    return {
+        "ensemble": line.source,
+        "use": line.use,
+        "kind": "discovered" if line.discovered else "static",
+        "provider": line.target,
+        "capability": line.capability,
+        "tags": list(line.tags),
+    }
