@@ -1,0 +1,284 @@
+"""`kill -9` of run-network: nothing is left behind, nothing accepted is lost, and the next start just works."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from runner.bus.server import server_binary
+from runner.bus.server_config import ServerFiles
+from runner.client.connect import connect
+from runner.client.network import NetworkClient
+from runner.work import Status, WorkResponse
+from tests.support.networks import eventually
+from tests.support.terminal import Directory, ended, read_until
+
+NETWORK = """\
+network: inn
+ensembles:
+  kitchen:
+    capacity: {max_concurrent: 1}
+    tools:
+      say: {python: "inn:say", share: true}
+    tasks:
+      cook: {share: true, steps: [{python: "inn:cook"}]}
+"""
+MODULE = """\
+import asyncio
+from pathlib import Path
+
+import runner
+
+here = Path(__file__).parent
+
+
+async def say(text: str) -> str:
+    return text
+
+
+async def cook(text: str, context: runner.Context) -> str:
+    with (here / "begun").open("a") as stream:
+        stream.write(text + "\\n")
+    while not (here / "release").exists():
+        await asyncio.sleep(0.01)
+    with (here / "effects").open("a") as stream:
+        stream.write(text + "\\n")
+    return f"cooked {text}"
+"""
+
+
+@pytest.fixture
+def inn(tmp_path: Path) -> Directory:
+    directory = Directory(tmp_path)
+    directory.write("network.yaml", NETWORK)
+    directory.write("inn.py", MODULE)
+    return directory
+
+
+def lines(directory: Directory, name: str) -> list[str]:
+    path = directory.path / name
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def files_of(directory: Directory) -> ServerFiles:
+    return ServerFiles(directory.path / ".run-network")
+
+
+def server_pid(directory: Directory) -> int:
+    return int(files_of(directory).pid.read_text())
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that nobody has buried yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def is_locked(directory: Directory) -> bool:
+    with (directory.path / ".run-network" / "lock").open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextmanager
+def up(directory: Directory) -> Iterator[subprocess.Popen[str]]:
+    """`run-network up`, ready. What it prints goes on being read, so that it never waits for its reader."""
+    process = directory.start("up", "--no-http", "--no-watch")
+    reading = threading.Thread(target=process.communicate)
+    try:
+        read_until(process, "ready in")
+        reading.start()
+        yield process
+    finally:
+        if process.poll() is None:
+            (directory.path / "release").touch()
+            process.send_signal(signal.SIGTERM)
+        reading.join(30) if reading.ident else process.communicate()
+        assert process.poll() is not None, "run-network does not stop"
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+
+
+@asynccontextmanager
+async def client(directory: Directory) -> AsyncIterator[NetworkClient]:
+    async with connect(directory.path / "network.yaml", name="tester") as network:
+        yield network
+
+
+async def test_nothing_is_left_behind_and_the_next_start_just_works(inn: Directory) -> None:
+    for _ in range(3):
+        with up(inn) as process:
+            server = server_pid(inn)
+            assert is_alive(server)
+            assert is_locked(inn)
+            async with client(inn) as network:
+                response = await network.call("kitchen/say", "there?")
+                assert isinstance(response, WorkResponse)
+                assert response.result == "there?"
+            kill(process)
+            await eventually(lambda: not is_alive(server), "the end of nats-server")  # noqa: B023
+            assert not is_locked(inn)
+        assert inn.run("status").code == 4
+
+
+async def test_killed_while_it_comes_up_it_leaves_nothing_behind_either(inn: Directory) -> None:
+    """Before, while and after the server is started, wherever the machine happens to be."""
+    with up(inn):
+        pass
+    files = files_of(inn)
+    for stage in (files.config, files.pid, files.ports):
+        before = stage.stat().st_mtime_ns
+        process = inn.start("up")
+        await eventually(lambda: stage.exists() and stage.stat().st_mtime_ns != before, stage.name)  # noqa: B023
+        process.kill()
+        ended(process)
+        await eventually(lambda: not servers_on(files) and not is_locked(inn), "the end of all it started")
+    with up(inn):
+        async with client(inn) as network:
+            assert [e.state for e in (await network.status()).ensembles] == ["READY"]
+
+
+def servers_on(files: ServerFiles) -> list[int]:
+    """Every process that was started with this configuration file."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and str(files.config).encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+async def test_queued_and_running_tasks_are_worked_after_the_restart_once_each(inn: Directory) -> None:
+    ids = [f"dish-{number}" for number in range(12)]
+    with up(inn) as process:
+        async with client(inn) as network:
+            for request_id in ids:
+                await network.call("kitchen/cook", request_id, mode="async", request_id=request_id)
+            await eventually(lambda: lines(inn, "begun") == ids[:1], "a dish on the stove")
+            assert await standing(network) == {"PENDING": 12}
+        kill(process)
+    assert lines(inn, "effects") == []
+    with up(inn):
+        async with client(inn) as network:
+            assert await standing(network) == {"PENDING": 12}, "accepted = done + pending, before anything is done"
+            (inn.path / "release").touch()
+            outcomes = await asyncio.gather(*(network.result(request_id) for request_id in ids))
+            assert [answer_of(outcome) for outcome in outcomes] == [f"cooked {request_id}" for request_id in ids]
+            assert await standing(network) == {"COMPLETED": 12}
+            repeated = [await network.call("kitchen/cook", "else", request_id=request_id) for request_id in ids]
+            assert repeated == outcomes
+    assert sorted(lines(inn, "effects")) == sorted(ids)
+    assert Counter(lines(inn, "begun")) == {ids[0]: 2, **dict.fromkeys(ids[1:], 1)}, "only what ran began twice"
+
+
+async def test_what_was_done_before_the_kill_stays_done(inn: Directory) -> None:
+    """Killed among finishing tasks: wherever each of them was, it has one outcome in the end, and none is lost."""
+    (inn.path / "release").touch()
+    ids = [f"dish-{number}" for number in range(60)]
+    with up(inn) as process:
+        async with client(inn) as network:
+            for request_id in ids:
+                await network.call("kitchen/cook", request_id, mode="async", request_id=request_id)
+                if request_id == ids[40]:
+                    first = answer_of(await network.result(ids[0]))
+            kill(process)
+    cooked = len(lines(inn, "effects"))
+    with up(inn):
+        async with client(inn) as network:
+            outcomes = [await network.result(request_id) for request_id in ids]
+            assert [answer_of(outcome) for outcome in outcomes] == [f"cooked {request_id}" for request_id in ids]
+            assert answer_of(outcomes[0]) == first
+            assert await standing(network) == {"COMPLETED": 60}
+    effects = Counter(lines(inn, "effects"))
+    assert set(effects) == set(ids)
+    again = [request_id for request_id, times in effects.items() if times > 1]
+    assert len(again) <= 1, f"at most the one in hand at the {cooked}th effect was done again, not {again}"
+
+
+async def standing(network: NetworkClient) -> Counter[str]:
+    return Counter(report.status for report in await network.requests())
+
+
+def answer_of(outcome: object) -> object:
+    assert isinstance(outcome, WorkResponse)
+    assert outcome.status is Status.COMPLETED, outcome
+    return outcome.result
+
+
+async def test_a_call_that_waits_in_another_process_gets_its_answer_after_the_restart(inn: Directory) -> None:
+    """The port is kept and the client re-attaches: the one who waits does nothing about it."""
+    with up(inn) as process:
+        url = announced(inn)
+        calling = inn.start("call", "kitchen/cook", "soup", "--deadline", "2m")
+        try:
+            await eventually(lambda: lines(inn, "begun") == ["soup"], "a dish on the stove")
+            kill(process)
+            with up(inn):
+                assert announced(inn) == url
+                await eventually(lambda: lines(inn, "begun") == ["soup", "soup"], "the dish on the stove again")
+                (inn.path / "release").touch()
+                assert ended(calling)[:2] == (0, "cooked soup\n")
+        finally:
+            calling.kill()
+            calling.wait()
+    assert lines(inn, "effects") == ["soup"]
+
+
+def announced(directory: Directory) -> str:
+    return (directory.path / ".run-network" / "port").read_text()
+
+
+async def test_a_server_that_a_dead_runner_left_is_stopped_by_the_next_start(inn: Directory) -> None:
+    """Where the system has no parent-death signal, the server outlives a killed runner: here it is started by hand."""
+    with up(inn):
+        pass
+    files = files_of(inn)
+    with leftover(files) as old:
+        await eventually(lambda: files.pid.exists() and server_pid(inn) == old.pid, "the leftover server")
+        with up(inn):
+            assert not is_alive(old.pid)
+            assert server_pid(inn) != old.pid
+            async with client(inn) as network:
+                assert answer_of(await network.call("kitchen/say", "there?")) == "there?"
+
+
+@contextmanager
+def leftover(files: ServerFiles) -> Iterator[subprocess.Popen[bytes]]:
+    """A server with the runner's configuration that nobody owns. A thread buries it, as init would."""
+    process = subprocess.Popen(
+        [str(server_binary()), "-c", str(files.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    burying = threading.Thread(target=process.wait)
+    burying.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        burying.join()
+
+
+async def test_a_process_that_has_the_dead_servers_id_by_now_is_left_alone(inn: Directory) -> None:
+    with up(inn):
+        pass
+    files_of(inn).pid.write_text(str(os.getpid()))
+    with up(inn):
+        assert server_pid(inn) != os.getpid()
