@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 
@@ -64,6 +66,15 @@ def test_a_call_without_a_provider_is_discovered(open_hotel: Directory) -> None:
     tagged = open_hotel.run("call", "check-inventory", "wagyu beef", "--tag", "stock")
     assert (tagged.code, tagged.out) == (0, ran.out)
     assert open_hotel.run("call", "check-inventory", "-", stdin="wagyu beef").out == ran.out
+
+
+def test_the_examples_in_the_help_of_call_work_with_the_sample(open_hotel: Directory) -> None:
+    lines = [line.strip() for line in open_hotel.run("call", "--help").out.splitlines()]
+    examples = [re.split(r"\s{2,}", line)[0] for line in lines if line.startswith("run-network call ")]
+    assert len(examples) == 4
+    for example in examples:
+        ran = open_hotel.run(*shlex.split(example)[1:])
+        assert ran.code == 0, ran.err
 
 
 def test_a_call_of_what_nobody_offers_fails_with_a_code_and_a_hint(open_hotel: Directory) -> None:

@@ -80,11 +80,11 @@ def run(
     """Ask a capability. The result goes to stdout, what happens on the way to stderr.
 
     \b
-      run-network call kitchen/prepare-meal "two club sandwiches"
+      run-network call kitchen/prepare-meal "tomato soup, room 403"
       run-network call check-inventory "wagyu beef"        whoever offers it
-      run-network call repair-status --tag repair "lift"   whoever offers it and carries the tag
+      run-network call repair-status --tag repair "room 403"   whoever offers it and carries the tag
       echo "wagyu beef" | run-network call kitchen/check-inventory -
-      run-network call kitchen/prepare-meal "a wedding cake" --mode async --priority low
+      run-network call kitchen/prepare-meal "saffron risotto, room 210" --mode async --priority low
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
     """

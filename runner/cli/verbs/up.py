@@ -32,7 +32,7 @@ def run(
     detach_: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background once it is up.")] = False,
     no_http: Annotated[bool, typer.Option("--no-http", help="No HTTP surface.")] = False,
     no_watch: Annotated[
-        bool, typer.Option("--no-watch", help="Accepted: changes of the files need a restart yet.")
+        bool, typer.Option("--no-watch", help="Accepted; changes of the files need a restart as yet.")
     ] = False,
     join: Annotated[bool, typer.Option("--join", hidden=True)] = False,
     watch: Annotated[bool, typer.Option("--watch", hidden=True)] = False,
