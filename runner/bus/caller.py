@@ -10,8 +10,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
@@ -60,27 +60,44 @@ class Durable:
     repeated: bool = False
 
 
-@dataclass(slots=True, eq=False)
 class _Waiting:
     """One request that somebody waits for."""
 
-    provider: str
-    response: asyncio.Future[WorkResponse]
-    accepted: asyncio.Event = field(default_factory=asyncio.Event)
-    acceptance: TaskAccepted | None = None
-    hints: Hints | None = None
+    def __init__(self, provider: str, hints: Hints | None) -> None:
+        self.provider = provider
+        self.acceptance: TaskAccepted | None = None
+        self.response: WorkResponse | None = None
+        self._hints = hints
+        self._told = asyncio.Event()
+        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def news(self) -> WorkResponse | None:
+        """Return when there is a response, or when somebody says `look`: then None."""
+        if self.response is None:
+            await self._news
+            self._news = asyncio.get_running_loop().create_future()
+        return self.response
+
+    async def claimed(self) -> None:
+        """Return when the task is claimed or answered."""
+        await self._told.wait()
+
+    def look(self) -> None:
+        if not self._news.done():
+            self._news.set_result(None)
 
     def take(self, hint: Hint) -> None:
         match hint:
             case WorkResponse():
-                if not self.response.done():
-                    self.response.set_result(hint)
+                self.response = self.response or hint
+                self._told.set()
+                self.look()
             case TaskAccepted() | TaskProgress():
                 if isinstance(hint, TaskAccepted):
-                    self.acceptance = hint
-                    self.accepted.set()
-                if self.hints:
-                    self.hints(hint)
+                    self.acceptance = self.acceptance or hint
+                    self._told.set()
+                if self._hints:
+                    self._hints(hint)
             case TaskRejected():
                 pass  # the response follows, with the same error
 
@@ -93,7 +110,6 @@ class Caller:
         self._subjects = subjects
         self.name = name
         self._waiting: dict[str, set[_Waiting]] = {}
-        self._nudge = asyncio.Event()
         self.dropped = 0
 
     async def open(self) -> None:
@@ -105,8 +121,9 @@ class Caller:
 
     def nudge(self) -> None:
         """The connection came back: replies may have been lost, so everybody who waits asks."""
-        self._nudge.set()
-        self._nudge = asyncio.Event()
+        for asked in self._waiting.values():
+            for waiting in asked:
+                waiting.look()
 
     async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
         """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
@@ -188,13 +205,11 @@ class Caller:
                 return submitted
             if submitted.response:
                 return submitted.response
-            claimed = asyncio.ensure_future(waiting.accepted.wait())
-            try:
-                await asyncio.wait((claimed, waiting.response), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                claimed.cancel()
-            if waiting.acceptance is None and waiting.response.done():
-                return waiting.response.result()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await waiting.claimed()
+        if waiting.acceptance is None and waiting.response is not None:
+            return waiting.response
         return waiting.acceptance or Standing(request_id=request.request_id, status="PENDING", state="QUEUED")
 
     async def standing(self, request_id: str, *, caller: str | None = None) -> Standing | None:
@@ -220,20 +235,15 @@ class Caller:
 
     async def _outcome(self, request: WorkRequest, waiting: _Waiting) -> WorkResponse:
         """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up."""
+        loop = asyncio.get_running_loop()
         while (remaining := _remaining(request)) > 0:
-            nudged = asyncio.ensure_future(self._nudge.wait())
+            look = loop.call_later(min(remaining, ASK_SECONDS), waiting.look)
             try:
-                await asyncio.wait(
-                    (waiting.response, nudged),
-                    timeout=min(remaining, ASK_SECONDS),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                response = await waiting.news()
             finally:
-                nudged.cancel()
-            if waiting.response.done():
-                return waiting.response.result()
-            if done := await self._recorded(request):
-                return done
+                look.cancel()
+            if response := response or await self._recorded(request):
+                return response
         return late(
             request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
         )
@@ -244,7 +254,7 @@ class Caller:
 
     @contextmanager
     def _listening(self, request_id: str, provider: str, hints: Hints | None) -> Iterator[_Waiting]:
-        waiting = _Waiting(provider, asyncio.get_running_loop().create_future(), hints=hints)
+        waiting = _Waiting(provider, hints)
         others = self._waiting.setdefault(request_id, set())
         others.add(waiting)
         try:

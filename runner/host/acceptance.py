@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from runner.host.workplace import Workplace
 from runner.work import TaskAccepted
 
+SOON_SECONDS = 0.002
 _WEIGHT = 0.2
 """How much the last service time counts in the running mean."""
 
@@ -32,6 +36,23 @@ class Acceptance:
 
     def forget(self, caller: str, request_id: str) -> None:
         self._claimed.discard((caller, request_id))
+
+    @asynccontextmanager
+    async def said_soon(self, caller: str, request_id: str) -> AsyncIterator[None]:
+        """Tell of a task that starts at once: shortly after, or, where the block ends before that, as it ends.
+
+        A task that is done in no time is then told of in one packet with its answer, and the start waits for none.
+        """
+        telling = asyncio.ensure_future(self._say_later(caller, request_id))
+        try:
+            yield
+        finally:
+            if telling.cancel():
+                await self.say(caller, request_id, 0)
+
+    async def _say_later(self, caller: str, request_id: str) -> None:
+        await asyncio.sleep(SOON_SECONDS)
+        await self.say(caller, request_id, 0)
 
     async def say(self, caller: str, request_id: str, position: int) -> None:
         workplace = self._workplace

@@ -146,20 +146,28 @@ class TaskWork:
         await message.ack()
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
-        desk, delegation = self.workplace.desk, hand.delegation
-        held = await desk.read(caller, request.request_id, first_delivery=hand.deliveries == 1)
+        held = await self.workplace.desk.read(caller, request.request_id, first_delivery=hand.deliveries == 1)
         if held.record is not None and held.record.response is not None:
             await self._answer(hand, caller, held.record.response)  # done before: a repeat, or a lost acknowledgement
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
-            await self.acceptance.say(caller, request.request_id, 0)
             ledger.write("accepted")
-        response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
-        delegation.finish()
-        response = await self._record(self._outcome(hand, caller, request, response, held), held)
+            async with self.acceptance.said_soon(caller, request.request_id):
+                response = await self._settle(hand, caller, request, held, ledger)
+        else:
+            response = await self._settle(hand, caller, request, held, ledger)
         await self._answer(hand, caller, response)
         ledger.end(response)
+
+    async def _settle(
+        self, hand: InHand, caller: str, request: WorkRequest, held: Held, ledger: Ledger
+    ) -> WorkResponse:
+        """Work, and record what came of it; the outcome that stands, which may be an earlier one."""
+        delegation = hand.delegation
+        response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
+        delegation.finish()
+        return await self._record(self._outcome(hand, caller, request, response, held), held)
 
     def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:
         workplace = self.workplace
