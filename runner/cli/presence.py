@@ -55,6 +55,15 @@ def holder(state: State) -> int | str:
     return _lock_owner(state.directory / "lock") or (running.pid if running else "?")
 
 
+def has_ended(pid: int | str) -> bool:
+    """Whether no such process runs any more; one that its parent has yet to take note of does not run."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return told.rpartition(")")[2].split()[0] in "ZX"
+
+
 def _lock_owner(path: Path) -> int | None:
     """From `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`, the last number the inode."""
     try:

@@ -14,7 +14,7 @@ from runner.cli import output
 from runner.cli.door import FINE, PENDING
 from runner.cli.load import workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration
-from runner.cli.presence import ending, holder, readable
+from runner.cli.presence import ending, has_ended, holder, readable
 from runner.cli.session import CALLER, NetworkClient, complete, connect
 from runner.errors import EnsembleNetworkError, NotRunning
 from runner.state import State
@@ -62,11 +62,11 @@ def never() -> bool:
 
 
 async def _directory_down(file: str, state: State, give_up: float) -> bool:
-    """Whether the runner that holds this directory has let go of it in time. Raises where it does not even answer."""
+    """Whether the runner that holds this directory has let go of it and ended in time. Raises where it does not even answer."""
+    pid = holder(state)
     if not await _asked(file, state, min(give_up, time.monotonic() + _ASK_SECONDS)):
-        pid = holder(state)
         raise EnsembleNetworkError(f"pid {pid} does not answer, and holds {state.directory}", hint=ending(pid))
-    while state.is_locked():
+    while state.is_locked() or not has_ended(pid):
         if time.monotonic() >= give_up:
             return False
         await asyncio.sleep(_POLL_SECONDS)
