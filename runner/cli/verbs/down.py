@@ -62,7 +62,7 @@ def never() -> bool:
 
 
 async def _directory_down(file: str, state: State, give_up: float) -> bool:
-    """Whether the runner that holds this directory has let go of it and ended in time. Raises where it does not even answer."""
+    """Whether the runner of this directory has let go of it and ended in time. Raises where it does not answer."""
     pid = holder(state)
     if not await _asked(file, state, min(give_up, time.monotonic() + _ASK_SECONDS)):
         raise EnsembleNetworkError(f"pid {pid} does not answer, and holds {state.directory}", hint=ending(pid))
