@@ -90,11 +90,13 @@ class Step:
     """What every kind of step has. `index` is its place in the task, from 0; `id` is None for an unreferenced one.
 
     `when` is an expression without braces. `input` is a template or structure of templates; None is the context.
+    `needs` are ids of steps that are done before; None where the step does not say.
     """
 
     index: int
     id: str | None
     when: str | None
+    needs: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     @property
     def label(self) -> str:

@@ -140,6 +140,10 @@ def _task(draft: Draft, member: Member, name: str, task: TaskFile) -> Task:
 
 
 def _step(member: Member, index: int, step: StepFile) -> AnyStep:
+    return replace(_action(member, index, step), needs=step.needs)
+
+
+def _action(member: Member, index: int, step: StepFile) -> AnyStep:
     place = (index, step.id, _expression(step.when))
     if step.for_each is not None:
         return UnsupportedStep(*place, feature="for_each")

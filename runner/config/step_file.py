@@ -88,7 +88,8 @@ class StepFile(FileModel):
     prompt: Structure = None
     """What an agent is asked, as a template; without it the request's context."""
     needs: Given[tuple[StepId, ...]] = None
-    """The steps that must be done before; without any `needs` in a task, steps run in order."""
+    """The steps that must be done before. Where no step of a task says `needs`, they run in order; where one does, a
+    step that says nothing needs nothing."""
     for_each: Given[Annotated[FanOutFile, BeforeValidator(_fan_out, json_schema_input_type=str | FanOutFile)]] = None
     """Does the step once for each item of a list."""
     retry: Given[RetryFile] = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from runner.assignment import Assignment
+from runner.assignment import Assignment, Place
 from runner.functions.calling import UserFunction
 from runner.model import AnyModel, Ensemble, PythonTarget
 from runner.templates import rendered
@@ -15,13 +15,21 @@ from runner.templates import rendered
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`variables` is what templates see: `context`, `request` and `steps`, the results of the steps so far."""
+    """`variables` is what templates see: `context`, `request` and `steps`, the results of the steps so far.
+
+    `place` is where in the work calls are made from: the step's label, the item, the attempt.
+    """
 
     assignment: Assignment
     ensemble: Ensemble
     models: Mapping[str, tuple[AnyModel, ...]]
     function: Callable[[PythonTarget], UserFunction]
     variables: Mapping[str, JsonValue]
+    place: Place = ()
+
+    def at_step(self, label: str, results: Mapping[str, JsonValue]) -> Scope:
+        """The scope of one step that sees these results."""
+        return replace(self, place=(label,), variables={**self.variables, "steps": dict(results)})
 
     def render(self, template: JsonValue) -> JsonValue:
         """Raises TemplateProblem."""

@@ -23,7 +23,7 @@ _LATER_USE_KEYS = {
     "circuit_breaker": "a failing provider is called all the same",
     "on_deadline": "a deadline that passes is a failure",
 }
-_LATER_STEP_KEYS = {"needs": "steps run in order", "retry": "a failed step is not tried again"}
+_LATER_STEP_KEYS = {"retry": "a failed step is not tried again"}
 
 
 @dataclass(frozen=True, slots=True)

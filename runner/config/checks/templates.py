@@ -32,15 +32,28 @@ class _Task:
         self.member, self.name, self.task = member, name, task
         self.place: Path = ("tasks", name)
         self.ids = [step.id for step in task.steps]
-        self.in_order = not any(step.needs for step in task.steps)
+        self.in_order = all(step.needs is None for step in task.steps)
+        self.needs = {step.id: step.needs or () for step in task.steps if step.id is not None}
         self.is_doubtful = member.written.is_thinned((*self.place, "steps"))
 
     def faults(self) -> Iterator[Diagnostic]:
         for number, step in enumerate(self.task.steps):
             place: Path = (*self.place, "steps", number)
-            done = {id_ for id_ in (self.ids[:number] if self.in_order else self.ids) if id_ is not None}
-            yield from self._step(place, step, done)
+            yield from self._step(place, step, self._done_before(number, step))
         yield from self._value((*self.place, "output"), self.task.output, {id_ for id_ in self.ids if id_ is not None})
+
+    def _done_before(self, number: int, step: StepFile) -> set[str]:
+        """The steps whose results this one can see: those before it, or those that it needs, and what these need."""
+        if self.in_order:
+            return {id_ for id_ in self.ids[:number] if id_ is not None}
+        done: set[str] = set()
+        waiting = list(step.needs or ())
+        while waiting:
+            needed = waiting.pop()
+            if needed not in done and needed in self.needs:
+                done.add(needed)
+                waiting += self.needs[needed]
+        return done
 
     def _step(self, place: Path, step: StepFile, done: set[str]) -> Iterator[Diagnostic]:
         is_once = step.for_each is None and not self.member.written.is_doubtful((*place, "for_each"))
@@ -90,8 +103,15 @@ class _Task:
             message = f"`{self.name}` has no step called `{step}`"
             hint = did_you_mean(step, done, otherwise=None if done else "no step before this one has an id")
             if step in self.ids:
-                message, hint = f"the step `{step}` is not done yet here", "a step only sees those before it"
+                message = f"the step `{step}` is not done yet here"
+                hint = "a step only sees those before it" if self.in_order else self._unneeded(place, step)
             yield Diagnostic(Rule.UNKNOWN_STEP, message, self.member.written.span(place), hint=hint)
+
+    def _unneeded(self, place: Path, step: str) -> str:
+        own = place[3] if len(place) > 3 else None
+        if isinstance(own, int) and self.ids[own] == step:
+            return "a step does not see its own result"
+        return f"where steps have `needs`, a step only sees those it needs: add `{step}` to its `needs`"
 
 
 def unknown_variables(

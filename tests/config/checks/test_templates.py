@@ -55,7 +55,7 @@ network.yaml:9:36: error[invalid-template]: unexpected 'end of template'
     )
 
 
-def test_with_needs_the_order_is_not_that_of_the_file() -> None:
+def test_with_needs_a_step_sees_what_it_needs_and_what_that_needs() -> None:
     network = """\
 network: n
 ensembles:
@@ -63,14 +63,19 @@ ensembles:
     tasks:
       t:
         steps:
-          - {id: one, template: "{{ steps.two }}", needs: [two]}
-          - {id: two, template: Done.}
+          - {id: one, template: "{{ steps.two }}{{ steps.three }}", needs: [two]}
+          - {id: two, template: Done., needs: [three]}
+          - {id: three, template: Done.}
+          - {id: four, template: "{{ steps.three }}{{ steps.four }}"}
+        output: "{{ steps.one }}{{ steps.four }}"
 """
     assert (
         said(network)
         == """\
-network.yaml:7:52: warning[not-yet-supported]: `needs` on a step is not supported yet
-  hint: until then, steps run in order
+network.yaml:10:34: error[unknown-step]: the step `four` is not done yet here
+  hint: a step does not see its own result
+network.yaml:10:34: error[unknown-step]: the step `three` is not done yet here
+  hint: where steps have `needs`, a step only sees those it needs: add `three` to its `needs`
 """.rstrip()
     )
 
