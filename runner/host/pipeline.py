@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ from runner.functions.raised import described
 from runner.functions.signature import InvalidInput
 from runner.host.contract import expected, misfit
 from runner.host.failures import explained
+from runner.host.retry import Chance, with_retries
 from runner.host.step_ends import OnStep, StepStatus
 from runner.host.step_order import StepOrder
 from runner.model import AnyModel, AnyStep, Ensemble, PythonTarget, Task
+from runner.steps import for_each
 from runner.steps.scope import Scope
-from runner.steps.table import run_step
 from runner.steps.together import is_own_cancellation, together
 from runner.templates import compile_expression, holds
 from runner.work import Code, Status, WorkError
@@ -47,8 +49,12 @@ async def run_pipeline(
     models: Mapping[str, tuple[AnyModel, ...]],
     function: Callable[[PythonTarget], UserFunction],
     on_step: OnStep,
+    chance: Chance = random.random,
 ) -> JsonValue:
-    """Work through a task and give its result. Raises WorkFailed, and CancelledError as it comes."""
+    """Work through a task and give its result; `chance` spreads the waits between attempts.
+
+    Raises WorkFailed, and CancelledError as it comes.
+    """
     name = f"{ensemble.name}/{task.name}"
     scope = Scope(assignment, ensemble, models, function, {**assignment.variables, "steps": {}})
     if task.input_schema is not None:
@@ -56,7 +62,7 @@ async def run_pipeline(
         if problem is not None:
             error = WorkError(code=Code.INVALID_INPUT, message=problem, hint=expected(task.input_schema))
             raise WorkFailed(error, Status.REJECTED)
-    work = _Steps(name, task.steps, scope, on_step)
+    work = _Steps(name, task.steps, scope, on_step, chance)
     await work.run()
     if task.output is None:
         return work.last()
@@ -72,6 +78,7 @@ class _Steps:
     steps: tuple[AnyStep, ...]
     scope: Scope
     on_step: OnStep
+    chance: Chance
     finished: dict[str, JsonValue] = field(default_factory=dict)
     results: dict[str, JsonValue] = field(default_factory=dict)
 
@@ -112,9 +119,35 @@ class _Steps:
     async def _one(self, step: AnyStep, seen: Mapping[str, JsonValue]) -> None:
         where = f"step `{step.label}` of {self.task}"
         scope = self.scope.at_step(step.label, seen)
-        await _door(_run_one(step, scope, self.on_step, self.finished), where, scope.assignment, self.finished)
+        await _door(self._told(step, scope), where, scope.assignment, self.finished)
         if step.id is not None:
             self.results[step.id] = self.finished.get(step.label)
+
+    async def _told(self, step: AnyStep, scope: Scope) -> None:
+        """Run a step, keep its output unless its `when` is false, tell of it."""
+        started_at, started = datetime.now(UTC), time.perf_counter()
+        status, message = StepStatus.FAILED, None
+        try:
+            if step.when is not None and not holds(compile_expression(step.when), scope.variables):
+                status = StepStatus.SKIPPED
+                return
+            self.finished[step.label] = await self._result(step, scope)
+            status = StepStatus.COMPLETED
+        except BaseException as error:
+            message = described(error)
+            if is_own_cancellation(error):
+                status, message = StepStatus.CANCELLED, None
+            raise
+        finally:
+            self.on_step(scope.place, started_at, (time.perf_counter() - started) * 1000, status, message)
+
+    async def _result(self, step: AnyStep, scope: Scope) -> JsonValue:
+        """Each item is tried again by itself."""
+
+        async def once(scope: Scope) -> JsonValue:
+            return await with_retries(step, scope, self.on_step, self.chance)
+
+        return await (once(scope) if step.for_each is None else for_each.run(step.for_each, scope, once))
 
 
 async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignment, name: str) -> JsonValue:
@@ -125,25 +158,6 @@ async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignm
         if isinstance(failed.__cause__, InvalidInput):
             raise WorkFailed(failed.error, Status.REJECTED) from failed.__cause__
         raise
-
-
-async def _run_one(step: AnyStep, scope: Scope, on_step: OnStep, finished: dict[str, JsonValue]) -> None:
-    """Run a step, keep its output unless its `when` is false, tell of it."""
-    started_at, started = datetime.now(UTC), time.perf_counter()
-    status, message = StepStatus.FAILED, None
-    try:
-        if step.when is not None and not holds(compile_expression(step.when), scope.variables):
-            status = StepStatus.SKIPPED
-            return
-        finished[step.label] = await run_step(step, scope)
-        status = StepStatus.COMPLETED
-    except BaseException as error:
-        message = described(error)
-        if is_own_cancellation(error):
-            status, message = StepStatus.CANCELLED, None
-        raise
-    finally:
-        on_step(scope.place, started_at, (time.perf_counter() - started) * 1000, status, message)
 
 
 async def _door(work: Awaitable[_T], where: str, assignment: Assignment, finished: dict[str, JsonValue]) -> _T:

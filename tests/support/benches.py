@@ -29,6 +29,7 @@ class Bench:
 
     executor: ThreadPoolExecutor
     models: Mapping[str, tuple[AnyModel, ...]] = field(default_factory=dict)
+    chance: Callable[[], float] = lambda: 0.5
     told: list[tuple[str, StepStatus, str | None]] = field(default_factory=list)
 
     def on_step(
@@ -52,6 +53,7 @@ class Bench:
             self.models,
             lambda target: prepare(function, self.executor, str(target)),
             self.on_step,
+            self.chance,
         )
 
     async def failure(self, *steps: AnyStep, **given: Any) -> WorkFailed:

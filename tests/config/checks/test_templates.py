@@ -137,9 +137,35 @@ ensembles:
     tasks:
       t:
         steps:
-          - {template: "{{ item }}", for_each: "{{ contxt }}"}
+          - {template: "{{ item }}{{ index }}{{ itm }}", for_each: "{{ contxt }}"}
           - {template: "{{ item }}", for_eech: "{{ context }}"}
+          - {template: x, for_each: {items: [1, "{{ item }}"]}, when: item == 1}
 """
     assert [line for line in said(network).splitlines() if "variable" in line] == [
-        "network.yaml:7:48: error[unknown-variable]: there is no variable `contxt` here"
+        "network.yaml:7:24: error[unknown-variable]: there is no variable `itm` here",
+        "network.yaml:7:68: error[unknown-variable]: there is no variable `contxt` here",
+        "network.yaml:9:49: error[unknown-variable]: there is no variable `item` here",
+        "network.yaml:9:71: error[unknown-variable]: there is no variable `item` here",
+    ]
+
+
+def test_what_can_be_no_list_is_pointed_at() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    tasks:
+      t:
+        steps:
+          - {template: x, for_each: context}
+          - {template: x, for_each: {items: {a: 1}, max_concurrent: 2}}
+          - {template: x, for_each: [1, 2]}
+          - {template: x, for_each: {items: []}}
+"""
+    hint = "  hint: write a list, or a template that gives one, such as `{{ context.items }}`"
+    assert said(network).splitlines() == [
+        "network.yaml:7:37: error[invalid-value]: `for_each` is no list",
+        hint,
+        "network.yaml:8:45: error[invalid-value]: `for_each` is no list",
+        hint,
     ]
