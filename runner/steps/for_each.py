@@ -56,6 +56,6 @@ def _items(fan_out: FanOut, scope: Scope) -> list[JsonValue]:
         kind = {str: "a text", dict: "a mapping", type(None): "nothing", bool: "true or false"}
         raise TemplateProblem(f"`for_each` gives {kind.get(type(items), 'a number')}, not a list")
     if len(items) > MAX_ITEMS:
-        message = f"`for_each` gives {len(items):,} items; a step takes {MAX_ITEMS:,}"
+        message = f"`for_each` of step `{scope.place[0]}` gives {len(items):,} items; a step takes {MAX_ITEMS:,}"
         raise CallFailed(message, code=Code.TOO_MANY_ITEMS, hint="let each item stand for several")
     return items

@@ -138,7 +138,7 @@ async def test_more_than_a_thousand_items_are_refused_before_the_first(bench: Be
     failed = await bench.failure(python(each(items="{{ range(1001) | list }}")))
     assert (failed.error.code, failed.error.message) == (
         Code.TOO_MANY_ITEMS,
-        "`for_each` gives 1,001 items; a step takes 1,000",
+        "`for_each` of step `all` gives 1,001 items; a step takes 1,000",
     )
     step = TemplateStep(0, None, None, "{{ item }}", for_each=each(items="{{ range(1000) | list }}"))
     assert await bench.work(step) == list(range(1000))
