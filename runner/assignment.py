@@ -12,7 +12,27 @@ from pydantic import JsonValue
 from runner.work import CapabilityInfo, WorkRequest
 
 Place = tuple[str | int, ...]
-"""Where in the work a call is made: step label, running number, attempt. Child ids hash it."""
+"""Where in the work a call is made: step label, item, attempt, running number. Child ids hash it.
+
+Item and attempt are told apart from the numbers and from each other, so that no two calls share a place.
+"""
+
+_ATTEMPT = "attempt "
+
+
+def item_at(index: int) -> str:
+    """An item of a fan-out, as a part of a place."""
+    return f"[{index}]"
+
+
+def attempted(number: int) -> str:
+    """An attempt, counted from 1, as a part of a place."""
+    return f"{_ATTEMPT}{number}"
+
+
+def whatever_attempt(place: Place) -> Place:
+    """A place without the attempts in it: the same for all of them."""
+    return tuple(part for part in place if not (isinstance(part, str) and part.startswith(_ATTEMPT)))
 
 
 class Assignment(Protocol):
@@ -38,6 +58,10 @@ class Assignment(Protocol):
 
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         """Call one of the ensemble's own tools and return its result. Takes no slot. Raises CallFailed."""
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass. The slot is free meanwhile."""
         ...
 
     async def progress(self, message: str, percent: float | None = None) -> None:

@@ -86,15 +86,35 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class FanOut:
+    """A step that is done once for each item of a list. `items` is a template that gives the list."""
+
+    items: JsonValue
+    max_concurrent: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a step is tried in all, and the longest wait before the second attempt; it doubles from there."""
+
+    attempts: int = 3
+    backoff: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What every kind of step has. `index` is its place in the task, from 0; `id` is None for an unreferenced one.
 
     `when` is an expression without braces. `input` is a template or structure of templates; None is the context.
+    `needs` are ids of steps that are done before; None where the step does not say.
     """
 
     index: int
     id: str | None
     when: str | None
+    needs: tuple[str, ...] | None = field(default=None, kw_only=True)
+    for_each: FanOut | None = field(default=None, kw_only=True)
+    retry: Retry | None = field(default=None, kw_only=True)
 
     @property
     def label(self) -> str:

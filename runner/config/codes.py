@@ -62,6 +62,7 @@ class Rule(StrEnum):
     DUPLICATE_CAPABILITY = "duplicate-capability"
     NAME_CLASH = "name-clash"
     # the network as a whole
+    STEP_CYCLE = "step-cycle"
     DELEGATION_CYCLE = "delegation-cycle"
     AUTHORITY_EXCEEDED = "authority-exceeded"
     NOT_YET_SUPPORTED = "not-yet-supported"

@@ -11,7 +11,7 @@ from runner.config.ensemble_file import ShareFile, TaskFile, UseFile
 from runner.config.library import is_prompt_file, located, module_path
 from runner.config.network_file import ModelFile, NetworkFile
 from runner.config.script_file import CaseFile, TurnFile
-from runner.config.step_file import StepFile
+from runner.config.step_file import FanOutFile, RetryFile, StepFile
 from runner.model import (
     Agent,
     AgentStep,
@@ -24,9 +24,11 @@ from runner.model import (
     EmbeddedServer,
     Ensemble,
     ExternalServer,
+    FanOut,
     Network,
     PythonStep,
     PythonTarget,
+    Retry,
     ScriptedModel,
     Selection,
     Share,
@@ -140,9 +142,26 @@ def _task(draft: Draft, member: Member, name: str, task: TaskFile) -> Task:
 
 
 def _step(member: Member, index: int, step: StepFile) -> AnyStep:
+    return replace(
+        _action(member, index, step),
+        needs=step.needs,
+        for_each=_fan_out(step.for_each),
+        retry=_retry(step.retry),
+    )
+
+
+def _fan_out(fan_out: FanOutFile | None) -> FanOut | None:
+    return None if fan_out is None else FanOut(fan_out.items, fan_out.max_concurrent)
+
+
+def _retry(retry: RetryFile | None) -> Retry | None:
+    if retry is None:
+        return None
+    return Retry(retry.attempts) if retry.backoff is None else Retry(retry.attempts, retry.backoff)
+
+
+def _action(member: Member, index: int, step: StepFile) -> AnyStep:
     place = (index, step.id, _expression(step.when))
-    if step.for_each is not None:
-        return UnsupportedStep(*place, feature="for_each")
     if step.tool is not None:
         return ToolStep(*place, step.tool, step.input)
     if step.use is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, ConfigDict, JsonValue, model_validator
 
 from runner.config.codes import Rule
 from runner.config.fields import (
@@ -31,7 +31,7 @@ class RetryFile(FileModel):
     attempts: Count = 3
     """How often it is tried in all."""
     backoff: Given[Duration] = None
-    """The wait before the second attempt; it grows from there."""
+    """The wait before the second attempt; it doubles from there, and is less by chance. Without it, 1s on a step."""
 
 
 class ReviewFile(FileModel):
@@ -51,13 +51,18 @@ class FanOutFile(FileModel):
     """A step that is done once for each item of a list."""
 
     items: Structure
-    """A template that gives a list."""
+    """A list, or a template that gives one."""
     max_concurrent: Count = 4
     """How many items are worked on at once."""
 
 
 def _fan_out(value: object) -> object:
-    return {"items": value} if isinstance(value, str) else value
+    return {"items": value} if isinstance(value, str | list) else value
+
+
+FanOutEntry = Annotated[
+    FanOutFile, BeforeValidator(_fan_out, json_schema_input_type=str | list[JsonValue] | FanOutFile)
+]
 
 
 class StepFile(FileModel):
@@ -88,11 +93,12 @@ class StepFile(FileModel):
     prompt: Structure = None
     """What an agent is asked, as a template; without it the request's context."""
     needs: Given[tuple[StepId, ...]] = None
-    """The steps that must be done before; without any `needs` in a task, steps run in order."""
-    for_each: Given[Annotated[FanOutFile, BeforeValidator(_fan_out, json_schema_input_type=str | FanOutFile)]] = None
-    """Does the step once for each item of a list."""
+    """The steps that must be done before. Where no step of a task says `needs`, they run in order; where one does, a
+    step that says nothing needs nothing."""
+    for_each: Given[FanOutEntry] = None
+    """Does the step once for each item of a list: its templates see `item` and `index`, its result is a list."""
     retry: Given[RetryFile] = None
-    """How often and how the step is tried again."""
+    """How often and how the step, or each item of it, is tried again when it fails for a time."""
 
     @property
     def kind(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pydantic import JsonValue
 
-from runner.assignment import Assignment, Place
+from runner.assignment import Assignment, Place, whatever_attempt
 from runner.errors import CallFailed
 from runner.work import Code, WorkRequest, child_id
 
@@ -49,10 +49,10 @@ class Context:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every delivery of this request to this step, and for nothing else: give it to what must happen
-        once."""
+        """The same for every delivery of this request to this step and every attempt at it, and for nothing else: give
+        it to what must happen once."""
         request = self._assignment.request
-        return child_id(request.caller, request.request_id, "idempotency", *self._place)
+        return child_id(request.caller, request.request_id, "idempotency", *whatever_attempt(self._place))
 
     @property
     def memory(self) -> NoReturn:

@@ -91,6 +91,10 @@ class Delegation:
             raise CallFailed(f"{self.ensemble} has no tool called {name!r}", code=Code.UNKNOWN_CAPABILITY)
         return await self.workplace.functions(tool.python)(input, self, place)
 
+    async def pause(self, seconds: float) -> None:
+        async with self._elsewhere():
+            await asyncio.sleep(seconds)
+
     async def progress(self, message: str, percent: float | None = None) -> None:
         hint = TaskProgress(request_id=self.request.request_id, message=message, percent=percent)
         subject = self.workplace.subjects.reply(self.request.caller, self.ensemble, self.request.request_id)

@@ -6,6 +6,7 @@ from runner.assignment import Assignment
 from runner.errors import CallFailed, EnsembleNetworkError, Refused
 from runner.functions.raised import Escaped, described
 from runner.soundness import cleaned
+from runner.steps.for_each import ItemFailed
 from runner.templates import TemplateProblem
 from runner.work import Code, WorkError
 
@@ -16,6 +17,8 @@ def explained(error: BaseException, where: str, assignment: Assignment) -> WorkE
     What nobody foresaw is logged with its traceback, which goes nowhere else.
     """
     match error:
+        case ItemFailed():
+            return explained(error.error, f"item {error.index} of {where}", assignment)
         case Refused():
             return WorkError(code=Code.REFUSED, message=described(error), hint=_hint(error))
         case CallFailed():

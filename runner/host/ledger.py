@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from runner.assignment import Place
 from runner.bus.events import Events
+from runner.host.step_ends import StepStatus
 from runner.work import Event, WorkRequest, WorkResponse, span_of
 
 
@@ -38,14 +40,17 @@ class Ledger:
         message = f"{response.error.code}: {response.error.message}" if response.error else None
         self.write(response.status.lower(), status=response.status, duration_ms=response.duration_ms, message=message)
 
-    def step(self, label: str, started_at: datetime, duration_ms: float, status: str, message: str | None) -> None:
-        """A step ended. Its span hangs under the request's; what it delegated hangs under it."""
+    def step(
+        self, place: Place, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
+    ) -> None:
+        """A step ended. Its span hangs under the request's; what it delegated and its attempts hang under it."""
         request = self.request
+        above = place[:1] if len(place) > 1 else ()
         self._write(
             "step",
-            span=span_of(request.caller, request.request_id, label),
-            parent=span_of(request.caller, request.request_id),
-            name=label,
+            span=span_of(request.caller, request.request_id, *place),
+            parent=span_of(request.caller, request.request_id, *above),
+            name=" ".join(map(str, place)),
             at=started_at,
             status=status,
             duration_ms=duration_ms,

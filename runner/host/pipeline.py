@@ -1,15 +1,14 @@
-"""One piece of work, a task's steps in order or one tool, and the door where what they raise becomes an outcome."""
+"""One piece of work, a task's steps or one tool, and the door where what they raise becomes an outcome."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -18,33 +17,19 @@ from runner.errors import CallFailed
 from runner.functions.calling import UserFunction
 from runner.functions.raised import described
 from runner.functions.signature import InvalidInput
+from runner.host.contract import expected, misfit
 from runner.host.failures import explained
+from runner.host.retry import Chance, with_retries
+from runner.host.step_ends import OnStep, StepStatus
+from runner.host.step_order import StepOrder
 from runner.model import AnyModel, AnyStep, Ensemble, PythonTarget, Task
+from runner.steps import for_each
 from runner.steps.scope import Scope
-from runner.steps.table import run_step
+from runner.steps.together import is_own_cancellation, together
 from runner.templates import compile_expression, holds
 from runner.work import Code, Status, WorkError
 
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
-
 _T = TypeVar("_T")
-_MAX_PROBLEMS = 5
-_MAX_SCHEMA = 200
-
-
-class StepStatus(StrEnum):
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
-
-
-class OnStep(Protocol):
-    """Told of every step as it ends. `message` is set where it failed."""
-
-    def __call__(
-        self, step: AnyStep, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
-    ) -> None: ...
 
 
 class WorkFailed(CallFailed):
@@ -64,27 +49,105 @@ async def run_pipeline(
     models: Mapping[str, tuple[AnyModel, ...]],
     function: Callable[[PythonTarget], UserFunction],
     on_step: OnStep,
+    chance: Chance = random.random,
 ) -> JsonValue:
-    """Work through a task and give its result. Raises WorkFailed, and CancelledError as it comes."""
+    """Work through a task and give its result; `chance` spreads the waits between attempts.
+
+    Raises WorkFailed, and CancelledError as it comes.
+    """
     name = f"{ensemble.name}/{task.name}"
-    results: dict[str, JsonValue] = {}
-    finished: dict[str, JsonValue] = {}
-    scope = Scope(assignment, ensemble, models, function, {**assignment.variables, "steps": results})
+    scope = Scope(assignment, ensemble, models, function, {**assignment.variables, "steps": {}})
     if task.input_schema is not None:
-        problem = await _door(_misfit(task.input_schema, scope), f"the input schema of {name}", assignment, {})
+        problem = await _door(_misfit(task.input_schema, assignment), f"the input schema of {name}", assignment, {})
         if problem is not None:
-            error = WorkError(code=Code.INVALID_INPUT, message=problem, hint=_expected(task.input_schema))
+            error = WorkError(code=Code.INVALID_INPUT, message=problem, hint=expected(task.input_schema))
             raise WorkFailed(error, Status.REJECTED)
-    last: JsonValue = None
-    for step in task.steps:
-        where = f"step `{step.label}` of {name}"
-        if await _door(_run_one(step, scope, on_step, finished), where, assignment, finished):
-            last = finished[step.label]
-        if step.id is not None:
-            results[step.id] = finished.get(step.label)
+    work = _Steps(name, task.steps, scope, on_step, chance)
+    await work.run()
     if task.output is None:
-        return last
-    return await _door(_rendered(task.output, scope), f"the output of {name}", assignment, finished)
+        return work.last()
+    rendered = _rendered(task.output, scope.at_step("output", work.results))
+    return await _door(rendered, f"the output of {name}", assignment, work.finished)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The steps of one task at work. `finished` are outputs by label; `results`, by id, have null for a skipped one."""
+
+    task: str
+    steps: tuple[AnyStep, ...]
+    scope: Scope
+    on_step: OnStep
+    chance: Chance
+    finished: dict[str, JsonValue] = field(default_factory=dict)
+    results: dict[str, JsonValue] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """In the order of the file, or each as soon as what it needs is finished. Raises WorkFailed."""
+        order = StepOrder.of(self.steps)
+        if order is None:
+            for step in self.steps:
+                await self._one(step, self.results)
+            return
+        try:
+            await self._as_needed(order)
+        except WorkFailed as failed:
+            failed.partial = {step.label: self.finished[step.label] for step in self.steps if self._ran(step)} or None
+            raise
+
+    def last(self) -> JsonValue:
+        """The output of the last step, in the order of the file, that ran."""
+        return next((self.finished[step.label] for step in reversed(self.steps) if self._ran(step)), None)
+
+    def _ran(self, step: AnyStep) -> bool:
+        return step.label in self.finished
+
+    async def _as_needed(self, order: StepOrder) -> None:
+        steps = {step.label: step for step in self.steps}
+        finished: set[str] = set()
+        running: dict[asyncio.Task[None], str] = {}
+        async with together() as group:
+            while True:
+                for label in order.ready({*finished, *running.values()}, finished):
+                    seen = {needed: self.results[needed] for needed in order.before(label)}
+                    running[group.create_task(self._one(steps[label], seen))] = label
+                if not running:
+                    return
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                finished.update(running.pop(task) for task in done)
+
+    async def _one(self, step: AnyStep, seen: Mapping[str, JsonValue]) -> None:
+        where = f"step `{step.label}` of {self.task}"
+        scope = self.scope.at_step(step.label, seen)
+        await _door(self._told(step, scope), where, scope.assignment, self.finished)
+        if step.id is not None:
+            self.results[step.id] = self.finished.get(step.label)
+
+    async def _told(self, step: AnyStep, scope: Scope) -> None:
+        """Run a step, keep its output unless its `when` is false, tell of it."""
+        started_at, started = datetime.now(UTC), time.perf_counter()
+        status, message = StepStatus.FAILED, None
+        try:
+            if step.when is not None and not holds(compile_expression(step.when), scope.variables):
+                status = StepStatus.SKIPPED
+                return
+            self.finished[step.label] = await self._result(step, scope)
+            status = StepStatus.COMPLETED
+        except BaseException as error:
+            message = described(error)
+            if is_own_cancellation(error):
+                status, message = StepStatus.CANCELLED, None
+            raise
+        finally:
+            self.on_step(scope.place, started_at, (time.perf_counter() - started) * 1000, status, message)
+
+    async def _result(self, step: AnyStep, scope: Scope) -> JsonValue:
+        """Each item is tried again by itself."""
+
+        async def once(scope: Scope) -> JsonValue:
+            return await with_retries(step, scope, self.on_step, self.chance)
+
+        return await (once(scope) if step.for_each is None else for_each.run(step.for_each, scope, once))
 
 
 async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignment, name: str) -> JsonValue:
@@ -97,31 +160,12 @@ async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignm
         raise
 
 
-async def _run_one(step: AnyStep, scope: Scope, on_step: OnStep, finished: dict[str, JsonValue]) -> bool:
-    """Run a step, keep its output, tell of it. False where its `when` is false."""
-    started_at, started = datetime.now(UTC), time.perf_counter()
-    status, message = StepStatus.FAILED, None
-    try:
-        if step.when is not None and not holds(compile_expression(step.when), scope.variables):
-            status = StepStatus.SKIPPED
-            return False
-        finished[step.label] = await run_step(step, scope)
-        status = StepStatus.COMPLETED
-        return True
-    except BaseException as error:
-        message = described(error)
-        raise
-    finally:
-        on_step(step, started_at, (time.perf_counter() - started) * 1000, status, message)
-
-
 async def _door(work: Awaitable[_T], where: str, assignment: Assignment, finished: dict[str, JsonValue]) -> _T:
     """What the work raises leaves as WorkFailed; only the cancellation of this very task passes."""
     try:
         return await work
     except BaseException as error:
-        current = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and (current is None or current.cancelling()):
+        if is_own_cancellation(error):
             raise
         raise WorkFailed(explained(error, where, assignment), Status.FAILED, finished) from error
 
@@ -130,34 +174,5 @@ async def _rendered(template: JsonValue, scope: Scope) -> JsonValue:
     return scope.render(template)
 
 
-async def _misfit(schema: Mapping[str, JsonValue], scope: Scope) -> str | None:
-    """How the context breaks the contract, or None."""
-    found = _validator(json.dumps(schema)).iter_errors(scope.variables["context"])
-    problems = sorted(found, key=lambda problem: problem.json_path)
-    shown = [f"{problem.json_path}: {problem.message[:200]}" for problem in problems[:_MAX_PROBLEMS]]
-    if len(problems) > _MAX_PROBLEMS:
-        shown.append(f"and {len(problems) - _MAX_PROBLEMS} more")
-    return "; ".join(shown) or None
-
-
-def _expected(schema: Mapping[str, JsonValue]) -> str:
-    """What a contract asks for, as far as its top level tells."""
-    properties, needed = schema.get("properties"), schema.get("required")
-    required = [str(name) for name in needed] if isinstance(needed, list) else []
-    optional = [name for name in properties if name not in required] if isinstance(properties, dict) else []
-    parts = []
-    if required:
-        parts.append(f"it needs {', '.join(f'`{name}`' for name in required)}")
-    if optional:
-        parts.append(f"it {'also ' if required else ''}takes {', '.join(f'`{name}`' for name in optional)}")
-    return " and ".join(parts) or f"its `input_schema` is {json.dumps(schema)[:_MAX_SCHEMA]}"
-
-
-@lru_cache(maxsize=256)
-def _validator(schema_text: str) -> Validator:
-    """A judge for a schema. It fetches nothing: a reference to another document does not resolve."""
-    from jsonschema.validators import Draft202012Validator, validator_for
-    from referencing.jsonschema import EMPTY_REGISTRY
-
-    schema = json.loads(schema_text)
-    return validator_for(schema, default=Draft202012Validator)(schema, registry=EMPTY_REGISTRY)
+async def _misfit(schema: Mapping[str, JsonValue], assignment: Assignment) -> str | None:
+    return misfit(schema, assignment.variables["context"])

@@ -21,9 +21,9 @@ from runner.host.delegation import Delegation
 from runner.host.desk import Held, StoreAway
 from runner.host.ledger import Ledger
 from runner.host.outcome import outcome, oversized, refused, rejected
-from runner.host.pipeline import StepStatus, run_pipeline
+from runner.host.pipeline import run_pipeline
 from runner.host.workplace import Workplace
-from runner.model import AnyStep, Task
+from runner.model import Task
 from runner.work import Code, Priority, Record, Status, WorkError, WorkRequest, WorkResponse
 
 RECORD_PATIENCE = timedelta(seconds=60)
@@ -196,14 +196,9 @@ class TaskWork:
         return response
 
     async def _pipeline(self, task: Task, delegation: Delegation, ledger: Ledger) -> JsonValue:
-        def on_step(
-            step: AnyStep, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
-        ) -> None:
-            ledger.step(step.label, started_at, duration_ms, status, message)
-
         workplace = self.workplace
         return await run_pipeline(
-            task, delegation, workplace.ensemble, workplace.network.models, workplace.functions, on_step
+            task, delegation, workplace.ensemble, workplace.network.models, workplace.functions, ledger.step
         )
 
     def _outcome(self, hand: InHand, caller: str, request: WorkRequest, response: WorkResponse, held: Held) -> Record:

@@ -17,7 +17,7 @@ from runner.work import CapabilityInfo, Code
 async def run(step: AgentStep, scope: Scope) -> JsonValue:
     agent = scope.ensemble.agents[step.agent]
     model = first_available(scope.models.get(agent.model, ()), agent.model)
-    return await model.reply(agent, scope.input(step.prompt), _AgentTools(agent, scope, step.label))
+    return await model.reply(agent, scope.input(step.prompt), _AgentTools(agent, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,6 @@ class _AgentTools:
 
     agent: Agent
     scope: Scope
-    label: str
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def describe(self, name: str) -> CapabilityInfo | None:
@@ -41,4 +40,4 @@ class _AgentTools:
             )
         assignment = self.scope.assignment
         call = assignment.tool if name in self.scope.ensemble.tools else assignment.use
-        return await call(name, input, place=(self.label, next(self._numbers)))
+        return await call(name, input, place=(*self.scope.place, next(self._numbers)))

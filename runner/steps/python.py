@@ -10,4 +10,4 @@ from runner.steps.scope import Scope
 
 async def run(step: PythonStep, scope: Scope) -> JsonValue:
     function = scope.function(step.python)
-    return await function(scope.input(step.input), scope.assignment, (step.label,))
+    return await function(scope.input(step.input), scope.assignment, scope.place)

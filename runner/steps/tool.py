@@ -9,4 +9,4 @@ from runner.steps.scope import Scope
 
 
 async def run(step: ToolStep, scope: Scope) -> JsonValue:
-    return await scope.assignment.tool(step.tool, scope.input(step.input), place=(step.label,))
+    return await scope.assignment.tool(step.tool, scope.input(step.input), place=scope.place)

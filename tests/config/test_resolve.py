@@ -14,9 +14,11 @@ from runner.model import (
     EmbeddedServer,
     Ensemble,
     ExternalServer,
+    FanOut,
     Network,
     PythonStep,
     PythonTarget,
+    Retry,
     ScriptedModel,
     Selection,
     Share,
@@ -79,12 +81,13 @@ tasks:
     input_schema: cook.json
     steps:
       - {id: found, tool: look-up, when: "{{ context }}"}
-      - {use: more, input: {amount: "{{ steps.found }}"}}
+      - {use: more, input: {amount: "{{ steps.found }}"}, needs: [found]}
       - {agent: chef}
-      - {python: "lib.pantry:look_up", for_each: "{{ context }}"}
-      - {python: "lib.pantry:look_up"}
+      - {python: "lib.pantry:look_up", for_each: "{{ context }}", retry: {attempts: 2, backoff: 5s}}
+      - {python: "lib.pantry:look_up", for_each: {items: [1, "{{ context }}"], max_concurrent: 2}, retry: {}}
+      - {python: "lib.pantry:look_up", needs: [found]}
       - {handoff: more}
-      - {template: "{{ steps.found }}"}
+      - {template: "{{ steps.found }}", needs: [found]}
     output: {found: "{{ steps.found }}"}
 uses: {more: bar/none}
 """,
@@ -115,12 +118,22 @@ KITCHEN = Ensemble(
             "cook",
             steps=(
                 ToolStep(0, "found", "context", "look-up"),
-                UseStep(1, None, None, "more", {"amount": "{{ steps.found }}"}),
+                UseStep(1, None, None, "more", {"amount": "{{ steps.found }}"}, needs=("found",)),
                 AgentStep(2, None, None, "chef"),
-                UnsupportedStep(3, None, None, "for_each"),
-                PythonStep(4, None, None, TARGET),
-                UnsupportedStep(5, None, None, "handoff"),
-                TemplateStep(6, None, None, "{{ steps.found }}"),
+                PythonStep(
+                    3,
+                    None,
+                    None,
+                    TARGET,
+                    for_each=FanOut("{{ context }}"),
+                    retry=Retry(attempts=2, backoff=timedelta(seconds=5)),
+                ),
+                PythonStep(
+                    4, None, None, TARGET, for_each=FanOut([1, "{{ context }}"], max_concurrent=2), retry=Retry()
+                ),
+                PythonStep(5, None, None, TARGET, needs=("found",)),
+                UnsupportedStep(6, None, None, "handoff"),
+                TemplateStep(7, None, None, "{{ steps.found }}", needs=("found",)),
             ),
             output={"found": "{{ steps.found }}"},
             share=Share(("stock",), Authority.AUTONOMOUS),

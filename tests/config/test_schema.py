@@ -29,7 +29,10 @@ ensembles:
     uses: {x: a/t, y: {tags: [food], delivery: a}, z: {to: a/t, delivery: {topic: t}}}
     tools: {t: {python: "b.c:t", share: true}, u: {python: "b:u", share: [food]}, v: {python: "b:v", share: false}}
     tasks:
-      w: {share: {tags: [food]}, input_schema: {type: object}, steps: [{tool: t, when: true, for_each: x}]}
+      w:
+        share: {tags: [food]}
+        input_schema: {type: object}
+        steps: [{tool: t, when: true, for_each: "{{ context }}"}, {tool: t, for_each: [1]}]
 """
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import pytest
 from pydantic import JsonValue
@@ -16,7 +13,8 @@ from pydantic import JsonValue
 from runner.errors import CallFailed, Refused
 from runner.functions.calling import prepare
 from runner.functions.context import Context
-from runner.host.pipeline import StepStatus, WorkFailed, run_pipeline, run_tool
+from runner.host.pipeline import WorkFailed, run_pipeline, run_tool
+from runner.host.step_ends import StepStatus
 from runner.model import (
     Agent,
     AgentStep,
@@ -28,7 +26,6 @@ from runner.model import (
     ScriptedModel,
     Task,
     TemplateStep,
-    Tool,
     ToolStep,
     Turn,
     UnsupportedStep,
@@ -36,56 +33,18 @@ from runner.model import (
 )
 from runner.work import Code, Status
 from tests.support.assignments import MemoryAssignment, a_request
+from tests.support.benches import Bench
 
-STOCK_TOOL = Tool("stock", PythonTarget("kitchen.py", "stock"))
-CHEF = Agent("chef", "route", "Be brief.", ("stock", "order"))
-KITCHEN = Ensemble("kitchen", agents={"chef": CHEF}, tools={"stock": STOCK_TOOL})
 SCRIPT = ScriptedModel(
     "chef.yaml",
     (Case(None, None, (Turn("stock", "a", "s"), Turn("order", "b", "o")), "{{ prompt }}: {{ s }}, {{ o }}"),),
 )
 
 
-@dataclass
-class Bench:
-    """Runs pipelines in memory; `told` is what `on_step` heard."""
-
-    executor: ThreadPoolExecutor
-    told: list[tuple[str, StepStatus, str | None]] = field(default_factory=list)
-
-    def on_step(
-        self, step: AnyStep, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
-    ) -> None:
-        assert duration_ms >= 0
-        self.told.append((step.label, status, message))
-
-    async def work(
-        self,
-        *steps: AnyStep,
-        output: JsonValue = None,
-        assignment: MemoryAssignment | None = None,
-        function: Callable[..., Any] = str.upper,
-        input_schema: Mapping[str, JsonValue] | None = None,
-    ) -> JsonValue:
-        return await run_pipeline(
-            Task("prepare-meal", steps, output, input_schema=input_schema),
-            assignment or MemoryAssignment(),
-            KITCHEN,
-            {"route": (SCRIPT,)},
-            lambda target: prepare(function, self.executor, str(target)),
-            self.on_step,
-        )
-
-    async def failure(self, *steps: AnyStep, **given: Any) -> WorkFailed:
-        with pytest.raises(WorkFailed) as caught:
-            await self.work(*steps, **given)
-        return caught.value
-
-
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     with ThreadPoolExecutor(2) as executor:
-        yield Bench(executor)
+        yield Bench(executor, {"route": (SCRIPT,)})
 
 
 class Mute(Exception):
@@ -93,7 +52,12 @@ class Mute(Exception):
         raise RuntimeError("not even this")
 
 
-def template(index: int, value: JsonValue, id: str | None = None, when: str | None = None) -> TemplateStep:
+def template(
+    index: int,
+    value: JsonValue,
+    id: str | None = None,
+    when: str | None = None,
+) -> TemplateStep:
     return TemplateStep(index, id, when, value)
 
 

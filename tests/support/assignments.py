@@ -31,7 +31,8 @@ def a_request(context: JsonValue = "Wagyu steak", **changes: Any) -> WorkRequest
 
 @dataclass
 class MemoryAssignment:
-    """`tools` and `uses` answer calls by name: plain or async functions of the input. `calls` is what was asked."""
+    """`tools` and `uses` answer calls by name: plain or async functions of the input. `calls` is what was asked, and
+    `pauses` how many seconds it was to wait, which takes no time here."""
 
     request: WorkRequest = field(default_factory=a_request)
     ensemble: str = "kitchen"
@@ -40,6 +41,7 @@ class MemoryAssignment:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("tests.assignment"))
     calls: list[tuple[str, JsonValue, Place]] = field(default_factory=list)
     told: list[tuple[str, float | None]] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
 
     @property
     def deadline(self) -> datetime:
@@ -54,6 +56,9 @@ class MemoryAssignment:
 
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         return await self._answer(self.tools, name, input, place)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     async def progress(self, message: str, percent: float | None = None) -> None:
         self.told.append((message, percent))

@@ -9,7 +9,7 @@ from runner.cli.render.style import cells, counted, padded, paint, visible
 from runner.reports import SpanReport, TraceReport
 
 WIDTH = 110
-_COLOURS = {"COMPLETED": "green", "RUNNING": "yellow", "SKIPPED": "dim"}
+_COLOURS = {"COMPLETED": "green", "RUNNING": "yellow", "RETRYING": "yellow", "CANCELLED": "yellow", "SKIPPED": "dim"}
 _LEAST_BAR = 12
 
 

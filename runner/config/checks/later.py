@@ -23,7 +23,6 @@ _LATER_USE_KEYS = {
     "circuit_breaker": "a failing provider is called all the same",
     "on_deadline": "a deadline that passes is a failure",
 }
-_LATER_STEP_KEYS = {"needs": "steps run in order", "retry": "a failed step is not tried again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,3 @@ def _step(place: Path, step: StepFile) -> Iterator[_Later]:
         yield _Later((*place, "review"), "a `review` step", None)
     if "handoff" in written:
         yield _Later((*place, "handoff"), "a `handoff` step", "it fails when it is reached")
-    if "for_each" in written:
-        yield _Later((*place, "for_each"), "`for_each`", "the step fails when it is reached")
-    for key, instead in _LATER_STEP_KEYS.items():
-        if key in written:
-            yield _Later((*place, key), f"`{key}` on a step", instead)

@@ -10,7 +10,7 @@ from runner.config.codes import Rule
 from runner.config.draft import Draft, Member
 from runner.config.ensemble_file import TaskFile
 from runner.config.path import Path
-from runner.config.step_file import StepFile
+from runner.config.step_file import FanOutFile, StepFile
 from runner.config.suggest import did_you_mean
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic
@@ -18,6 +18,7 @@ from runner.templates import Compiled, TemplateProblem, compile_expression, comp
 
 _RENDERED = ("input", "prompt", "template")
 _VARIABLES = frozenset({"context", "request", "steps"})
+_ITEM = frozenset({"item", "index"})
 
 
 def templates_compile(draft: Draft) -> Iterator[Diagnostic]:
@@ -32,27 +33,49 @@ class _Task:
         self.member, self.name, self.task = member, name, task
         self.place: Path = ("tasks", name)
         self.ids = [step.id for step in task.steps]
-        self.in_order = not any(step.needs for step in task.steps)
+        self.in_order = all(step.needs is None for step in task.steps)
+        self.needs = {step.id: step.needs or () for step in task.steps if step.id is not None}
         self.is_doubtful = member.written.is_thinned((*self.place, "steps"))
 
     def faults(self) -> Iterator[Diagnostic]:
         for number, step in enumerate(self.task.steps):
             place: Path = (*self.place, "steps", number)
-            done = {id_ for id_ in (self.ids[:number] if self.in_order else self.ids) if id_ is not None}
-            yield from self._step(place, step, done)
+            yield from self._step(place, step, self._done_before(number, step))
         yield from self._value((*self.place, "output"), self.task.output, {id_ for id_ in self.ids if id_ is not None})
 
+    def _done_before(self, number: int, step: StepFile) -> set[str]:
+        """The steps whose results this one can see: those before it, or those that it needs, and what these need."""
+        if self.in_order:
+            return {id_ for id_ in self.ids[:number] if id_ is not None}
+        done: set[str] = set()
+        waiting = list(step.needs or ())
+        while waiting:
+            needed = waiting.pop()
+            if needed not in done and needed in self.needs:
+                done.add(needed)
+                waiting += self.needs[needed]
+        return done
+
     def _step(self, place: Path, step: StepFile, done: set[str]) -> Iterator[Diagnostic]:
-        is_once = step.for_each is None and not self.member.written.is_doubtful((*place, "for_each"))
-        variables = _VARIABLES if is_once else None
+        is_doubtful = step.for_each is None and self.member.written.is_doubtful((*place, "for_each"))
+        variables = None if is_doubtful else _VARIABLES if step.for_each is None else _VARIABLES | _ITEM
         for key in _RENDERED:
             yield from self._value((*place, key), getattr(step, key), done, variables)
         if step.when is not None:
-            yield from self._expression((*place, "when"), step.when, done, variables)
+            yield from self._expression((*place, "when"), step.when, done, None if is_doubtful else _VARIABLES)
         if step.review is not None and step.review.when is not None:
             yield from self._expression((*place, "review", "when"), step.review.when, done, variables)
         if step.for_each is not None:
-            yield from self._value((*place, "for_each"), step.for_each.items, done)
+            yield from self._fan_out(self.member.written.existing((*place, "for_each", "items")), step.for_each, done)
+
+    def _fan_out(self, place: Path, fan_out: FanOutFile, done: set[str]) -> Iterator[Diagnostic]:
+        """`place` is that of the items."""
+        items = fan_out.items
+        if not isinstance(items, list) and not any(texts(items)):
+            span = self.member.written.span(place)
+            hint = "write a list, or a template that gives one, such as `{{ context.items }}`"
+            yield Diagnostic(Rule.INVALID_VALUE, "`for_each` is no list", span, hint=hint)
+        yield from self._value(place, items, done)
 
     def _value(
         self, place: Path, value: JsonValue, done: set[str], variables: Collection[str] | None = _VARIABLES
@@ -81,7 +104,7 @@ class _Task:
     def _strangers(
         self, place: Path, compiled: Compiled, done: set[str], variables: Collection[str] | None
     ) -> Iterator[Diagnostic]:
-        """`variables` are None where a step is done once an item: how its item is called is not settled yet."""
+        """`variables` are None where it is doubtful whether there is an item."""
         if variables is not None:
             yield from unknown_variables(self.member.written, place, compiled, variables, self.ids)
         if self.is_doubtful:
@@ -90,8 +113,15 @@ class _Task:
             message = f"`{self.name}` has no step called `{step}`"
             hint = did_you_mean(step, done, otherwise=None if done else "no step before this one has an id")
             if step in self.ids:
-                message, hint = f"the step `{step}` is not done yet here", "a step only sees those before it"
+                message = f"the step `{step}` is not done yet here"
+                hint = "a step only sees those before it" if self.in_order else self._unneeded(place, step)
             yield Diagnostic(Rule.UNKNOWN_STEP, message, self.member.written.span(place), hint=hint)
+
+    def _unneeded(self, place: Path, step: str) -> str:
+        own = place[3] if len(place) > 3 else None
+        if isinstance(own, int) and self.ids[own] == step:
+            return "a step does not see its own result"
+        return f"where steps have `needs`, a step only sees those it needs: add `{step}` to its `needs`"
 
 
 def unknown_variables(

@@ -22,7 +22,7 @@ ensembles:
           - {agent: host}
           - {handoff: meel}
           - {id: a, template: One.}
-          - {id: a, template: Two., needs: [b, a]}
+          - {id: a, template: Two., needs: [b]}
   kitchen:
     tasks: {cook: {share: [food], steps: [{template: Done.}]}}
 """,
@@ -47,8 +47,6 @@ network.yaml:13:23: error[unknown-use]: `bar` has no use called `meel`
   hint: did you mean `meal`?
 network.yaml:15:18: error[duplicate-step]: a second step of `serve` is called `a`
   hint: give each step an id of its own
-network.yaml:15:37: warning[not-yet-supported]: `needs` on a step is not supported yet
-  hint: until then, steps run in order
 network.yaml:15:45: error[unknown-step]: `serve` has no step called `b`
   hint: there is `a`
 """.rstrip()

@@ -55,7 +55,7 @@ network.yaml:9:36: error[invalid-template]: unexpected 'end of template'
     )
 
 
-def test_with_needs_the_order_is_not_that_of_the_file() -> None:
+def test_with_needs_a_step_sees_what_it_needs_and_what_that_needs() -> None:
     network = """\
 network: n
 ensembles:
@@ -63,14 +63,19 @@ ensembles:
     tasks:
       t:
         steps:
-          - {id: one, template: "{{ steps.two }}", needs: [two]}
-          - {id: two, template: Done.}
+          - {id: one, template: "{{ steps.two }}{{ steps.three }}", needs: [two]}
+          - {id: two, template: Done., needs: [three]}
+          - {id: three, template: Done.}
+          - {id: four, template: "{{ steps.three }}{{ steps.four }}"}
+        output: "{{ steps.one }}{{ steps.four }}"
 """
     assert (
         said(network)
         == """\
-network.yaml:7:52: warning[not-yet-supported]: `needs` on a step is not supported yet
-  hint: until then, steps run in order
+network.yaml:10:34: error[unknown-step]: the step `four` is not done yet here
+  hint: a step does not see its own result
+network.yaml:10:34: error[unknown-step]: the step `three` is not done yet here
+  hint: where steps have `needs`, a step only sees those it needs: add `three` to its `needs`
 """.rstrip()
     )
 
@@ -132,9 +137,35 @@ ensembles:
     tasks:
       t:
         steps:
-          - {template: "{{ item }}", for_each: "{{ contxt }}"}
+          - {template: "{{ item }}{{ index }}{{ itm }}", for_each: "{{ contxt }}"}
           - {template: "{{ item }}", for_eech: "{{ context }}"}
+          - {template: x, for_each: {items: [1, "{{ item }}"]}, when: item == 1}
 """
     assert [line for line in said(network).splitlines() if "variable" in line] == [
-        "network.yaml:7:48: error[unknown-variable]: there is no variable `contxt` here"
+        "network.yaml:7:24: error[unknown-variable]: there is no variable `itm` here",
+        "network.yaml:7:68: error[unknown-variable]: there is no variable `contxt` here",
+        "network.yaml:9:49: error[unknown-variable]: there is no variable `item` here",
+        "network.yaml:9:71: error[unknown-variable]: there is no variable `item` here",
+    ]
+
+
+def test_what_can_be_no_list_is_pointed_at() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    tasks:
+      t:
+        steps:
+          - {template: x, for_each: context}
+          - {template: x, for_each: {items: {a: 1}, max_concurrent: 2}}
+          - {template: x, for_each: [1, 2]}
+          - {template: x, for_each: {items: []}}
+"""
+    hint = "  hint: write a list, or a template that gives one, such as `{{ context.items }}`"
+    assert said(network).splitlines() == [
+        "network.yaml:7:37: error[invalid-value]: `for_each` is no list",
+        hint,
+        "network.yaml:8:45: error[invalid-value]: `for_each` is no list",
+        hint,
     ]
