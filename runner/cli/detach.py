@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.cli.interrupts import Interrupts
+from runner.cli.interrupts import Interrupts, give_up
 from runner.cli.presence import holder, usable
 from runner.cli.render import problems
 from runner.cli.render.style import visible_lines
@@ -47,13 +47,20 @@ def detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool) -> 
     with open(log, "ab", opener=_private) as stream:
         begins = stream.tell()
         process, reading = _started(arguments, stream.fileno())
-    signals.on_second = process.kill
+
+    def on_first() -> None:
+        process.terminate()  # here already: Python drops an exception that a handler raises at a bad moment
+        give_up()
+
+    signals.on_first, signals.on_second = on_first, process.kill
     with os.fdopen(reading, "rb") as pipe:
         try:
             told = pipe.read()
         except KeyboardInterrupt:
             _give_up(process)
             raise
+    if signals.asked is not None:
+        raise KeyboardInterrupt
     if told != _READY:
         process.wait()
         raise _failure(told, log, begins)
