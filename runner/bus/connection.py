@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from secrets import token_hex
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
@@ -16,6 +18,7 @@ from nats.errors import TimeoutError as NatsTimeout
 from runner.errors import ServerFailed
 from runner.subjects import inbox
 
+SCHEMES = ("nats", "tls", "ws", "wss")
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
 PENDING_BYTES = 64 * 1024 * 1024
@@ -69,6 +72,11 @@ class Connection(Client):
             raise MaxPayloadError
         await super().publish(subject, payload, reply, headers)
 
+    async def close(self) -> None:
+        """As the library's; a server that went first is no error."""
+        with suppress(OSError):
+            await super().close()
+
     async def _listen(self) -> None:
         self._answers = f"{self.new_inbox()}."
         await self.subscribe(f"{self._answers}*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
@@ -98,6 +106,9 @@ async def connect(
     Raises ServerFailed where no server answers or the credentials are refused.
     """
 
+    where = ", ".join(url.rpartition("@")[2] for url in urls)
+    if not all(map(_is_address, urls)):
+        raise ServerFailed(f"{where or 'nothing'} is no address of a NATS server", hint="say nats://HOST:PORT")
     problems: list[Exception] = []
 
     async def on_error(problem: Exception) -> None:
@@ -130,12 +141,19 @@ async def connect(
     except (Error, OSError, TimeoutError, ValueError) as problem:
         await connection.close()
         why = problems[-1] if problems else problem
-        where = ", ".join(url.rpartition("@")[2] for url in urls)
         raise ServerFailed(
             f"no NATS server takes {caller} at {where}: {str(why) or type(why).__name__}",
             hint="check the address and the credentials",
         ) from problem
     return connection
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url if "://" in url else f"nats://{url}")
+        return bool(parts.hostname) and parts.scheme in SCHEMES and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none
+        return False
 
 
 async def settled(connection: Connection) -> None:

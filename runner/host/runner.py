@@ -7,8 +7,10 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from runner.bus.away import AWAY
+from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
 from runner.catalog import declared
@@ -148,6 +150,9 @@ class Runner:
 
     async def close(self) -> None:
         if self._watching is not None:
+            with suppress(*AWAY):  # the last events are on their way
+                await settled(self._ground.connection)
+                await asyncio.sleep(0)
             self._watching.cancel()
             await asyncio.wait((self._watching,))
         await self._questions.close()
