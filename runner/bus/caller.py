@@ -39,6 +39,9 @@ from runner.work import (
 ASK_SECONDS = 15.0
 """How often a waiting caller asks for the record although nothing went wrong that it knows of."""
 
+UNTOLD_ASK_SECONDS = 1.0
+"""How often, where no reply may come: the delivery is, or may be, `none`."""
+
 HEADER_ROOM_BYTES = 1024
 """What the headers of a request may take of the server's limit."""
 
@@ -225,7 +228,7 @@ class Caller:
             try:
                 await asyncio.wait(
                     (waiting.response, nudged),
-                    timeout=min(remaining, ASK_SECONDS),
+                    timeout=min(remaining, _ask_seconds(request)),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
             finally:
@@ -286,6 +289,11 @@ class Caller:
     def _drop(self, what: str) -> None:
         self.dropped += 1
         _log.warning("%s: dropped %s", self.name, what)
+
+
+def _ask_seconds(request: WorkRequest) -> float:
+    may_go_untold = request.delivery is not None and request.delivery.method in ("none", "named")
+    return UNTOLD_ASK_SECONDS if may_go_untold else ASK_SECONDS
 
 
 def _remaining(request: WorkRequest) -> float:
