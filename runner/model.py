@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from runner.work import Authority, CapabilityType, Priority
+from runner.work import Authority, CapabilityType, DeliverySpec, Priority
 
 
 class Selection(StrEnum):
@@ -56,6 +56,51 @@ class Use:
     priority: Priority | None = None
     authority: Authority = Authority.AUTONOMOUS
     max_hops: int | None = None
+    delivery: DeliverySpec | None = None
+    """As it travels with each request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDelivery:
+    """To whoever waits, and to nobody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoDelivery:
+    """To nobody; the outcome is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDelivery:
+    """Into a durable queue: to one of its consumers."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDelivery:
+    """To a durable topic: to all of its subscribers."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDelivery:
+    """Under a key, for as long as `ttl` or until it is written again. `key` is a template that sees `request`."""
+
+    key: str
+    ttl: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedDelivery:
+    """A method that this version reads but does not have. A request that asks for it is refused."""
+
+    method: str
+
+
+Deliverable = ReplyDelivery | NoDelivery | QueueDelivery | TopicDelivery | StoreDelivery
+AnyDelivery = Deliverable | UnsupportedDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,5 +319,6 @@ class Network:
     ensembles: Mapping[str, Ensemble]
     server: EmbeddedServer | ExternalServer = EmbeddedServer()
     models: Mapping[str, tuple[AnyModel, ...]] = field(default_factory=dict)
+    deliveries: Mapping[str, AnyDelivery] = field(default_factory=dict)
     defaults: Defaults = Defaults()
     events_kept: timedelta = timedelta(days=7)

@@ -102,6 +102,14 @@ class Subjects:
     def event(self, ensemble: str, kind: str, trace: str, request_id: str) -> str:
         return f"{self.network}.event.{ensemble}.{kind}.{trace}.{request_id}"
 
+    def queue(self, name: str) -> str:
+        """Where results for a durable queue go: each is for one consumer."""
+        return f"{self.network}.queue.{name}"
+
+    def topic(self, name: str) -> str:
+        """Where results for a durable topic go: each is for every subscriber."""
+        return f"{self.network}.topic.{name}"
+
     def beat(self, runner: str) -> str:
         return f"{self.network}.beat.{runner}"
 
@@ -141,6 +149,12 @@ class Subjects:
 
     def event_stream(self) -> str:
         return f"{self.network}_events"
+
+    def queue_stream(self) -> str:
+        return f"{self.network}_queue"
+
+    def topic_stream(self) -> str:
+        return f"{self.network}_topic"
 
     def bucket(self, kind: str) -> str:
         return f"{self.network}_{kind}"

@@ -75,6 +75,7 @@ class Code(StrEnum):
     CANCELLED = "CANCELLED"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     DELEGATION_CYCLE = "DELEGATION_CYCLE"
+    DELIVERY_FAILED = "DELIVERY_FAILED"
     HANDLER_FAILED = "HANDLER_FAILED"
     HOPS_EXCEEDED = "HOPS_EXCEEDED"
     INVALID_INPUT = "INVALID_INPUT"
@@ -91,6 +92,7 @@ class Code(StrEnum):
     TEMPLATE_FAILED = "TEMPLATE_FAILED"
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
     UNKNOWN_CAPABILITY = "UNKNOWN_CAPABILITY"
+    UNKNOWN_DELIVERY = "UNKNOWN_DELIVERY"
     UNKNOWN_REQUEST = "UNKNOWN_REQUEST"
     UNAVAILABLE = "UNAVAILABLE"
 
@@ -107,10 +109,16 @@ class Wire(BaseModel):
 
 
 class DeliverySpec(Wire):
-    """How and where a result goes. `method` is one of reply, none, queue, topic, webhook, store, websocket, …"""
+    """How and where a result goes.
+
+    `method` is reply, none, queue or topic (`address` names it), store (under `key`, a template that sees `request`,
+    for `ttl`), or named: `address` is one of the network's `deliveries:`, which the provider's runner looks up.
+    """
 
     method: str = "reply"
     address: str | None = None
+    key: Annotated[str | None, Field(max_length=1024)] = None
+    ttl: Annotated[timedelta | None, Field(gt=timedelta(0), le=timedelta(days=3660))] = None
 
 
 class TraceContext(Wire):
@@ -162,6 +170,12 @@ class WorkRequest(Wire):
     @property
     def expires_at(self) -> datetime:
         return self.submitted_at + self.deadline
+
+    def told(self) -> dict[str, JsonValue]:
+        """What templates see as `request`."""
+        return _told(
+            self.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_context.trace_id
+        )
 
 
 class WorkError(Wire):
@@ -226,7 +240,15 @@ class Record(Wire):
     submitted_at: datetime
     trace_id: str
     attempts: int = 1
+    delivery: DeliverySpec | None = None
+    delivered: bool | None = None
+    """Whether the outcome has gone where `delivery` says, so that a repeat of the request does not send it again."""
     response: WorkResponse | None = None
+
+    def told(self) -> dict[str, JsonValue]:
+        """What templates see as `request`: the same as while it was worked on. Of a record with its outcome."""
+        assert self.response is not None
+        return _told(self.response.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_id)
 
 
 class Standing(Wire):
@@ -326,6 +348,19 @@ def child_id(caller: str, request_id: str, *path: str | int) -> str:
     `path` is step, index and attempt: a resumed step re-joins its child, a retry does not join its own failure.
     """
     return _digest("child", caller, request_id, *path)[:24]
+
+
+def _told(
+    request_id: str, caller: str, task: str, priority: Priority, submitted_at: datetime, trace_id: str
+) -> dict[str, JsonValue]:
+    return {
+        "requestId": request_id,
+        "from": caller,
+        "task": task,
+        "priority": priority.value,
+        "submittedAt": submitted_at.isoformat(),
+        "traceId": trace_id,
+    }
 
 
 def _digest(*parts: str | int) -> str:

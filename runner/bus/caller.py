@@ -39,6 +39,9 @@ from runner.work import (
 ASK_SECONDS = 15.0
 """How often a waiting caller asks for the record although nothing went wrong that it knows of."""
 
+UNTOLD_ASK_SECONDS = 1.0
+"""How often, where no reply may come: the delivery is, or may be, `none`."""
+
 HEADER_ROOM_BYTES = 1024
 """What the headers of a request may take of the server's limit."""
 
@@ -237,7 +240,7 @@ class Caller:
         """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up."""
         loop = asyncio.get_running_loop()
         while (remaining := _remaining(request)) > 0:
-            look = loop.call_later(min(remaining, ASK_SECONDS), waiting.look)
+            look = loop.call_later(min(remaining, _ask_seconds(request)), waiting.look)
             try:
                 response = await waiting.news()
             finally:
@@ -296,6 +299,11 @@ class Caller:
     def _drop(self, what: str) -> None:
         self.dropped += 1
         _log.warning("%s: dropped %s", self.name, what)
+
+
+def _ask_seconds(request: WorkRequest) -> float:
+    may_go_untold = request.delivery is not None and request.delivery.method in ("none", "named")
+    return UNTOLD_ASK_SECONDS if may_go_untold else ASK_SECONDS
 
 
 def _remaining(request: WorkRequest) -> float:

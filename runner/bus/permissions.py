@@ -48,8 +48,12 @@ def of_ensemble(
 
 
 def of_operator(subjects: Subjects) -> Permissions:
-    """The operator speaks as any outside caller, reads everything and writes no state of the server."""
+    """The operator speaks as any outside caller, reads everything, and takes what was delivered.
+
+    Beyond consumers of deliveries it writes no state of the server.
+    """
     network = subjects.network
+    deliveries = (subjects.queue_stream(), subjects.topic_stream(), f"KV_{subjects.bucket('deliveries')}")
     return Permissions(
         publish=(
             f"{network}.tool.>",
@@ -60,6 +64,8 @@ def of_operator(subjects: Subjects) -> Permissions:
             "$JS.API.DIRECT.GET.>",
             "$JS.API.STREAM.INFO.>",
             "$SRV.>",
+            "$JS.API.INFO",
+            *(pattern for stream in deliveries for pattern in _consumer_patterns(stream)),
         ),
         subscribe=(">",),  # `_INBOX_*` is no wildcard, and the operator may read everything
     )
@@ -73,6 +79,13 @@ def _call_patterns(subjects: Subjects, caller: str, grant: Grant) -> list[str]:
     if grant.type is not CapabilityType.TOOL:
         patterns.append(subjects.work(caller, provider, "*", capability))
     return patterns
+
+
+def _consumer_patterns(stream: str) -> list[str]:
+    """Make consumers of a stream, pull from them and acknowledge."""
+    verbs = ("CREATE", "DURABLE.CREATE", "INFO", "LIST", "NAMES", "DELETE", "MSG.NEXT")
+    asks = [f"$JS.API.CONSUMER.{verb}.{stream}{tail}" for verb in verbs for tail in ("", ".>")]
+    return [*asks, f"$JS.ACK.{stream}.>", f"$JS.ACK.*.*.{stream}.>", f"$JS.FC.{stream}.>"]
 
 
 def _queue_patterns(stream: str) -> list[str]:

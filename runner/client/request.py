@@ -13,6 +13,7 @@ from runner.client.targets import Target
 from runner.durations import parse_duration
 from runner.errors import UsageProblem
 from runner.soundness import unsound
+from runner.subjects import is_name
 from runner.work import (
     REQUEST_ID_PATTERN,
     Authority,
@@ -26,6 +27,8 @@ from runner.work import (
 Member = TypeVar("Member", bound=StrEnum)
 
 LONGEST_DEADLINE = timedelta(days=3650)
+_LATER_DELIVERIES = ("webhook", "websocket")
+_DELIVERY_HINT = "say reply, none, queue:NAME, topic:NAME, store:KEY, or a name of the file's `deliveries:`"
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
@@ -41,9 +44,6 @@ def request_for(
     authority: str | None,
 ) -> WorkRequest:
     """A new request in a trace of its own. Raises UsageProblem naming the argument that is wrong."""
-    method = delivery.method if isinstance(delivery, DeliverySpec) else delivery
-    if method not in (None, "reply"):
-        raise UsageProblem(f"the delivery {method!r} is not supported yet", hint="results come back as the reply")
     if request_id is not None and not re.fullmatch(REQUEST_ID_PATTERN, request_id):
         raise UsageProblem(f"{request_id!r} is no request id", hint="letters, digits, `-` and `_`, at most 128")
     return WorkRequest(
@@ -53,10 +53,29 @@ def request_for(
         context=_sound(context),
         priority=_member(Priority, priority, "priority"),
         deadline=_deadline(deadline),
+        delivery=_delivery(delivery),
         authority=_member(Authority, authority, "authority") if authority else Authority.AUTONOMOUS,
         trace_context=new_trace(),
         submitted_at=datetime.now(UTC),
     )
+
+
+def _delivery(given: str | DeliverySpec | None) -> DeliverySpec | None:
+    """`reply`, `none`, `queue:NAME`, `topic:NAME`, `store:KEY`, or the name of one in the network's file."""
+    if given is None or isinstance(given, DeliverySpec):
+        return given
+    method, colon, address = given.partition(":")
+    if not colon and method in ("reply", "none"):
+        return DeliverySpec(method=method)
+    if not colon and is_name(method):
+        return DeliverySpec(method="named", address=method)
+    if method in ("queue", "topic") and is_name(address):
+        return DeliverySpec(method=method, address=address)
+    if method == "store" and address:
+        return DeliverySpec(method=method, key=address)
+    if method in _LATER_DELIVERIES:
+        raise UsageProblem(f"the delivery {given!r} is not supported yet", hint=_DELIVERY_HINT)
+    raise UsageProblem(f"{given!r} is no delivery", hint=_DELIVERY_HINT)
 
 
 def _deadline(given: str | float | timedelta) -> timedelta:

@@ -23,7 +23,7 @@ class StoreFile(FileModel):
     key: str
     """The key the result is kept under; a template that sees `request`."""
     ttl: Given[Duration] = None
-    """How long it is kept."""
+    """How long it is kept; without it, until the key is written again. Counted in whole seconds."""
 
 
 def _webhook(value: object) -> object:
@@ -41,9 +41,9 @@ class DeliveryFile(FileModel):
     """The caller waits for the result."""
     none: Given[bool] = None
     """Nobody is told; the result is only recorded."""
-    queue: Given[str] = None
+    queue: Given[Name] = None
     """A durable queue, by name: each result goes to one consumer."""
-    topic: Given[str] = None
+    topic: Given[Name] = None
     """A durable topic, by name: each result goes to all subscribers."""
     webhook: Given[Annotated[WebhookFile, BeforeValidator(_webhook, json_schema_input_type=str | WebhookFile)]] = None
     """An HTTP address that the result is posted to."""
@@ -55,6 +55,11 @@ class DeliveryFile(FileModel):
     """A topic whose first claimer gets the result."""
     when: Given[str] = None
     """The delivery is left out while this is empty, usually `${env:NAME:-}`."""
+
+    @property
+    def method(self) -> str:
+        """The one that is given."""
+        return next(method for method in ("name", *METHODS) if getattr(self, method, None) is not None)
 
     @model_validator(mode="after")
     def _one_method(self) -> DeliveryFile:

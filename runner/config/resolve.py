@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from runner.config.delivery_file import AskedDelivery, DeliveryFile
 from runner.config.draft import Draft, Member, Script
 from runner.config.ensemble_file import ShareFile, TaskFile, UseFile
 from runner.config.library import is_prompt_file, located, module_path
@@ -15,6 +16,7 @@ from runner.config.step_file import FanOutFile, RetryFile, StepFile
 from runner.model import (
     Agent,
     AgentStep,
+    AnyDelivery,
     AnyModel,
     AnyStep,
     Capacity,
@@ -26,24 +28,30 @@ from runner.model import (
     ExternalServer,
     FanOut,
     Network,
+    NoDelivery,
     PythonStep,
     PythonTarget,
+    QueueDelivery,
+    ReplyDelivery,
     Retry,
     ScriptedModel,
     Selection,
     Share,
     StaticTarget,
+    StoreDelivery,
     Task,
     TemplateStep,
     Tool,
     ToolStep,
+    TopicDelivery,
     Turn,
+    UnsupportedDelivery,
     UnsupportedModel,
     UnsupportedStep,
     Use,
     UseStep,
 )
-from runner.work import Authority, Priority
+from runner.work import Authority, DeliverySpec, Priority
 
 _PRESENT_DEFAULTS = ("deadline", "max_hops", "drain_timeout", "results_kept")
 
@@ -59,6 +67,7 @@ def resolve(draft: Draft) -> Network:
             name: tuple(_model(model, draft.scripts.get((name, place))) for place, model in enumerate(models))
             for name, models in file.models.items()
         },
+        deliveries={name: _delivery(delivery) for name, delivery in file.deliveries.items()},
         defaults=_defaults(file),
     )
     return network if file.audit.kept is None else replace(network, events_kept=file.audit.kept)
@@ -126,7 +135,40 @@ def _use(draft: Draft, name: str, use: UseFile) -> Use:
         priority=None if use.priority is None else _priority(use.priority),
         authority=_authority(use.authority),
         max_hops=use.max_hops,
+        delivery=None if use.delivery is None else _asked(draft, use.delivery),
     )
+
+
+def _delivery(file: DeliveryFile) -> AnyDelivery:
+    match file.method:
+        case "reply":
+            return ReplyDelivery()
+        case "none":
+            return NoDelivery()
+    if file.queue is not None:
+        return QueueDelivery(file.queue)
+    if file.topic is not None:
+        return TopicDelivery(file.topic)
+    if file.store is not None:
+        return StoreDelivery(file.store.key, file.store.ttl)
+    return UnsupportedDelivery(file.method)
+
+
+def _asked(draft: Draft, file: AskedDelivery) -> DeliverySpec | None:
+    """As it travels. None, the reply alone, for one that is switched off or of a method that is yet to come."""
+    if file.name is not None:
+        named = draft.file.deliveries.get(file.name)
+        usable = named is not None and not isinstance(_delivery(named), UnsupportedDelivery)
+        return DeliverySpec(method="named", address=file.name) if usable else None
+    match _delivery(file):
+        case QueueDelivery(name) | TopicDelivery(name):
+            return DeliverySpec(method=file.method, address=name)
+        case StoreDelivery(key, ttl):
+            return DeliverySpec(method=file.method, key=key, ttl=ttl)
+        case NoDelivery():
+            return DeliverySpec(method=file.method)
+        case ReplyDelivery() | UnsupportedDelivery():
+            return None
 
 
 def _task(draft: Draft, member: Member, name: str, task: TaskFile) -> Task:

@@ -116,5 +116,6 @@ def _cancelled(waiting: Waiting) -> Record:
         submitted_at=request.submitted_at,
         trace_id=request.trace_context.trace_id,
         attempts=0,
+        delivery=request.delivery,
         response=WorkResponse(request_id=request.request_id, status=Status.CANCELLED, error=error),
     )

@@ -57,17 +57,7 @@ class Delegation:
 
     @property
     def variables(self) -> Mapping[str, JsonValue]:
-        return {
-            "context": self.request.context,
-            "request": {
-                "requestId": self.request.request_id,
-                "from": self.request.caller,
-                "task": self.request.task,
-                "priority": self.request.priority.value,
-                "submittedAt": self.request.submitted_at.isoformat(),
-                "traceId": self.request.trace_context.trace_id,
-            },
-        }
+        return {"context": self.request.context, "request": self.request.told()}
 
     async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         use = self.workplace.ensemble.uses.get(name)
@@ -128,6 +118,7 @@ class Delegation:
             context=context,
             priority=use.priority or parent.priority,
             deadline=min(use.deadline, remaining) if use.deadline else remaining,
+            delivery=use.delivery,
             trace_context=TraceContext(
                 traceparent=f"00-{parent.trace_context.trace_id}-{span}-01",
                 tracestate=parent.trace_context.tracestate,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runner.catalog import Catalog
-from runner.work import EnsembleState, Priority, Record, Registration
+from runner.work import EnsembleState, Priority, Record, Registration, WorkError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,14 @@ class Held:
 
     record: Record | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of a delivery: whether whoever waits is to be told as well, and why it failed, if it did."""
+
+    replies: bool = True
+    problem: WorkError | None = None
 
 
 class Desk(Protocol):
@@ -37,6 +45,10 @@ class Desk(Protocol):
 
     async def record(self, record: Record, revision: int) -> bool:
         """Write a record if it still stands at `revision`. False: somebody was first. Raises StoreAway."""
+        ...
+
+    async def deliver(self, record: Record) -> Delivered:
+        """Take a recorded outcome where its request wants it; what failed is no exception. Raises StoreAway."""
         ...
 
     async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.connection import Connection, connect
+from runner.bus.deliveries import Outbox, ensure_deliveries
 from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.streams import ensure_network, ensure_queue
 from runner.errors import ServerFailed
+from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.registry import Registry
 from runner.host.server import Reach
@@ -62,11 +64,14 @@ class Foundation:
 
     async def _ensure(self) -> None:
         defaults = self.network.defaults
-        await ensure_network(
-            self.connection,
-            self.subjects,
-            events_kept=self.network.events_kept,
-            results_kept=defaults.results_kept,
+        await asyncio.gather(
+            ensure_network(
+                self.connection,
+                self.subjects,
+                events_kept=self.network.events_kept,
+                results_kept=defaults.results_kept,
+            ),
+            ensure_deliveries(self.connection, self.subjects, kept=defaults.results_kept),
         )
         await asyncio.gather(*map(self._ensure_queue, sorted(self.network.ensembles)))
 
@@ -100,7 +105,8 @@ async def foundation(network: Network, reach: Reach, moved: Moved) -> Foundation
     results = Bucket(connection, subjects.bucket("results"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
-    desk = InlineDesk(results, known, registry, backlog, moved)
+    deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
+    desk = InlineDesk(results, known, registry, backlog, deliveries, moved)
     found = Foundation(network, subjects, connection, registry, results, known, backlog, desk)
     mending.append(found)
     return found

@@ -10,7 +10,8 @@ from runner.bus.known import KnownKeys
 from runner.bus.records import Bucket
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
-from runner.host.desk import Held, StoreAway
+from runner.host.deliveries import Deliveries
+from runner.host.desk import Delivered, Held, StoreAway
 from runner.host.registry import Registry
 from runner.subjects import record_key
 from runner.work import EnsembleState, Priority, Record, Registration
@@ -21,11 +22,20 @@ Moved = Callable[[str, EnsembleState, str | None], None]
 class InlineDesk:
     """Implements `runner.host.desk.Desk` over the runner's own connection."""
 
-    def __init__(self, results: Bucket, known: KnownKeys, registry: Registry, backlog: Backlog, moved: Moved) -> None:
+    def __init__(
+        self,
+        results: Bucket,
+        known: KnownKeys,
+        registry: Registry,
+        backlog: Backlog,
+        deliveries: Deliveries,
+        moved: Moved,
+    ) -> None:
         self._results = results
         self._known = known
         self._registry = registry
         self._backlog = backlog
+        self._deliveries = deliveries
         self._moved = moved
 
     @property
@@ -53,6 +63,9 @@ class InlineDesk:
             return await self._results.put_if(key, record.encode(), revision) is not None
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
+
+    async def deliver(self, record: Record) -> Delivered:
+        return await self._deliveries.deliver(record)
 
     async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:
         try:

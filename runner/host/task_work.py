@@ -1,7 +1,7 @@
 """Working tasks off: each at least once, its outcome recorded once.
 
-A task goes: delivered → record read → accepted → pipeline → outcome recorded by compare-and-set → replied →
-acknowledged. Killed anywhere on the way it is delivered again, and the record decides.
+A task goes: delivered to us → record read → accepted → pipeline → outcome recorded by compare-and-set → delivered
+where the request wants it → replied → acknowledged. Killed anywhere on the way it comes again, and the record decides.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from runner.host.outcome import outcome, oversized, refused, rejected
 from runner.host.pipeline import run_pipeline
 from runner.host.workplace import Workplace
 from runner.model import Task
+from runner.routing.deliveries import settled
+from runner.routing.guards import Refusal
 from runner.work import Code, Priority, Record, Status, WorkError, WorkRequest, WorkResponse
 
 RECORD_PATIENCE = timedelta(seconds=60)
@@ -116,8 +118,8 @@ class TaskWork:
                 f"{self.workplace.name} could not work on the request",
                 "the traceback is in the runner's log",
             )
-            response = await self._record(self._outcome(hand, caller, request, response, Held(None, 0)), Held(None, 0))
-            await self._answer(hand, caller, response)
+            record = self._outcome(hand, caller, request, response, Held(None, 0))
+            await self._answer(hand, await self._record(record, Held(None, 0)))
 
     async def _refuse_garbage(self, message: TaskMessage, problem: ValidationError) -> None:
         """A task that is no WorkRequest has its outcome too, under the id that its message carries."""
@@ -141,29 +143,27 @@ class TaskWork:
                 attempts=0,
                 response=response,
             )
-            response = await self._record(record, Held(None, 0))
-            await self._reply(caller, response)
+            await self._reply(await self._record(record, Held(None, 0)))
         await message.ack()
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         held = await self.workplace.desk.read(caller, request.request_id, first_delivery=hand.deliveries == 1)
         if held.record is not None and held.record.response is not None:
-            await self._answer(hand, caller, held.record.response)  # done before: a repeat, or a lost acknowledgement
+            await self._answer(hand, held.record)  # done before: a repeat, or a lost acknowledgement
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
             ledger.write("accepted")
             async with self.acceptance.said_soon(caller, request.request_id):
-                response = await self._settle(hand, caller, request, held, ledger)
+                record = await self._settle(hand, caller, request, held, ledger)
         else:
-            response = await self._settle(hand, caller, request, held, ledger)
-        await self._answer(hand, caller, response)
-        ledger.end(response)
+            record = await self._settle(hand, caller, request, held, ledger)
+        await self._answer(hand, record)
+        if record.response is not None:
+            ledger.end(record.response)
 
-    async def _settle(
-        self, hand: InHand, caller: str, request: WorkRequest, held: Held, ledger: Ledger
-    ) -> WorkResponse:
-        """Work, and record what came of it; the outcome that stands, which may be an earlier one."""
+    async def _settle(self, hand: InHand, caller: str, request: WorkRequest, held: Held, ledger: Ledger) -> Record:
+        """Work, and record what came of it; the record that stands, which may be an earlier one."""
         delegation = hand.delegation
         response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
         delegation.finish()
@@ -177,6 +177,9 @@ class TaskWork:
             hint = "`run-network catalog` shows what is on offer"
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
         refusal = workplace.refusal(request, caller, capability)
+        if refusal is None:
+            delivery = settled(request.delivery, workplace.network.deliveries)
+            refusal = Refusal(Status.REJECTED, delivery) if isinstance(delivery, WorkError) else None
         return refused(request.request_id, workplace.name, refusal) if refusal else None
 
     async def _run(self, hand: InHand, request: WorkRequest, delegation: Delegation, ledger: Ledger) -> WorkResponse:
@@ -215,10 +218,11 @@ class TaskWork:
             submitted_at=request.submitted_at,
             trace_id=request.trace_context.trace_id,
             attempts=hand.deliveries,
+            delivery=request.delivery,
             response=response,
         )
 
-    async def _record(self, record: Record, held: Held) -> WorkResponse:
+    async def _record(self, record: Record, held: Held) -> Record:
         """Record the outcome, or learn which one was first. Raises StoreAway when patience ends."""
         desk = self.workplace.desk
         response = record.response
@@ -227,21 +231,33 @@ class TaskWork:
         while True:
             try:
                 if await desk.record(record, held.revision):
-                    return response
+                    return record
                 held = await desk.read(record.caller, response.request_id)
                 if held.record is not None and held.record.response is not None:
-                    return held.record.response
+                    return held.record
             except StoreAway:
                 if datetime.now(UTC) > give_up:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _answer(self, hand: InHand, caller: str, response: WorkResponse) -> None:
-        await self._reply(caller, response)
+    async def _answer(self, hand: InHand, record: Record) -> None:
+        """All that follows a recorded outcome, and follows it again where the task comes again."""
+        delivered = await self.workplace.desk.deliver(record)
+        if (problem := delivered.problem) is not None:
+            request = hand.delegation.request
+            self.workplace.log.warning(
+                "%s of %s is not delivered: %s", request.request_id, record.caller, problem.message
+            )
+            ledger = Ledger(self.workplace.events, self.workplace.name, request)
+            ledger.write("delivery-failed", message=f"{problem.code}: {problem.message}")
+        if delivered.replies:
+            await self._reply(record)
         await hand.ack()
 
-    async def _reply(self, caller: str, response: WorkResponse) -> None:
-        subject = self.workplace.subjects.reply(caller, self.workplace.name, response.request_id)
+    async def _reply(self, record: Record) -> None:
+        response = record.response
+        assert response is not None
+        subject = self.workplace.subjects.reply(record.caller, self.workplace.name, response.request_id)
         await self.workplace.connection.publish(subject, response.encode())
 
 

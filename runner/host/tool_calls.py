@@ -70,6 +70,9 @@ class ToolCalls:
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
         if refusal := workplace.refusal(request, message.call.caller, capability):
             return refused(request.request_id, workplace.name, refusal)
+        if request.delivery is not None and request.delivery.method != "reply":
+            text = f"{workplace.name}/{name} is a tool: it answers whoever calls, and delivers nowhere else"
+            return rejected(request.request_id, workplace.name, Code.INVALID_REQUEST, text, "deliver a task's result")
         if not await self._slot(request):
             limit = workplace.ensemble.capacity.queue_limit
             text = f"{limit} calls already wait for a slot of {workplace.name}, or the deadline passed waiting"

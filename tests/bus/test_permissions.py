@@ -41,6 +41,9 @@ async def inn(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
         "inn.result.spa.r1",  # somebody else's outcome
         "inn.control._runners.stop",
         "$KV.inn_results.desk.r1",  # a record
+        "inn.queue.orders",  # a delivery: only the runner makes one
+        "inn.topic.orders",
+        "$KV.inn_deliveries.board",
         "$JS.API.STREAM.INFO.inn_work_kitchen",
         "$JS.API.STREAM.PURGE.inn_work_kitchen",
         "$JS.API.STREAM.CREATE.mine",

@@ -324,3 +324,14 @@ def test_the_network_that_init_writes_runs(directory: Directory) -> None:
     directory.run("init", "small")
     ran = Directory(directory.path / "small").run("call", "shop/order", "2 lamps")
     assert (ran.code, ran.out) == (0, "2 lamps: 60 EUR. In stock: 12 lamps\n")
+
+
+def test_a_call_delivers_where_it_is_told_and_refuses_what_is_nowhere(slow: Directory) -> None:
+    ran = slow.run("call", "desk/quick", "soup", "--delivery", "queue:orders")
+    assert (ran.code, ran.out) == (0, "soup!\n")
+    untold = slow.run("call", "desk/quick", "soup", "--delivery", "none")
+    assert (untold.code, untold.out) == (0, "soup!\n")
+    unknown = slow.run("call", "desk/quick", "soup", "--delivery", "bord", "--json")
+    assert (unknown.code, unknown.json["error"]["code"]) == (1, "UNKNOWN_DELIVERY")
+    later = slow.run("call", "desk/quick", "soup", "--delivery", "webhook:https://erp.example", "--json")
+    assert (later.code, "is not supported yet" in later.json["error"]["message"]) == (1, True)

@@ -99,8 +99,6 @@ network.yaml:5:6: error[missing-file]: there is no file `${env:CANARY}`
 network.yaml:6:6: error[missing-file]: there is no file `${file:secret.txt}`
 network.yaml:8:43: error[unknown-ensemble]: no ensemble is called `${env:TOKEN}`
   hint: there is `c`
-network.yaml:8:95: warning[not-yet-supported]: `delivery` is not supported yet
-  hint: until then, the result goes to whoever waits
 network.yaml:8:105: error[unknown-delivery]: no delivery is called `${env:TOKEN}`
   hint: add it to `deliveries:` in the network file
 network.yaml:9:32: error[unknown-tool]: `c` has no tool called `${env:TOKEN}`

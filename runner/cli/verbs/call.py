@@ -41,6 +41,7 @@ class Question:
     deadline: timedelta | None
     priority: Priority | None
     authority: Authority | None
+    delivery: str | None
     request_id: str
     timeout: timedelta | None
 
@@ -67,8 +68,11 @@ def run(
     request_id: Annotated[
         str | None, typer.Option("--request-id", metavar="ID", help="Yours: a repeat returns the same outcome.")
     ] = None,
+    delivery: Annotated[
+        str | None,
+        typer.Option(metavar="WHERE", help="Also to queue:NAME, topic:NAME, store:KEY or one of the file; or none."),
+    ] = None,
     on_deadline: Annotated[str | None, typer.Option("--on-deadline", hidden=True)] = None,
-    delivery: Annotated[str | None, typer.Option("--delivery", hidden=True)] = None,
     cache_key: Annotated[str | None, typer.Option("--cache-key", hidden=True)] = None,
     fresh: Annotated[bool, typer.Option("--fresh", hidden=True)] = False,
     as_client: Annotated[str | None, typer.Option("--as", hidden=True)] = None,
@@ -88,7 +92,7 @@ def run(
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
     """
-    refuse_later(on_deadline=on_deadline, delivery=delivery, cache_key=cache_key, fresh=fresh, **{"as": as_client})
+    refuse_later(on_deadline=on_deadline, cache_key=cache_key, fresh=fresh, **{"as": as_client})
     question = Question(
         target=target,
         context=to_send(text, input),
@@ -97,6 +101,7 @@ def run(
         deadline=duration(deadline, "--deadline"),
         priority=member(Priority, priority, "--priority"),
         authority=member(Authority, authority, "--authority"),
+        delivery=delivery,
         request_id=request_id or new_request_id(),
         timeout=duration(timeout, "--timeout"),
     )
@@ -129,6 +134,7 @@ async def _ask(network: NetworkClient, question: Question) -> WorkResponse | Tas
         deadline=question.deadline,
         priority=question.priority,
         authority=question.authority,
+        delivery=question.delivery,
         request_id=question.request_id,
         tags=question.tags,
         on_accepted=lambda accepted: output.talk(hints.accepted(accepted)),

@@ -18,11 +18,12 @@ _LATER_DEFAULTS = {"ageing": "tasks do not age", "on_remove": "the queue of a re
 _LATER_SECTIONS = {"schedules": "nothing runs by the clock", "memory": "there is no shared memory"}
 _LATER_USE_KEYS = {
     "fallback": "there is no fallback",
-    "delivery": "the result goes to whoever waits",
     "retry": "nothing is tried again",
     "circuit_breaker": "a failing provider is called all the same",
     "on_deadline": "a deadline that passes is a failure",
 }
+_PRESENT_METHODS = ("name", "reply", "none", "queue", "topic", "store")
+_LATER_DELIVERY = "the result goes to whoever waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ def _network(draft: Draft) -> Iterator[_Later]:
             if model.provider != "scripted":
                 place: Path = ("models", route, number, "provider")
                 yield _Later(place, f"the model provider `{model.provider}`", "the route goes past it")
-    for name in file.deliveries:
-        yield _Later(("deliveries", name), f"the delivery `{name}`", "the result goes to whoever waits")
+    for name, delivery in file.deliveries.items():
+        if delivery.method not in _PRESENT_METHODS:
+            place = ("deliveries", name, delivery.method)
+            yield _Later(place, f"the delivery method `{delivery.method}`", _LATER_DELIVERY)
     for name in file.roles:
         yield _Later(("roles", name), f"the role `{name}`", None)
     for name in file.clients:
@@ -105,6 +108,9 @@ def _use(place: Path, use: UseFile) -> Iterator[_Later]:
         yield _Later((*place, "select"), f"`select: {use.select}`", "it is `first`")
     if use.mode != "await":
         yield _Later((*place, "mode"), f"`mode: {use.mode}`", "the result is waited for")
+    if use.delivery is not None and use.delivery.method not in _PRESENT_METHODS:
+        what = f"the delivery method `{use.delivery.method}`"
+        yield _Later((*place, "delivery", use.delivery.method), what, _LATER_DELIVERY)
     for key, instead in _LATER_USE_KEYS.items():
         if key in use.model_fields_set:
             yield _Later((*place, key), f"`{key}`", instead)

@@ -1,0 +1,113 @@
+"""Where results go that nobody waits for: a stream of queues, a stream of topics, and a bucket.
+
+Only the runner's own user publishes there. A result goes under the id of its request, so that the server drops what is
+sent again within its window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from math import ceil
+
+from nats.js import api
+
+from runner.bus.connection import Connection
+from runner.bus.records import Bucket
+from runner.bus.streams import ensure_stream
+from runner.errors import ServerFailed
+from runner.subjects import Subjects
+
+PUBLISH_SECONDS = 5.0
+DUPLICATE_SECONDS = 120.0
+QUEUE_LIMIT = 100_000
+"""How many results wait in one queue before the next one is refused."""
+
+STREAM_BYTES = 256 * 1024**2
+"""What the queues, and the topics, may take of the disk. Full, queues refuse and topics forget their oldest."""
+
+EXPIRY_TOLD_SECONDS = 60.0
+"""How long a marker tells the watchers of a bucket that a key has expired."""
+
+
+async def ensure_deliveries(connection: Connection, subjects: Subjects, *, kept: timedelta) -> None:
+    """The streams of queues and topics and the bucket. Idempotent; topics keep what they carried for `kept`."""
+    await asyncio.gather(
+        ensure_stream(
+            connection,
+            api.StreamConfig(
+                name=subjects.queue_stream(),
+                subjects=[subjects.queue("*")],
+                retention=api.RetentionPolicy.WORK_QUEUE,
+                max_msgs_per_subject=QUEUE_LIMIT,
+                max_bytes=STREAM_BYTES,
+                discard=api.DiscardPolicy.NEW,
+                discard_new_per_subject=True,
+                storage=api.StorageType.FILE,
+                duplicate_window=DUPLICATE_SECONDS,
+                allow_direct=True,
+            ),
+        ),
+        ensure_stream(
+            connection,
+            api.StreamConfig(
+                name=subjects.topic_stream(),
+                subjects=[subjects.topic("*")],
+                max_age=kept.total_seconds(),
+                max_bytes=STREAM_BYTES,
+                discard=api.DiscardPolicy.OLD,
+                storage=api.StorageType.FILE,
+                duplicate_window=min(DUPLICATE_SECONDS, kept.total_seconds()),
+                allow_direct=True,
+            ),
+        ),
+        ensure_stream(connection, _bucket(subjects.bucket("deliveries"))),
+    )
+
+
+class Outbox:
+    """Sends results on their way; each method returns when the server has it.
+
+    They raise ServerFailed where the server refuses, and one of AWAY while it or the stream does not answer.
+    """
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
+        self._store = Bucket(connection, subjects.bucket("deliveries"))
+
+    async def queue(self, name: str, message_id: str, body: bytes) -> None:
+        await self._publish(self._subjects.queue(name), body, {"Nats-Msg-Id": message_id})
+
+    async def topic(self, name: str, message_id: str, body: bytes) -> None:
+        await self._publish(self._subjects.topic(name), body, {"Nats-Msg-Id": message_id})
+
+    async def keep(self, key: str, message_id: str, body: bytes, ttl: timedelta | None) -> None:
+        """Put a value under a key of the bucket, for as long as `ttl`, at least a second, or until it is put again."""
+        headers = {"Nats-Msg-Id": message_id}
+        if ttl is not None:
+            headers["Nats-TTL"] = f"{ceil(ttl.total_seconds())}s"
+        await self._publish(self._store.subject(key), body, headers)
+
+    async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
+        answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
+        if error := json.loads(answer.data).get("error"):
+            raise ServerFailed(f"the server refused a result for {subject}: {error.get('description')}")
+
+
+def _bucket(name: str) -> api.StreamConfig:
+    """As the key–value clients of every language expect it; single keys may expire, and watchers see it."""
+    return api.StreamConfig(
+        name=f"KV_{name}",
+        subjects=[f"$KV.{name}.>"],
+        max_msgs_per_subject=1,
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        allow_direct=True,
+        allow_msg_ttl=True,
+        subject_delete_marker_ttl=EXPIRY_TOLD_SECONDS,
+        duplicate_window=DUPLICATE_SECONDS,
+    )

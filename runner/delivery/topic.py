@@ -1,0 +1,19 @@
+"""`topic`: durable, publish and subscribe: each result is for every subscriber."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.bus.deliveries import Outbox
+from runner.delivery.method import Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    replies: ClassVar = True
+    sends: ClassVar = True
+    name: str
+
+    async def deliver(self, parcel: Parcel, outbox: Outbox) -> None:
+        await outbox.topic(self.name, parcel.id, parcel.body)
