@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter
 
+from runner.bus.away import AWAY
 from runner.bus.caller import Caller, Hints
 from runner.bus.connection import Connection
 from runner.bus.events import Events
@@ -178,13 +179,16 @@ class NetworkClient:
             if token is not None and not re.fullmatch(REQUEST_ID_PATTERN, token):
                 raise UsageProblem(f"{token!r} is no {name.replace('_', ' ')}")
         chosen = {"trace": trace or "*", "request_id": request_id or "*", "ensemble": ensemble or "*"}
-        async for event in self._events.follow(**chosen) if follow else self._events.read(**chosen):
-            yield event
+        try:
+            async for event in self._events.follow(**chosen) if follow else self._events.read(**chosen):
+                yield event
+        except AWAY as problem:
+            raise NotRunning(f"the events of {self.network} cannot be read: no server answers") from problem
 
     async def trace(self, id: str) -> TraceReport:
         """The spans of a trace, by its id or by that of a request in it. Raises UsageProblem where there is none."""
         trace_id = await self._trace_of(id) or id
-        report = trace_report(trace_id, [event async for event in self._events.read(trace=trace_id)])
+        report = trace_report(trace_id, [event async for event in self.events(trace=trace_id)])
         if not report.spans:
             raise _unknown(id)
         return report
@@ -217,7 +221,7 @@ class NetworkClient:
 
     async def _trace_of(self, request_id: str) -> str | None:
         caller, own_id = _parts(request_id)
-        async for event in self._events.read(request_id=own_id):
+        async for event in self.events(request_id=own_id):
             if event.trace_id and caller in (None, event.caller):
                 return event.trace_id
         return None

@@ -147,7 +147,7 @@ async def test_a_task_that_is_no_request_has_its_outcome_under_the_id_of_its_mes
             await desk.connection.request("inn.work.desk.kitchen.normal.cook", b"garbage", timeout=5, headers=headers)
         finally:
             await desk.connection.close()
-        done = await inn.client.result("desk/g1", timeout=10)
+        done = await inn.client.result("desk/g1", timeout=60)
         assert isinstance(done, WorkResponse)
         assert done.error is not None
         assert (done.status, done.error.code) == (Status.REJECTED, "INVALID_REQUEST")
