@@ -19,6 +19,7 @@ from runner.errors import ServerFailed
 from runner.subjects import inbox
 
 SCHEMES = ("nats", "tls", "ws", "wss")
+TOKEN_BYTES, TOKENS_DRAWN = 8, 256
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
 PENDING_BYTES = 64 * 1024 * 1024
@@ -32,6 +33,7 @@ class Connection(Client):
         super().__init__()
         self._asked: dict[str, asyncio.Future[Msg]] = {}
         self._answers = ""
+        self._chance: list[str] = []
 
     async def request(
         self,
@@ -45,9 +47,11 @@ class Connection(Client):
 
         One timer bounds the wait, where the library wraps it in a task's machinery: 30 to 40 µs a request.
         """
+        if headers and len(payload) + sum(len(k) + len(v) + 4 for k, v in headers.items()) + 14 > self.max_payload:
+            raise MaxPayloadError  # the library counts the payload alone, and the server would close the connection
         if not self._answers:
             await self._listen()
-        token = token_hex(8)
+        token = self._token()
         loop = asyncio.get_running_loop()
         answer = self._asked[token] = loop.create_future()
         timer = loop.call_later(timeout, _late, answer)
@@ -61,21 +65,17 @@ class Connection(Client):
             raise NoRespondersError
         return message
 
-    async def publish(
-        self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, str] | None = None
-    ) -> None:
-        """As the library's; but a payload that only its headers push over the limit is refused here as well.
-
-        Raises MaxPayloadError. The server would close the connection for good.
-        """
-        if headers and len(payload) + sum(len(k) + len(v) + 4 for k, v in headers.items()) + 14 > self.max_payload:
-            raise MaxPayloadError
-        await super().publish(subject, payload, reply, headers)
-
     async def close(self) -> None:
         """As the library's; a server that went first is no error."""
         with suppress(OSError):
             await super().close()
+
+    def _token(self) -> str:
+        """A name for one answer that nobody can guess, from chance drawn for many at a time."""
+        if not self._chance:
+            drawn = token_hex(TOKEN_BYTES * TOKENS_DRAWN)
+            self._chance = [drawn[at : at + 2 * TOKEN_BYTES] for at in range(0, len(drawn), 2 * TOKEN_BYTES)]
+        return self._chance.pop()
 
     async def _listen(self) -> None:
         self._answers = f"{self.new_inbox()}."
