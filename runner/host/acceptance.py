@@ -43,16 +43,14 @@ class Acceptance:
 
         A task that is done in no time is then told of in one packet with its answer, and the start waits for none.
         """
-        telling = asyncio.ensure_future(self._say_later(caller, request_id))
+        loop = asyncio.get_running_loop()
+        telling: list[asyncio.Task[None]] = []
+        soon = loop.call_later(SOON_SECONDS, lambda: telling.append(loop.create_task(self.say(caller, request_id, 0))))
         try:
             yield
         finally:
-            if telling.cancel():
-                await self.say(caller, request_id, 0)
-
-    async def _say_later(self, caller: str, request_id: str) -> None:
-        await asyncio.sleep(SOON_SECONDS)
-        await self.say(caller, request_id, 0)
+            soon.cancel()
+            await (telling[0] if telling else self.say(caller, request_id, 0))
 
     async def say(self, caller: str, request_id: str, position: int) -> None:
         workplace = self._workplace

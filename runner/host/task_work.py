@@ -43,7 +43,7 @@ class InHand:
     delegation: Delegation
     priority: Priority
     messages: dict[int, TaskMessage]
-    work: asyncio.Task[WorkResponse] | None = None
+    work: asyncio.Task[object] | None = None
     cancelled: bool = False
 
     @property
@@ -188,13 +188,16 @@ class TaskWork:
         ledger.write("started")
         if hand.cancelled:
             return _cancelled(request, workplace.name)
-        hand.work = asyncio.ensure_future(outcome(request, workplace.name, self._pipeline(task, delegation, ledger)))
+        hand.work = asyncio.current_task()
         try:
-            response = await hand.work
+            response = await outcome(request, workplace.name, self._pipeline(task, delegation, ledger))
         except asyncio.CancelledError:
-            if not hand.cancelled:
+            if not hand.cancelled or hand.work is None:
                 raise
+            hand.work.uncancel()
             return _cancelled(request, workplace.name)
+        finally:
+            hand.work = None
         self.acceptance.served(response.duration_ms / 1000)
         return response
 
