@@ -33,6 +33,7 @@ class Connection(Client):
         super().__init__()
         self._asked: dict[str, asyncio.Future[Msg]] = {}
         self._answers = ""
+        self._direct: dict[int, Callable[[Msg], None]] = {}
         self._chance: list[str] = []
 
     async def request(
@@ -77,14 +78,36 @@ class Connection(Client):
             self._chance = [drawn[at : at + 2 * TOKEN_BYTES] for at in range(0, len(drawn), 2 * TOKEN_BYTES)]
         return self._chance.pop()
 
+    def hand_over(self, subscription: Subscription, take: Callable[[Msg], None]) -> None:
+        """Give what arrives on a subscription to `take` as it is read, past the library's queue and task for each.
+
+        `take` must not wait. The turn of the event loop that this spares is a tenth of a call.
+        """
+        self._direct[subscription._id] = take
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        take = self._direct.get(sid)
+        if take is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        elif sid in self._subs:
+            take(self._build_message(sid, subject, reply, data, await self._process_headers(headers)))
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._direct.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
+
     async def _listen(self) -> None:
         self._answers = f"{self.new_inbox()}."
-        await self.subscribe(f"{self._answers}*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
+        self.hand_over(await self.subscribe(f"{self._answers}*", cb=_nobody), self._on_answer)
 
-    async def _on_answer(self, message: Msg) -> None:
+    def _on_answer(self, message: Msg) -> None:
         answer = self._asked.get(message.subject.rpartition(".")[2])
         if answer is not None and not answer.done():
             answer.set_result(message)
+
+
+async def _nobody(_: Msg) -> None:
+    """What a subscription calls that is handed over: nothing comes here."""
 
 
 def _late(answer: asyncio.Future[Msg]) -> None:

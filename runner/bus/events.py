@@ -16,8 +16,9 @@ from runner.subjects import Subjects
 from runner.work import Event
 
 NO_TRACE = "-"
-BATCH_SECONDS = 0.01
-AT_ONCE = 4
+BATCH_SECONDS = 0.1
+"""Measured: at a tenth of it, what the server does with events adds a sixth to the median of a tool call."""
+
 OVERLAP = 4096
 """How many of the last kept events may arrive a second time while following begins."""
 
@@ -56,9 +57,7 @@ class Events:
 
     async def _send(self) -> None:
         events, self._unsent = self._unsent, []
-        for number, event in enumerate(events, start=1):
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)  # whoever waits for an answer goes first
+        for event in events:
             trace, request_id = event.trace_id or NO_TRACE, event.request_id or NO_TRACE
             subject = self._subjects.event(event.ensemble, event.kind, trace, request_id)
             try:

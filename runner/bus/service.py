@@ -7,9 +7,10 @@ the caller's, and the counts that `stats` shows are the real ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from nats.aio.msg import Msg
 from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, EndpointStats, Service, ServiceConfig
@@ -49,6 +50,10 @@ class ToolCounts:
             self.last_error = error
 
 
+async def _unused(_: Request) -> None:
+    """The library wants a handler; calls are handed over before it."""
+
+
 class ToolService:
     """Serves until `close`. `handle` must return at once: it starts the work and owns it."""
 
@@ -76,16 +81,18 @@ class ToolService:
                 stats_handler=self._stats,
             ),
         )
+        take = self._taker(handle)
         for name, text in sorted(tools.items()):
             self.counts[name] = ToolCounts()
             await self._service.add_endpoint(
                 EndpointConfig(
                     name=name,
                     subject=self._subjects.tool("*", self._ensemble, name),
-                    handler=self._handler(handle),
+                    handler=_unused,
                     metadata={"description": text},
                 )
             )
+            self._connection.hand_over(self._service._endpoints[-1]._subscription, take)
 
     async def close(self) -> None:
         """Leave the queue group; calls already delivered here have been handed to `handle` when this returns.
@@ -101,16 +108,15 @@ class ToolService:
         await service.stop()
         await settled(self._connection)
 
-    def _handler(self, handle: Callable[[ToolMessage], None]) -> Callable[[Request], Awaitable[None]]:
-        async def on_request(request: Request) -> None:
-            message = request._msg
+    def _taker(self, handle: Callable[[ToolMessage], None]) -> Callable[[Msg], None]:
+        def take(message: Msg) -> None:
             call = self._subjects.parse_tool(message.subject)
             if call is None or not message.reply.startswith(f"{inbox(call.caller)}."):
                 self.dropped += 1  # a reply to somebody else's inbox: the server does not check it, so we do
                 return
             handle(ToolMessage(call, message.data, message.reply, self._connection))
 
-        return on_request
+        return take
 
     def _stats(self, stats: EndpointStats) -> dict[str, int]:
         """Put the real counts where the library has those of a handler that only starts the work."""

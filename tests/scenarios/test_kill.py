@@ -59,11 +59,14 @@ async def cook(text: str, context: runner.Context) -> str:
 
 
 @pytest.fixture
-def inn(tmp_path: Path) -> Directory:
+def inn(tmp_path: Path) -> Iterator[Directory]:
+    """A network to bring up. A server that a failing test left behind goes with it."""
     directory = Directory(tmp_path)
     directory.write("network.yaml", NETWORK)
     directory.write("inn.py", MODULE)
-    return directory
+    yield directory
+    for pid in servers_on(files_of(directory)):
+        os.kill(pid, signal.SIGKILL)
 
 
 def lines(directory: Directory, name: str) -> list[str]:
