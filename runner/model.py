@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from runner.work import Authority, CapabilityType, DeliverySpec, Priority
+from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Priority
 
 
 class Selection(StrEnum):
@@ -46,6 +46,37 @@ class Discovery:
         return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))
 
 
+class Mode(StrEnum):
+    """Whether the caller waits for the result."""
+
+    AWAIT = "await"
+    ASYNC = "async"
+
+
+class OnDeadline(StrEnum):
+    """What a deadline that passes means for the caller: a failure, or going on with what there is of the result."""
+
+    FAIL = "fail"
+    CONTINUE = "continue"
+    FALLBACK = "fallback"
+
+
+class OnLateEta(StrEnum):
+    """What the caller does where the provider says that it will not be done by the deadline."""
+
+    ACCEPT = "accept"
+    OTHER_PROVIDER = "other-provider"
+    CONTINUE = "continue"
+
+
+class OnConstrained(StrEnum):
+    """What the caller does where more wait for the provider than its `backpressure` allows."""
+
+    WAIT = "wait"
+    FAIL = "fail"
+    FALLBACK = "fallback"
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """One declared need of an ensemble. None means: as the caller's request has it, or the network's default."""
@@ -58,6 +89,12 @@ class Use:
     max_hops: int | None = None
     delivery: DeliverySpec | None = None
     """As it travels with each request."""
+    mode: Mode = Mode.AWAIT
+    fallback: StaticTarget | None = None
+    on_deadline: OnDeadline = OnDeadline.FAIL
+    on_late_eta: OnLateEta = OnLateEta.ACCEPT
+    on_constrained: OnConstrained = OnConstrained.WAIT
+    dedupe: Dedupe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +217,14 @@ class UseStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class HandoffStep(Step):
+    """The last thing that a task does: another ensemble answers its caller."""
+
+    use: str
+    input: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateStep(Step):
     template: JsonValue
 
@@ -203,7 +248,7 @@ class UnsupportedStep(Step):
     feature: str
 
 
-AnyStep = ToolStep | UseStep | TemplateStep | PythonStep | AgentStep | UnsupportedStep
+AnyStep = ToolStep | UseStep | HandoffStep | TemplateStep | PythonStep | AgentStep | UnsupportedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +259,7 @@ class Task:
     description: str | None = None
     share: Share | None = None
     input_schema: Mapping[str, JsonValue] | None = None
+    dedupe: Dedupe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +315,8 @@ class Agent:
 class Capacity:
     max_concurrent: int = 16
     queue_limit: int = 1000
+    backpressure: float = 2.0
+    """Tasks waiting over slots, beyond which the ensemble is constrained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +325,8 @@ class Ensemble:
     description: str | None = None
     domain: str | None = None
     capacity: Capacity = Capacity()
+    sla: timedelta = timedelta(seconds=30)
+    """A task is claimed within this, or goes to another provider."""
     uses: Mapping[str, Use] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -309,8 +359,14 @@ class Defaults:
     priority: Priority = Priority.NORMAL
     deadline: timedelta = timedelta(minutes=30)
     max_hops: int = 16
+    ageing: timedelta = timedelta(minutes=5)
+    """How long a task waits before it counts as one level more urgent."""
     drain_timeout: timedelta = timedelta(seconds=60)
     results_kept: timedelta = timedelta(hours=24)
+    max_attempts: int = 5
+    """How often a task is really started before it is put to the dead letters."""
+    max_payload: int = 64 * 1024**2
+    """The most bytes that a context or a result may have; what is large travels by reference."""
 
 
 @dataclass(frozen=True, slots=True)

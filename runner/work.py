@@ -72,8 +72,10 @@ class Code(StrEnum):
     """Why a request did not complete. `run-network explain CODE` tells each one's story."""
 
     AUTHORITY_EXCEEDED = "AUTHORITY_EXCEEDED"
+    CAPACITY_CONSTRAINED = "CAPACITY_CONSTRAINED"
     CANCELLED = "CANCELLED"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    DEAD_LETTER = "DEAD_LETTER"
     DELEGATION_CYCLE = "DELEGATION_CYCLE"
     DELIVERY_FAILED = "DELIVERY_FAILED"
     HANDLER_FAILED = "HANDLER_FAILED"
@@ -144,6 +146,19 @@ class Budget(Wire):
     cost: float | None = None
 
 
+class Need(Wire):
+    """What a request was for before it was resolved to a provider: whoever else meets it may do it as well."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Dedupe(StrEnum):
+    """What makes two requests of one caller the same, beside their id."""
+
+    CONTENT = "CONTENT"
+
+
 class WorkRequest(Wire):
     """One request for a capability. Unique by (`caller`, `request_id`)."""
 
@@ -160,6 +175,9 @@ class WorkRequest(Wire):
     max_age: timedelta | None = None
     authority: Authority = Authority.AUTONOMOUS
     scope: tuple[str, ...] = ("*",)
+    need: Need | None = None
+    """None: it names its provider, and nobody else will do."""
+    dedupe: Dedupe | None = None
     chain: tuple[str, ...] = ()
     budget: Budget | None = None
     generation: int | None = None
@@ -214,6 +232,18 @@ class TaskAccepted(Wire):
     queue_position: int
     estimated_completion: timedelta
     provider: str
+    constrained: bool | None = None
+    """True where more wait than the provider's `backpressure` allows."""
+
+
+class TaskMoved(Wire):
+    """Another provider answers in place of the one that was asked: it was handed off, or routed anew."""
+
+    type: Literal["task_moved"] = "task_moved"
+    request_id: str
+    provider: str
+    """Who answers from now on."""
+    reason: str | None = None
 
 
 class TaskProgress(Wire):
@@ -229,8 +259,21 @@ class TaskRejected(Wire):
     error: WorkError
 
 
+class Attempt(Wire):
+    """One real start of a task. `ended` says how it came to nothing, where that is known."""
+
+    number: int
+    runner: str
+    provider: str
+    started_at: AwareDatetime
+    ended: str | None = None
+
+
 class Record(Wire):
-    """What the `results` bucket holds under `CALLER.ID`: the claim's epoch and, once there is one, the outcome."""
+    """What the `results` bucket holds under `CALLER.ID`: the claim's epoch and, once there is one, the outcome.
+
+    Only the provider that it names may record one. `attempts` counts real starts, of which `history` tells.
+    """
 
     epoch: int = 0
     task: str
@@ -240,6 +283,9 @@ class Record(Wire):
     submitted_at: datetime
     trace_id: str
     attempts: int = 1
+    history: tuple[Attempt, ...] = ()
+    moved: WorkRequest | None = None
+    """What was, or is being, published to `provider` in place of what the caller sent: a hand-off or a new routing."""
     delivery: DeliverySpec | None = None
     delivered: bool | None = None
     """Whether the outcome has gone where `delivery` says, so that a repeat of the request does not send it again."""
@@ -313,11 +359,11 @@ class Event(Wire):
     message: str | None = None
 
 
-Hint = TaskAccepted | TaskProgress | TaskRejected | WorkResponse
+Hint = TaskAccepted | TaskMoved | TaskProgress | TaskRejected | WorkResponse
 """What arrives on a reply subject; a message without a `type` is the response."""
 
-_TYPED_HINT: TypeAdapter[TaskAccepted | TaskProgress | TaskRejected] = TypeAdapter(
-    Annotated[TaskAccepted | TaskProgress | TaskRejected, Field(discriminator="type")]
+_TYPED_HINT: TypeAdapter[TaskAccepted | TaskMoved | TaskProgress | TaskRejected] = TypeAdapter(
+    Annotated[TaskAccepted | TaskMoved | TaskProgress | TaskRejected, Field(discriminator="type")]
 )
 
 

@@ -29,6 +29,7 @@ from runner.work import (
     Hint,
     Standing,
     TaskAccepted,
+    TaskMoved,
     TaskProgress,
     TaskRejected,
     WorkRequest,
@@ -101,8 +102,8 @@ class _Waiting:
                     self._told.set()
                 if self._hints:
                     self._hints(hint)
-            case TaskRejected():
-                pass  # the response follows, with the same error
+            case TaskRejected() | TaskMoved():
+                pass  # the response follows
 
 
 class Caller:

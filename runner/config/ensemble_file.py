@@ -75,8 +75,14 @@ class UseFile(FileModel):
     """How often and how a failed request is tried again."""
     circuit_breaker: Given[CircuitBreakerFile] = None
     """When a provider that keeps failing is left alone."""
-    on_deadline: Given[Literal["fail", "continue"]] = None
-    """What happens when the deadline passes."""
+    on_deadline: Literal["fail", "continue", "fallback"] = "fail"
+    """What happens when the deadline passes: `continue` goes on with what the finished steps gave."""
+    on_late_eta: Literal["accept", "other-provider", "continue"] = "accept"
+    """What happens when the provider says that it will not be done by the deadline."""
+    on_constrained: Literal["wait", "fail", "fallback"] = "wait"
+    """What happens when more wait for the provider than its `backpressure` allows."""
+    dedupe: Given[Literal["content"]] = None
+    """`content`: a request with the content of another one joins that one."""
     max_hops: Given[Count] = None
     """Allows a delegation cycle through this use, bounded by this many hops."""
 
@@ -162,6 +168,8 @@ class TaskFile(FileModel):
     """Offers it to the network: `true`, a list of tags, or a mapping."""
     input_schema: Annotated[str | dict[str, JsonValue] | None, BeforeValidator(_schema_or_path)] = None
     """A JSON Schema of the context, or the path of one; without it the context is natural language."""
+    dedupe: Given[Literal["content"]] = None
+    """`content`: a request with the content of another one of the same caller joins that one."""
 
 
 class CapacityFile(FileModel):
@@ -172,7 +180,7 @@ class CapacityFile(FileModel):
     queue_limit: Count = 1000
     """Tasks queued or worked on before more are refused."""
     backpressure: Given[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = None
-    """Queue length over slots from which others are routed elsewhere."""
+    """Tasks waiting over slots, beyond which others are routed elsewhere; without it 2."""
 
 
 class ScheduleFile(FileModel):
@@ -215,7 +223,7 @@ class EnsembleFile(FileModel):
     placement: Literal["inline", "process"] = "inline"
     """In the runner's process, or in one of its own."""
     sla: Given[Duration] = None
-    """A task is claimed within this, or goes to another provider."""
+    """A task is claimed within this, or goes to another provider; without it 30s."""
     capacity: CapacityFile = Field(default_factory=CapacityFile)
     """How much it takes on."""
     uses: dict[Name, UseEntry] = Field(default_factory=dict)

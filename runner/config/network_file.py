@@ -128,6 +128,10 @@ class DefaultsFile(FileModel):
     """What becomes of the queue of an ensemble that is removed."""
     results_kept: Given[Duration] = None
     """How long outcomes can be asked for."""
+    max_attempts: Given[Count] = None
+    """How often a task is really started before it is put to the dead letters; without it 5."""
+    max_payload: Given[Count] = None
+    """The most bytes that a context or a result may have; without it 64 MiB."""
 
 
 class AuditFile(FileModel):

@@ -8,7 +8,7 @@ from typing import cast
 
 from runner.config.delivery_file import AskedDelivery, DeliveryFile
 from runner.config.draft import Draft, Member, Script
-from runner.config.ensemble_file import ShareFile, TaskFile, UseFile
+from runner.config.ensemble_file import CapacityFile, ShareFile, TaskFile, UseFile
 from runner.config.library import is_prompt_file, located, module_path
 from runner.config.network_file import ModelFile, NetworkFile
 from runner.config.script_file import CaseFile, TurnFile
@@ -27,8 +27,13 @@ from runner.model import (
     Ensemble,
     ExternalServer,
     FanOut,
+    HandoffStep,
+    Mode,
     Network,
     NoDelivery,
+    OnConstrained,
+    OnDeadline,
+    OnLateEta,
     PythonStep,
     PythonTarget,
     QueueDelivery,
@@ -51,9 +56,17 @@ from runner.model import (
     Use,
     UseStep,
 )
-from runner.work import Authority, DeliverySpec, Priority
+from runner.work import Authority, Dedupe, DeliverySpec, Priority
 
-_PRESENT_DEFAULTS = ("deadline", "max_hops", "drain_timeout", "results_kept")
+_PRESENT_DEFAULTS = (
+    "deadline",
+    "ageing",
+    "max_hops",
+    "drain_timeout",
+    "results_kept",
+    "max_attempts",
+    "max_payload",
+)
 
 
 def resolve(draft: Draft) -> Network:
@@ -106,7 +119,8 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
         name=member.name,
         description=file.description,
         domain=file.domain,
-        capacity=Capacity(file.capacity.max_concurrent, file.capacity.queue_limit),
+        capacity=_capacity(file.capacity),
+        **({} if file.sla is None else {"sla": file.sla}),
         uses={name: _use(draft, name, use) for name, use in file.uses.items()},
         agents={
             name: Agent(name, agent.model, _instructions(draft, member, agent.instructions), tuple(agent.tools))
@@ -123,8 +137,7 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
 def _use(draft: Draft, name: str, use: UseFile) -> Use:
     target: StaticTarget | Discovery
     if use.to is not None:
-        ensemble, _, capability = use.to.partition("/")
-        target = StaticTarget(ensemble, capability)
+        target = _static(use.to)
     else:
         select = Selection.ROUND_ROBIN if use.select == "round-robin" else Selection.FIRST
         target = Discovery(use.discover, _tags(draft, use.tags), select)
@@ -136,7 +149,27 @@ def _use(draft: Draft, name: str, use: UseFile) -> Use:
         authority=_authority(use.authority),
         max_hops=use.max_hops,
         delivery=None if use.delivery is None else _asked(draft, use.delivery),
+        mode=Mode(use.mode),
+        fallback=None if use.fallback is None else _static(use.fallback),
+        on_deadline=OnDeadline(use.on_deadline),
+        on_late_eta=OnLateEta(use.on_late_eta),
+        on_constrained=OnConstrained(use.on_constrained),
+        dedupe=_dedupe(use.dedupe),
     )
+
+
+def _static(target: str) -> StaticTarget:
+    ensemble, _, capability = target.partition("/")
+    return StaticTarget(ensemble, capability)
+
+
+def _dedupe(by: str | None) -> Dedupe | None:
+    return None if by is None else Dedupe[by.upper()]
+
+
+def _capacity(file: CapacityFile) -> Capacity:
+    capacity = Capacity(file.max_concurrent, file.queue_limit)
+    return capacity if file.backpressure is None else replace(capacity, backpressure=file.backpressure)
 
 
 def _delivery(file: DeliveryFile) -> AnyDelivery:
@@ -180,6 +213,7 @@ def _task(draft: Draft, member: Member, name: str, task: TaskFile) -> Task:
         description=task.description,
         share=_share(draft, member, task.share),
         input_schema=contract.schema if contract is not None else None,
+        dedupe=_dedupe(task.dedupe),
     )
 
 
@@ -208,6 +242,8 @@ def _action(member: Member, index: int, step: StepFile) -> AnyStep:
         return ToolStep(*place, step.tool, step.input)
     if step.use is not None:
         return UseStep(*place, step.use, step.input)
+    if step.handoff is not None:
+        return HandoffStep(*place, step.handoff, step.input)
     if step.agent is not None:
         return AgentStep(*place, step.agent, step.prompt)
     if step.python is not None:

@@ -6,8 +6,8 @@ from typing import assert_never
 
 from pydantic import JsonValue
 
-from runner.model import AgentStep, AnyStep, PythonStep, TemplateStep, ToolStep, UnsupportedStep, UseStep
-from runner.steps import agent, python, template, tool, unsupported, use
+from runner.model import AgentStep, AnyStep, HandoffStep, PythonStep, TemplateStep, ToolStep, UnsupportedStep, UseStep
+from runner.steps import agent, handoff, python, template, tool, unsupported, use
 from runner.steps.scope import Scope
 
 
@@ -18,6 +18,8 @@ async def run_step(step: AnyStep, scope: Scope) -> JsonValue:
             return await tool.run(step, scope)
         case UseStep():
             return await use.run(step, scope)
+        case HandoffStep():
+            return await handoff.run(step, scope)
         case TemplateStep():
             return await template.run(step, scope)
         case PythonStep():

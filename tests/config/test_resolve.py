@@ -15,6 +15,7 @@ from runner.model import (
     Ensemble,
     ExternalServer,
     FanOut,
+    HandoffStep,
     Network,
     PythonStep,
     PythonTarget,
@@ -29,7 +30,6 @@ from runner.model import (
     ToolStep,
     Turn,
     UnsupportedModel,
-    UnsupportedStep,
     Use,
     UseStep,
 )
@@ -132,7 +132,7 @@ KITCHEN = Ensemble(
                     4, None, None, TARGET, for_each=FanOut([1, "{{ context }}"], max_concurrent=2), retry=Retry()
                 ),
                 PythonStep(5, None, None, TARGET, needs=("found",)),
-                UnsupportedStep(6, None, None, "handoff"),
+                HandoffStep(6, None, None, "more"),
                 TemplateStep(7, None, None, "{{ steps.found }}", needs=("found",)),
             ),
             output={"found": "{{ steps.found }}"},
@@ -181,7 +181,13 @@ def test_everything_finds_its_place() -> None:
                 ),
             )
         },
-        defaults=Defaults(Priority.HIGH, timedelta(hours=1, minutes=30), 4, timedelta(seconds=30), timedelta(days=7)),
+        defaults=Defaults(
+            Priority.HIGH,
+            timedelta(hours=1, minutes=30),
+            4,
+            drain_timeout=timedelta(seconds=30),
+            results_kept=timedelta(days=7),
+        ),
         events_kept=timedelta(days=30),
     )
 

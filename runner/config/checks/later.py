@@ -14,13 +14,11 @@ from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity
 
 _PRESENT_SELECTIONS = ("first", "round-robin")
-_LATER_DEFAULTS = {"ageing": "tasks do not age", "on_remove": "the queue of a removed ensemble is held"}
+_LATER_DEFAULTS = {"on_remove": "the queue of a removed ensemble is held"}
 _LATER_SECTIONS = {"schedules": "nothing runs by the clock", "memory": "there is no shared memory"}
 _LATER_USE_KEYS = {
-    "fallback": "there is no fallback",
     "retry": "nothing is tried again",
     "circuit_breaker": "a failing provider is called all the same",
-    "on_deadline": "a deadline that passes is a failure",
 }
 _PRESENT_METHODS = ("name", "reply", "none", "queue", "topic", "store")
 _LATER_DELIVERY = "the result goes to whoever waits"
@@ -86,10 +84,6 @@ def _ensemble(member: Member) -> Iterator[_Later]:
         yield _Later(("replicas",), "`replicas`", "one runs on each runner")
     if file.placement != "inline":
         yield _Later(("placement",), "`placement: process`", "it runs inline")
-    if file.sla is not None:
-        yield _Later(("sla",), "`sla`", "a task waits for its provider until its deadline")
-    if file.capacity.backpressure is not None:
-        yield _Later(("capacity", "backpressure"), "`backpressure`", "load does not count in routing")
     for section, instead in _LATER_SECTIONS.items():
         for name in getattr(file, section):
             yield _Later((section, name), f"`{name}` in `{section}`", instead)
@@ -106,8 +100,6 @@ def _use(place: Path, use: UseFile) -> Iterator[_Later]:
         yield _Later((*place, "authority"), f"requiring `{use.authority}`", None)
     if use.select not in _PRESENT_SELECTIONS:
         yield _Later((*place, "select"), f"`select: {use.select}`", "it is `first`")
-    if use.mode != "await":
-        yield _Later((*place, "mode"), f"`mode: {use.mode}`", "the result is waited for")
     if use.delivery is not None and use.delivery.method not in _PRESENT_METHODS:
         what = f"the delivery method `{use.delivery.method}`"
         yield _Later((*place, "delivery", use.delivery.method), what, _LATER_DELIVERY)
@@ -120,5 +112,3 @@ def _step(place: Path, step: StepFile) -> Iterator[_Later]:
     written = step.model_fields_set
     if "review" in written:
         yield _Later((*place, "review"), "a `review` step", None)
-    if "handoff" in written:
-        yield _Later((*place, "handoff"), "a `handoff` step", "it fails when it is reached")

@@ -41,8 +41,6 @@ network.yaml:11:19: error[unknown-use]: `bar` has no use called `heat`
   hint: it is a tool: write `tool: heat`
 network.yaml:12:21: error[unknown-agent]: `bar` has no agent called `host`
   hint: add it to `agents:`
-network.yaml:13:14: warning[not-yet-supported]: a `handoff` step is not supported yet
-  hint: until then, it fails when it is reached
 network.yaml:13:23: error[unknown-use]: `bar` has no use called `meel`
   hint: did you mean `meal`?
 network.yaml:15:18: error[duplicate-step]: a second step of `serve` is called `a`

@@ -19,8 +19,6 @@ ensembles:
         == """\
 network.yaml:4:12: error[unknown-ensemble]: no ensemble is called `kitchn`
   hint: did you mean `kitchen/cook`?
-network.yaml:4:50: warning[not-yet-supported]: `fallback` is not supported yet
-  hint: until then, there is no fallback
 network.yaml:4:60: error[unknown-ensemble]: no ensemble is called `nowhere`
   hint: did you mean `kitchen/cook`?
 """.rstrip()
