@@ -338,27 +338,6 @@ class Registration(Wire):
     capabilities: tuple[CapabilityInfo, ...] = ()
 
 
-class Event(Wire):
-    """One line of the event stream: something happened to a request, or to an ensemble.
-
-    `span_id` and `parent_id` place it in the trace; `duration_ms` is set where the event ends a span.
-    """
-
-    kind: str
-    at: datetime
-    ensemble: str
-    request_id: str | None = None
-    caller: str | None = Field(default=None, alias="from")
-    capability: str | None = None
-    trace_id: str | None = None
-    span_id: str | None = None
-    parent_id: str | None = None
-    name: str | None = None
-    status: str | None = None
-    duration_ms: float | None = None
-    message: str | None = None
-
-
 Hint = TaskAccepted | TaskMoved | TaskProgress | TaskRejected | WorkResponse
 """What arrives on a reply subject; a message without a `type` is the response."""
 

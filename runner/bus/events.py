@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
+from runner.event import Event
 from runner.subjects import Subjects
-from runner.work import Event
 
 NO_TRACE = "-"
 BATCH_SECONDS = 0.1

@@ -20,6 +20,7 @@ from runner.client.request import request_for
 from runner.client.targets import Target, resolve
 from runner.client.trace import trace_report
 from runner.errors import NotRunning, UsageProblem
+from runner.event import Event
 from runner.reports import (
     CALLERS,
     CATALOG,
@@ -39,7 +40,6 @@ from runner.work import (
     CapabilityType,
     Code,
     DeliverySpec,
-    Event,
     Priority,
     Standing,
     TaskAccepted,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from runner.event import Event
 from runner.reports import SpanReport, TraceReport
-from runner.work import Event, Status
+from runner.work import Status
 
 RUNNING = "RUNNING"
 _ENDED = frozenset(status.lower() for status in Status)

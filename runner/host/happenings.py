@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runner.work import EnsembleState, Event
+from runner.event import Event
+from runner.work import EnsembleState
 
 
 @dataclass(frozen=True, slots=True)

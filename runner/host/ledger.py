@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from runner.assignment import Place
 from runner.bus.events import Events
+from runner.event import Event
 from runner.host.step_ends import StepStatus
-from runner.work import Event, WorkRequest, WorkResponse, span_of
+from runner.work import WorkRequest, WorkResponse, span_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from runner.bus.notices import Notice, Notices
 from runner.bus.puller import TaskMessage, TaskPuller
 from runner.bus.streams import ACK_WAIT
+from runner.event import Event
 from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.desk import StoreAway
 from runner.host.task_work import TaskWork
 from runner.host.workplace import Workplace
-from runner.work import Event, Priority
+from runner.work import Priority
 
 DELIVERY_SECONDS = 0.05
 """How long a task may be on its way to a free slot before it counts as waiting."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from runner.cli.render import events, hints, problems, tables
 from runner.cli.render.waterfall import waterfall
 from runner.errors import NotRunning
+from runner.event import Event
 from runner.reports import (
     CatalogEntry,
     EnsembleReport,
@@ -18,16 +19,7 @@ from runner.reports import (
     StatusReport,
     TraceReport,
 )
-from runner.work import (
-    Authority,
-    CapabilityType,
-    EnsembleState,
-    Event,
-    Priority,
-    TaskAccepted,
-    TaskProgress,
-    WorkError,
-)
+from runner.work import Authority, CapabilityType, EnsembleState, Priority, TaskAccepted, TaskProgress, WorkError
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

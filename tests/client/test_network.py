@@ -15,7 +15,8 @@ import pytest
 from runner import connect
 from runner.client.network import NetworkClient
 from runner.errors import EnsembleNetworkError, UsageProblem
-from runner.work import Event, Standing, Status, TaskAccepted, WorkResponse
+from runner.event import Event
+from runner.work import Standing, Status, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
 NETWORK = """\

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runner.client.trace import trace_report
-from runner.work import Event
+from runner.event import Event
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from runner.cli.render.style import paint, visible
-from runner.work import Event
+from runner.event import Event
 
 _COLOURS = {"COMPLETED": "green", "FAILED": "red", "REJECTED": "red", "EXPIRED": "red", "CANCELLED": "yellow"}
 _SHORT_ID = 12

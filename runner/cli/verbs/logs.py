@@ -13,7 +13,7 @@ from runner.cli.render import events as render
 from runner.cli.session import NetworkClient, conversing
 from runner.config.suggest import did_you_mean
 from runner.errors import UsageProblem
-from runner.work import Event
+from runner.event import Event
 
 
 def run(
