@@ -14,6 +14,7 @@ from runner.event import Event
 from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.desk import StoreAway
+from runner.host.recording import Recording
 from runner.host.task_work import TaskWork
 from runner.host.workplace import Workplace
 from runner.work import Priority
@@ -31,7 +32,7 @@ class TaskQueue:
         self._workplace = workplace
         self._crew = crew
         self._acceptance = Acceptance(workplace)
-        self._tasks = TaskWork(workplace, self._acceptance, crew)
+        self._tasks = TaskWork(workplace, self._acceptance, crew, Recording(workplace))
         self._notices = Notices(workplace.connection, workplace.subjects, workplace.name)
         self._puller = TaskPuller(
             workplace.connection,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pydantic import JsonValue, ValidationError
 
@@ -19,54 +19,16 @@ from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.desk import Held, StoreAway
+from runner.host.in_hand import InHand
 from runner.host.ledger import Ledger
-from runner.host.outcome import outcome, oversized, refused, rejected
+from runner.host.outcome import outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
+from runner.host.recording import Recording
 from runner.host.workplace import Workplace
 from runner.model import Task
 from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
-from runner.work import Code, Priority, Record, Status, WorkError, WorkRequest, WorkResponse
-
-RECORD_PATIENCE = timedelta(seconds=60)
-"""How long a finished outcome waits for the store to come back before the task is left for redelivery."""
-
-RETRY_SECONDS = 0.25
-RECORD_OVERHEAD_BYTES = 4096
-"""What a record has around its result."""
-
-
-@dataclass(slots=True, eq=False)
-class InHand:
-    """A task that was delivered here and is not acknowledged: once, or again while it is worked on."""
-
-    delegation: Delegation
-    priority: Priority
-    messages: dict[int, TaskMessage]
-    work: asyncio.Task[object] | None = None
-    cancelled: bool = False
-
-    @property
-    def deliveries(self) -> int:
-        return max(message.deliveries for message in self.messages.values())
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        self.delegation.abandon()
-        if self.work is not None:
-            self.work.cancel()
-
-    async def alive(self) -> None:
-        for message in list(self.messages.values()):
-            await message.alive()
-
-    async def ack(self) -> None:
-        for message in list(self.messages.values()):
-            await message.ack()
-
-    async def give_back(self) -> None:
-        for message in list(self.messages.values()):
-            await message.give_back()
+from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +38,7 @@ class TaskWork:
     workplace: Workplace
     acceptance: Acceptance
     crew: Crew
+    recording: Recording
     in_hand: dict[tuple[str, str], InHand] = field(default_factory=dict)
 
     async def work(self, message: TaskMessage) -> None:
@@ -118,8 +81,8 @@ class TaskWork:
                 f"{self.workplace.name} could not work on the request",
                 "the traceback is in the runner's log",
             )
-            record = self._outcome(hand, caller, request, response, Held(None, 0))
-            await self._answer(hand, await self._record(record, Held(None, 0)))
+            record = self.recording.outcome(hand, caller, request, response, Held(None, 0))
+            await self.recording.answer(hand, await self.recording.record(record, Held(None, 0)))
 
     async def _refuse_garbage(self, message: TaskMessage, problem: ValidationError) -> None:
         """A task that is no WorkRequest has its outcome too, under the id that its message carries."""
@@ -143,13 +106,13 @@ class TaskWork:
                 attempts=0,
                 response=response,
             )
-            await self._reply(await self._record(record, Held(None, 0)))
+            await self.recording.reply(await self.recording.record(record, Held(None, 0)))
         await message.ack()
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         held = await self.workplace.desk.read(caller, request.request_id, first_delivery=hand.deliveries == 1)
         if held.record is not None and held.record.response is not None:
-            await self._answer(hand, held.record)  # done before: a repeat, or a lost acknowledgement
+            await self.recording.answer(hand, held.record)  # done before: a repeat, or a lost acknowledgement
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
@@ -158,7 +121,7 @@ class TaskWork:
                 record = await self._settle(hand, caller, request, held, ledger)
         else:
             record = await self._settle(hand, caller, request, held, ledger)
-        await self._answer(hand, record)
+        await self.recording.answer(hand, record)
         if record.response is not None:
             ledger.end(record.response)
 
@@ -167,7 +130,7 @@ class TaskWork:
         delegation = hand.delegation
         response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
         delegation.finish()
-        return await self._record(self._outcome(hand, caller, request, response, held), held)
+        return await self.recording.record(self.recording.outcome(hand, caller, request, response, held), held)
 
     def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:
         workplace = self.workplace
@@ -206,62 +169,6 @@ class TaskWork:
         return await run_pipeline(
             task, delegation, workplace.ensemble, workplace.network.models, workplace.functions, ledger.step
         )
-
-    def _outcome(self, hand: InHand, caller: str, request: WorkRequest, response: WorkResponse, held: Held) -> Record:
-        """The record to write, with a result that the server will carry."""
-        limit = self.workplace.connection.max_payload - RECORD_OVERHEAD_BYTES
-        if (size := len(response.encode())) > limit:
-            response = oversized(response, size, limit)
-        return Record(
-            epoch=held.record.epoch if held.record else 0,
-            task=request.task,
-            caller=caller,
-            provider=self.workplace.name,
-            priority=request.priority,
-            submitted_at=request.submitted_at,
-            trace_id=request.trace_context.trace_id,
-            attempts=hand.deliveries,
-            delivery=request.delivery,
-            response=response,
-        )
-
-    async def _record(self, record: Record, held: Held) -> Record:
-        """Record the outcome, or learn which one was first. Raises StoreAway when patience ends."""
-        desk = self.workplace.desk
-        response = record.response
-        assert response is not None
-        give_up = datetime.now(UTC) + RECORD_PATIENCE
-        while True:
-            try:
-                if await desk.record(record, held.revision):
-                    return record
-                held = await desk.read(record.caller, response.request_id)
-                if held.record is not None and held.record.response is not None:
-                    return held.record
-            except StoreAway:
-                if datetime.now(UTC) > give_up:
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _answer(self, hand: InHand, record: Record) -> None:
-        """All that follows a recorded outcome, and follows it again where the task comes again."""
-        delivered = await self.workplace.desk.deliver(record)
-        if (problem := delivered.problem) is not None:
-            request = hand.delegation.request
-            self.workplace.log.warning(
-                "%s of %s is not delivered: %s", request.request_id, record.caller, problem.message
-            )
-            ledger = Ledger(self.workplace.events, self.workplace.name, request)
-            ledger.write("delivery-failed", message=f"{problem.code}: {problem.message}")
-        if delivered.replies:
-            await self._reply(record)
-        await hand.ack()
-
-    async def _reply(self, record: Record) -> None:
-        response = record.response
-        assert response is not None
-        subject = self.workplace.subjects.reply(record.caller, self.workplace.name, response.request_id)
-        await self.workplace.connection.publish(subject, response.encode())
 
 
 def _cancelled(request: WorkRequest, provider: str) -> WorkResponse:

@@ -1,0 +1,43 @@
+"""A task in hand of one ensemble: delivered here, perhaps several times, and not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from runner.bus.puller import TaskMessage
+from runner.host.delegation import Delegation
+from runner.work import Priority
+
+
+@dataclass(slots=True, eq=False)
+class InHand:
+    """A task that was delivered here and is not acknowledged: once, or again while it is worked on."""
+
+    delegation: Delegation
+    priority: Priority
+    messages: dict[int, TaskMessage]
+    work: asyncio.Task[object] | None = None
+    cancelled: bool = False
+
+    @property
+    def deliveries(self) -> int:
+        return max(message.deliveries for message in self.messages.values())
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.delegation.abandon()
+        if self.work is not None:
+            self.work.cancel()
+
+    async def alive(self) -> None:
+        for message in list(self.messages.values()):
+            await message.alive()
+
+    async def ack(self) -> None:
+        for message in list(self.messages.values()):
+            await message.ack()
+
+    async def give_back(self) -> None:
+        for message in list(self.messages.values()):
+            await message.give_back()
