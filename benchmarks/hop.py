@@ -5,15 +5,17 @@
 tool hop   client.call of a tool            beside  raw request–reply
 task hop   client.call of a task            beside  raw durable hop: publish with ack → continuous puller → one outcome
                                                     recorded by compare-and-set → reply and ack
-Caller and provider are two processes on each side; the server fsyncs every write for both. Prints p50 and p99 in
-microseconds, calls per second with many in flight, and the ratios of the medians over all rounds.
+chain      a task of one ensemble that uses beside  seven raw durable hops, each of which asks the next before it
+           one of the next: seven of them           records and answers
+Caller and provider are two processes on each side, the seven ensembles of the chain in one as are the seven raw hops;
+the server fsyncs every write for both. Prints p50 and p99 in microseconds, calls per second with many in flight, and
+the ratios of the medians over all rounds with their bounds. Exits with 1 where a bound does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -22,20 +24,32 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from nats import connect as nats_connect
-from nats.aio.client import Client
-from nats.js import api
+from raw import ALONE, LINKS, Asker, raw_connection, serve
 
 from runner import connect
-from runner.bus.keys import key_in
 from runner.config.reading import read_network
 from runner.host.runner import running
-from runner.state import State
 from runner.work import WorkResponse
 from runner.workspace import Workspace
 
+LINK = """\
+  {name}:
+    capacity: {{max_concurrent: 64, queue_limit: 100000}}
+    uses: {{onward: {next}/work}}
+    tasks:
+      work: {{share: true, steps: [{{use: onward}}]}}
+"""
+LAST = """\
+  {name}:
+    capacity: {{max_concurrent: 64, queue_limit: 100000}}
+    tools: {{say: {{python: "echo:say"}}}}
+    tasks:
+      work: {{share: true, steps: [{{tool: say}}]}}
+"""
 NETWORK = """\
 network: bench
 ensembles:
@@ -47,6 +61,8 @@ ensembles:
     tasks:
       work: {share: true, steps: [{tool: say}]}
 """
+NETWORK += "".join(LINK.format(name=name, next=following) for name, following in pairwise(LINKS))
+NETWORK += LAST.format(name=LINKS[-1])
 MODULE = """\
 async def say(text: str) -> str:
     return text
@@ -56,9 +72,26 @@ def say_in_a_thread(text: str) -> str:
     return text
 """
 PAYLOAD = "x" * 200
-RAW_STREAM, RAW_BUCKET = "raw_work", "raw_results"
 
 Call = Callable[[int], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is measured beside what: its p50 at most `slower` times raw's, its rate in flight at least `share` of it."""
+
+    ours: str
+    raw: str
+    slower: float | None = None
+    share: float | None = None
+
+
+PAIRS = (
+    Pair("tool", "raw tool", slower=1.5),
+    Pair("tool, sync Python", "raw tool"),
+    Pair("task", "raw task", slower=1.4, share=0.3),
+    Pair("chain of seven", "raw chain of seven", slower=1.6),
+)
 
 
 async def serve_ensembles(directory: Path) -> None:
@@ -68,70 +101,6 @@ async def serve_ensembles(directory: Path) -> None:
     async with running(network, workspace) as live:
         print("ready", flush=True)
         await live.wait_stopped()
-
-
-async def raw_connection(directory: Path) -> Client:
-    """As the runner's own user, who may do everything."""
-    state = State(directory / ".run-network")
-    found = state.running()
-    assert found is not None
-    return await nats_connect(list(found.url), nkeys_seed_str=key_in(state.keys / "runner.nk").seed)
-
-
-async def serve_raw(directory: Path) -> None:
-    connection = await raw_connection(directory)
-    jetstream = connection.jetstream()
-    await jetstream.add_stream(
-        api.StreamConfig(name=RAW_STREAM, subjects=["raw.work"], retention=api.RetentionPolicy.WORK_QUEUE)
-    )
-    await jetstream.add_stream(
-        api.StreamConfig(
-            name=f"KV_{RAW_BUCKET}", subjects=[f"$KV.{RAW_BUCKET}.>"], max_msgs_per_subject=1, allow_direct=True
-        )
-    )
-    await jetstream.add_consumer(
-        RAW_STREAM,
-        api.ConsumerConfig(durable_name="w", ack_policy=api.AckPolicy.EXPLICIT, max_ack_pending=-1, mem_storage=True),
-    )
-    credits = 0
-    inbox = connection.new_inbox()
-
-    async def refill() -> None:
-        nonlocal credits
-        if credits <= 32:
-            body = json.dumps({"batch": 64 - credits, "expires": 600_000_000_000}).encode()
-            await connection.publish(f"$JS.API.CONSUMER.MSG.NEXT.{RAW_STREAM}.w", body, reply=inbox)
-            credits = 64
-
-    async def work(message) -> None:
-        headers = {"Nats-Expected-Last-Subject-Sequence": "0"}
-        key = f"$KV.{RAW_BUCKET}.{message.headers['Nats-Msg-Id']}"
-        acknowledgement = await connection.request(key, message.data, timeout=5, headers=headers)
-        assert b'"seq"' in acknowledgement.data
-        await connection.publish(message.headers["Reply"], message.data)
-        await connection.publish(message.reply, b"+ACK")
-
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def on_task(message) -> None:
-        nonlocal credits
-        credits -= 1
-        task = asyncio.ensure_future(work(message))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        await refill()
-
-    async def on_tool(message) -> None:
-        await connection.publish(message.reply, message.data)
-
-    await connection.subscribe(inbox, cb=on_task)
-    await connection.subscribe("raw.tool", cb=on_tool)
-    await refill()
-    await asyncio.sleep(0)
-    await connection.flush()
-    print("ready", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await connection.close()
 
 
 @asynccontextmanager
@@ -175,25 +144,20 @@ async def in_flight(call: Call, count: int, flight: int) -> float:
 
 @asynccontextmanager
 async def calls(directory: Path):
-    raw = await raw_connection(directory)
-    waiting: dict[str, asyncio.Future[bytes]] = {}
-
-    async def on_reply(message) -> None:
-        waiting.pop(message.subject).set_result(message.data)
-
-    await raw.subscribe("raw.reply.*", cb=on_reply)
+    """Every side's call, by name: in pairs, so that both are measured one right after the other."""
+    connection = await raw_connection(directory)
+    asker = Asker(connection, "bench")
+    await asker.open()
     unique = iter(range(10**9))
 
     async def raw_tool(_: int) -> None:
-        await raw.request("raw.tool", PAYLOAD.encode(), timeout=10)
+        await connection.request("raw.tool", PAYLOAD.encode(), timeout=10)
 
-    async def raw_task(_: int) -> None:
-        identity = str(next(unique))
-        reply = f"raw.reply.{identity}"
-        waiting[reply] = answer = asyncio.get_running_loop().create_future()
-        await raw.request("raw.work", PAYLOAD.encode(), timeout=10, headers={"Nats-Msg-Id": identity, "Reply": reply})
-        async with asyncio.timeout(30):
-            await answer
+    def raw(hop: str) -> Call:
+        async def call(_: int) -> None:
+            assert await asker.ask(hop, str(next(unique)), PAYLOAD.encode()) == PAYLOAD.encode()
+
+        return call
 
     async with connect(directory / "network.yaml", name="bench") as network:
 
@@ -209,13 +173,16 @@ async def calls(directory: Path):
             "raw tool": raw_tool,
             "tool": ours("echo/say"),
             "tool, sync Python": ours("echo/say-in-a-thread"),
-            "raw task": raw_task,
+            "raw task": raw(ALONE),
             "task": ours("echo/work"),
+            "raw chain of seven": raw(LINKS[0]),
+            "chain of seven": ours(f"{LINKS[0]}/work"),
         }
-    await raw.close()
+    await connection.close()
 
 
-async def measure(rounds: int, count: int, flight: int) -> None:
+async def measure(rounds: int, count: int, flight: int) -> bool:
+    """Print what was measured. Whether every bound holds."""
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         (directory / "network.yaml").write_text(NETWORK)
@@ -227,10 +194,15 @@ async def measure(rounds: int, count: int, flight: int) -> None:
                 await one_by_one(call, count // 4)
             for _ in range(rounds):
                 for name, call in sides.items():
-                    spans[name] += await one_by_one(call, count)
+                    spans[name] += await one_by_one(call, count // hops(name))
                 for name, call in sides.items():
-                    rates[name].append(await in_flight(call, count * 4, flight))
+                    rates[name].append(await in_flight(call, 4 * count // hops(name), flight))
     report(spans, rates, flight)
+    return verdict(spans, rates, flight)
+
+
+def hops(name: str) -> int:
+    return len(LINKS) if "chain" in name else 1
 
 
 def report(spans: dict[str, list[float]], rates: dict[str, list[float]], flight: int) -> None:
@@ -239,12 +211,26 @@ def report(spans: dict[str, list[float]], rates: dict[str, list[float]], flight:
         ordered = sorted(values)
         p99 = ordered[int(len(ordered) * 0.99)]
         print(f"{name:20} {statistics.median(ordered):9.0f} {p99:9.0f} {statistics.median(rates[name]):18.0f}")
-    sides = (("tool", "raw tool", 1.5), ("tool, sync Python", "raw tool", None), ("task", "raw task", 1.4))
-    for name, raw, bound in sides:
-        p50 = statistics.median(spans[name]) / statistics.median(spans[raw])
-        rate = statistics.median(rates[name]) / statistics.median(rates[raw])
-        wanted = f" (at most {bound})" if bound else ""
-        print(f"{name}: p50 {p50:.2f} × raw{wanted}, {rate:.0%} of raw's rate in flight")
+
+
+def verdict(spans: dict[str, list[float]], rates: dict[str, list[float]], flight: int) -> bool:
+    """Say of every ratio whether its bound holds. Whether all do."""
+    hold = True
+    for pair in PAIRS:
+        slower = statistics.median(spans[pair.ours]) / statistics.median(spans[pair.raw])
+        share = statistics.median(rates[pair.ours]) / statistics.median(rates[pair.raw])
+        soon_enough = pair.slower is None or slower <= pair.slower
+        fast_enough = pair.share is None or share >= pair.share
+        print(f"{pair.ours}: p50 {slower:.2f} × raw{bound('at most', pair.slower, soon_enough)}")
+        print(f"{pair.ours}: {flight} in flight {share:.0%} of raw{bound('at least', pair.share, fast_enough, '.0%')}")
+        hold = hold and soon_enough and fast_enough
+    return hold
+
+
+def bound(word: str, value: float | None, holds: bool, form: str = "g") -> str:
+    if value is None:
+        return " (no bound)"
+    return f" ({word} {value:{form}}: {'holds' if holds else 'DOES NOT HOLD'})"
 
 
 def main() -> None:
@@ -256,10 +242,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.serve:
         role, directory = options.serve
-        asyncio.run({"ensembles": serve_ensembles, "raw": serve_raw}[role](Path(directory)))
-    else:
-        print(f"{os.cpu_count()} cores, {options.rounds} rounds of {options.calls} calls")
-        asyncio.run(measure(options.rounds, options.calls, options.flight))
+        asyncio.run({"ensembles": serve_ensembles, "raw": serve}[role](Path(directory)))
+        return
+    print(f"{os.cpu_count()} cores, {options.rounds} rounds of {options.calls} calls")
+    if not asyncio.run(measure(options.rounds, options.calls, options.flight)):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
