@@ -276,6 +276,7 @@ class Record(Wire):
     """
 
     epoch: int = 0
+    request_id: str
     task: str
     caller: str = Field(alias="from")
     provider: str
@@ -292,9 +293,8 @@ class Record(Wire):
     response: WorkResponse | None = None
 
     def told(self) -> dict[str, JsonValue]:
-        """What templates see as `request`: the same as while it was worked on. Of a record with its outcome."""
-        assert self.response is not None
-        return _told(self.response.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_id)
+        """What templates see as `request`: the same as while it was worked on."""
+        return _told(self.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_id)
 
 
 class Standing(Wire):

@@ -50,8 +50,10 @@ class TaskMessage:
         """The work is done and recorded: the queue forgets it."""
         await self._connection.publish(self._reply, b"+ACK")
 
-    async def give_back(self) -> None:
-        await self._connection.publish(self._reply, b"-NAK")
+    async def give_back(self, delay: float = 0.0) -> None:
+        """Let another, or us again, have it; after `delay` seconds."""
+        word = f'-NAK {{"delay": {int(delay * 1e9)}}}' if delay else "-NAK"
+        await self._connection.publish(self._reply, word.encode())
 
     async def alive(self) -> None:
         await self._connection.publish(self._reply, b"+WPI")

@@ -26,7 +26,7 @@ class Parcel:
         response = record.response
         if response is None:
             raise ValueError("a record without an outcome")
-        return cls(record_key(record.caller, response.request_id), response.encode(), record.told())
+        return cls(record_key(record.caller, record.request_id), response.encode(), record.told())
 
 
 class Method(Protocol):

@@ -109,6 +109,7 @@ def _cancelled(waiting: Waiting) -> Record:
     request = waiting.request
     error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it waited")
     return Record(
+        request_id=request.request_id,
         task=request.task,
         caller=waiting.call.caller,
         provider=waiting.call.provider,

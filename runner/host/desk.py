@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runner.catalog import Catalog
-from runner.work import EnsembleState, Priority, Record, Registration, WorkError
+from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,15 @@ class Desk(Protocol):
 
     async def record(self, record: Record, revision: int) -> bool:
         """Write a record if it still stands at `revision`. False: somebody was first. Raises StoreAway."""
+        ...
+
+    async def publish(
+        self, request: WorkRequest, provider: str, *, sender: str | None = None, publication: int
+    ) -> WorkError | None:
+        """Put a request into a provider's queue, in its caller's name or another `sender`'s: None, or why it is not.
+
+        The same `publication` of a request twice is one. Raises StoreAway.
+        """
         ...
 
     async def deliver(self, record: Record) -> Delivered:

@@ -119,6 +119,7 @@ class HostedEnsemble:
             functions=self._functions.__getitem__,
             declared=self._declared,
             wired_callers=self._wired_callers,
+            runner=self._runner,
             log=self._log,
         )
         await self._serve(workplace)

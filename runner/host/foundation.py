@@ -14,6 +14,7 @@ from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
+from runner.bus.requeue import Requeue
 from runner.bus.streams import ensure_network, ensure_queue
 from runner.errors import ServerFailed
 from runner.host.deliveries import Deliveries
@@ -106,7 +107,7 @@ async def foundation(network: Network, reach: Reach, moved: Moved) -> Foundation
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
-    desk = InlineDesk(results, known, registry, backlog, deliveries, moved)
+    desk = InlineDesk(results, known, registry, backlog, deliveries, Requeue(connection, subjects), moved)
     found = Foundation(network, subjects, connection, registry, results, known, backlog, desk)
     mending.append(found)
     return found

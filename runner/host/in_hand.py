@@ -38,6 +38,6 @@ class InHand:
         for message in list(self.messages.values()):
             await message.ack()
 
-    async def give_back(self) -> None:
+    async def give_back(self, delay: float = 0.0) -> None:
         for message in list(self.messages.values()):
-            await message.give_back()
+            await message.give_back(delay)

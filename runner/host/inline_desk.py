@@ -8,13 +8,14 @@ from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.known import KnownKeys
 from runner.bus.records import Bucket
+from runner.bus.requeue import Requeue
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
 from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, Held, StoreAway
 from runner.host.registry import Registry
 from runner.subjects import record_key
-from runner.work import EnsembleState, Priority, Record, Registration
+from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
 Moved = Callable[[str, EnsembleState, str | None], None]
 
@@ -29,6 +30,7 @@ class InlineDesk:
         registry: Registry,
         backlog: Backlog,
         deliveries: Deliveries,
+        requeue: Requeue,
         moved: Moved,
     ) -> None:
         self._results = results
@@ -36,6 +38,7 @@ class InlineDesk:
         self._registry = registry
         self._backlog = backlog
         self._deliveries = deliveries
+        self._requeue = requeue
         self._moved = moved
 
     @property
@@ -55,13 +58,19 @@ class InlineDesk:
         return Held(Record.model_validate_json(entry.value), entry.revision)
 
     async def record(self, record: Record, revision: int) -> bool:
-        if record.response is None:
-            raise ValueError("a record without an outcome")
-        key = record_key(record.caller, record.response.request_id)
+        key = record_key(record.caller, record.request_id)
         self._known.add(key)
         try:
             return await self._results.put_if(key, record.encode(), revision) is not None
         except (*AWAY, ServerFailed) as problem:
+            raise StoreAway from problem
+
+    async def publish(
+        self, request: WorkRequest, provider: str, *, sender: str | None = None, publication: int
+    ) -> WorkError | None:
+        try:
+            return await self._requeue.put(request, provider, sender=sender, publication=publication)
+        except AWAY as problem:
             raise StoreAway from problem
 
     async def deliver(self, record: Record) -> Delivered:

@@ -34,6 +34,7 @@ class Recording:
             response = oversized(response, size, limit)
         return Record(
             epoch=held.record.epoch if held.record else 0,
+            request_id=request.request_id,
             task=request.task,
             caller=caller,
             provider=self.workplace.name,

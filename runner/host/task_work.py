@@ -97,6 +97,7 @@ class TaskWork:
                 "see schemas/work-request.schema.json",
             )
             record = Record(
+                request_id=message.request_id,
                 task=message.call.capability,
                 caller=caller,
                 provider=self.workplace.name,

@@ -24,7 +24,10 @@ from runner.work import CapabilityInfo, WorkRequest
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workplace:
-    """One ensemble on one runner. `declared` is the catalog that the file promises, `wired_callers` who calls what."""
+    """One ensemble on one runner. `declared` is the catalog that the file promises, `wired_callers` who calls what.
+
+    `runner` is the id of the runner that it is on.
+    """
 
     network: Network
     ensemble: Ensemble
@@ -37,6 +40,7 @@ class Workplace:
     functions: Callable[[PythonTarget], UserFunction]
     declared: Catalog
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
+    runner: str
     log: logging.Logger
     _turns: dict[str, int] = field(default_factory=dict)
 
