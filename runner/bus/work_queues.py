@@ -1,0 +1,70 @@
+"""The work queues as the leader handles them: read with their places, and taken out of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from runner.bus.connection import Connection
+from runner.bus.directget import read_batch
+from runner.errors import ServerFailed
+from runner.subjects import Subjects, TaskCall
+from runner.work import WorkRequest
+
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A task that is not acknowledged, with its place in the queue and when it became durable."""
+
+    call: TaskCall
+    request: WorkRequest
+    sequence: int
+    durable_since: datetime
+
+
+class WorkQueues:
+    """The queues of one network, over the runner's own connection. Everything here raises what `AWAY` lists."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
+
+    async def stored(self, ensemble: str, *, start: int = 1) -> AsyncIterator[Stored]:
+        """Every task in an ensemble's queue from a sequence on, oldest first; what is no task is passed over."""
+        stream, subject = self._subjects.work_stream(ensemble), self._subjects.work("*", ensemble, "*", "*")
+        async for message in read_batch(self._connection, stream, subject, start=start):
+            if found := self._read(message.subject, message.data, message.sequence, message.stamp):
+                yield found
+
+    async def get(self, ensemble: str, sequence: int) -> Stored | None:
+        """The task at this sequence, or None where it is acknowledged or deleted."""
+        stream = self._subjects.work_stream(ensemble)
+        body = json.dumps({"seq": sequence}).encode()
+        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{stream}", body, timeout=ANSWER_SECONDS)
+        headers = answer.headers or {}
+        if "Nats-Subject" not in headers or int(headers["Nats-Sequence"]) != sequence:
+            return None
+        return self._read(headers["Nats-Subject"], answer.data, sequence, headers["Nats-Time-Stamp"])
+
+    async def delete(self, ensemble: str, sequence: int) -> None:
+        """The queue no longer has the task at this sequence when this returns. Raises ServerFailed where refused."""
+        subject = f"$JS.API.STREAM.MSG.DELETE.{self._subjects.work_stream(ensemble)}"
+        body = json.dumps({"seq": sequence, "no_erase": True}).encode()
+        answer = await self._connection.request(subject, body, timeout=ANSWER_SECONDS)
+        error = json.loads(answer.data).get("error")
+        if error is not None and await self.get(ensemble, sequence) is not None:  # it may have gone before
+            raise ServerFailed(f"a task could not be taken out of the queue of {ensemble}: {error.get('description')}")
+
+    def _read(self, subject: str, data: bytes, sequence: int, stamp: str) -> Stored | None:
+        call = self._subjects.parse_work(subject)
+        try:
+            request = WorkRequest.model_validate_json(data)
+        except ValidationError:
+            return None
+        return Stored(call, request, sequence, datetime.fromisoformat(stamp)) if call else None
