@@ -78,6 +78,16 @@ class Bucket:
         answer = await self._connection.request(subject, b"", timeout=READ_SECONDS, headers={"KV-Operation": "DEL"})
         _sequence_or_conflict(answer.data)
 
+    async def purge(self, keys: str) -> None:
+        """Forget every key that matches, without a marker in its place. Raises as `put_if`."""
+        answer = await self._connection.request(
+            f"$JS.API.STREAM.PURGE.{self._stream}",
+            json.dumps({"filter": self._prefix + keys}).encode(),
+            timeout=READ_SECONDS,
+        )
+        if error := json.loads(answer.data).get("error"):
+            raise ServerFailed(f"the store refused to forget: {error.get('description')}")
+
     async def watch(self, heard: Callable[[str, bytes | None], None]) -> None:
         """Tell of every value that stands now and of every change from now on; None is a deletion.
 

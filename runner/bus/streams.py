@@ -14,8 +14,16 @@ from runner.errors import ServerFailed
 from runner.subjects import Subjects, priority_consumer
 from runner.work import Priority
 
-ACK_WAIT = timedelta(seconds=10)
-"""A delivered task is given to another after this long without a sign of life from the one who holds it."""
+ACK_WAIT = timedelta(seconds=5)
+"""A delivered task is given to another after this long without a sign of life from the one who holds it.
+
+Said three times in it. Longer than the three seconds after which a silent runner counts as dead, so that nobody is
+given the work of one that others still believe alive; and longer than any pause of the collector or of a busy disk. One
+that is stopped for longer is taken for dead: its work is done again, and the record takes one outcome.
+"""
+
+CHECKPOINTS_KEPT = timedelta(days=7)
+"""At least: what is left of a task is wanted for as long as it may be started again."""
 
 EVENT_BYTES = 1024**3
 _TIMEOUT_SECONDS = 30.0
@@ -43,6 +51,7 @@ async def ensure_network(
     await asyncio.gather(
         ensure_stream(connection, events),
         ensure_stream(connection, _bucket(subjects, "results", results_kept)),
+        ensure_stream(connection, _bucket(subjects, "checkpoints", max(results_kept, CHECKPOINTS_KEPT))),
         ensure_stream(connection, _bucket(subjects, "capabilities", None)),
     )
 

@@ -6,10 +6,12 @@ and answers are wire data, so that a desk may as well stand on the other end of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from runner.catalog import Catalog
+from runner.checkpoint import Checkpoint, Mark
 from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
 
@@ -54,6 +56,18 @@ class Desk(Protocol):
 
         The same `publication` of a request twice is one. Raises StoreAway.
         """
+        ...
+
+    async def checkpoint(self, caller: str, request_id: str, mark: Mark, checkpoint: Checkpoint) -> None:
+        """Keep a finished step of a request, in place of what was kept of it. Raises StoreAway."""
+        ...
+
+    async def checkpoints(self, caller: str, request_id: str) -> Mapping[Mark, Checkpoint]:
+        """All that is kept of a request. Raises StoreAway."""
+        ...
+
+    async def forget_checkpoints(self, caller: str, request_id: str) -> None:
+        """Keep nothing of a request any more. Raises StoreAway."""
         ...
 
     async def deliver(self, record: Record) -> Delivered:

@@ -104,10 +104,11 @@ async def foundation(network: Network, reach: Reach, moved: Moved) -> Foundation
     subjects = Subjects(network.name)
     registry = Registry(Bucket(connection, subjects.bucket("capabilities")))
     results = Bucket(connection, subjects.bucket("results"))
+    checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
-    desk = InlineDesk(results, known, registry, backlog, deliveries, Requeue(connection, subjects), moved)
+    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, Requeue(connection, subjects), moved)
     found = Foundation(network, subjects, connection, registry, results, known, backlog, desk)
     mending.append(found)
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
@@ -10,6 +13,7 @@ from runner.bus.known import KnownKeys
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.catalog import Catalog
+from runner.checkpoint import Checkpoint, Mark
 from runner.errors import ServerFailed
 from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, Held, StoreAway
@@ -26,6 +30,7 @@ class InlineDesk:
     def __init__(
         self,
         results: Bucket,
+        checkpoints: Bucket,
         known: KnownKeys,
         registry: Registry,
         backlog: Backlog,
@@ -34,6 +39,7 @@ class InlineDesk:
         moved: Moved,
     ) -> None:
         self._results = results
+        self._checkpoints = checkpoints
         self._known = known
         self._registry = registry
         self._backlog = backlog
@@ -71,6 +77,29 @@ class InlineDesk:
         try:
             return await self._requeue.put(request, provider, sender=sender, publication=publication)
         except AWAY as problem:
+            raise StoreAway from problem
+
+    async def checkpoint(self, caller: str, request_id: str, mark: Mark, checkpoint: Checkpoint) -> None:
+        try:
+            await self._checkpoints.put(".".join((record_key(caller, request_id), *mark)), checkpoint.encode())
+        except (*AWAY, ServerFailed) as problem:
+            raise StoreAway from problem
+
+    async def checkpoints(self, caller: str, request_id: str) -> Mapping[Mark, Checkpoint]:
+        prefix, found = f"{record_key(caller, request_id)}.", {}
+        try:
+            async for entry in self._checkpoints.entries(f"{prefix}>"):
+                with suppress(ValidationError):  # of another version: the step is done again
+                    mark = tuple(entry.key.removeprefix(prefix).split("."))
+                    found[mark] = Checkpoint.model_validate_json(entry.value)
+        except AWAY as problem:
+            raise StoreAway from problem
+        return found
+
+    async def forget_checkpoints(self, caller: str, request_id: str) -> None:
+        try:
+            await self._checkpoints.purge(f"{record_key(caller, request_id)}.>")
+        except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
 
     async def deliver(self, record: Record) -> Delivered:

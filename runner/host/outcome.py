@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -13,16 +13,25 @@ from runner.host.pipeline import WorkFailed
 from runner.routing.guards import Refusal
 from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
 
+Partial = Callable[[], dict[str, JsonValue] | None]
+"""The outputs of the steps that are finished by now."""
 
-async def outcome(request: WorkRequest, provider: str, work: Awaitable[JsonValue]) -> WorkResponse:
+
+def _nothing() -> None:
+    return None
+
+
+async def outcome(
+    request: WorkRequest, provider: str, work: Awaitable[JsonValue], partial: Partial = _nothing
+) -> WorkResponse:
     """Do the work within the request's deadline. Only a cancellation comes through."""
     started = time.perf_counter()
-    status, result, error, partial = Status.COMPLETED, None, None, None
+    status, result, error = Status.COMPLETED, None, None
     try:
         async with asyncio.timeout(seconds_left(request)):
             result = await work
     except WorkFailed as failed:
-        status, error, partial = failed.status, failed.error, failed.partial
+        status, error = failed.status, failed.error
     except TimeoutError:
         status, error = Status.EXPIRED, _expired(request, provider)
     return WorkResponse(
@@ -32,7 +41,15 @@ async def outcome(request: WorkRequest, provider: str, work: Awaitable[JsonValue
         error=error,
         duration_ms=round((time.perf_counter() - started) * 1000, 3),
         provider=provider,
-        partial=partial,
+        partial=None if status is Status.COMPLETED else partial(),
+    )
+
+
+def cancelled(request: WorkRequest, provider: str, partial: Partial = _nothing) -> WorkResponse:
+    """What becomes of work that was stopped because somebody asked for it."""
+    error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it was worked on")
+    return WorkResponse(
+        request_id=request.request_id, status=Status.CANCELLED, error=error, provider=provider, partial=partial()
     )
 
 
@@ -46,10 +63,12 @@ def rejected(request_id: str, provider: str, code: Code, message: str, hint: str
 
 
 def oversized(response: WorkResponse, size: int, limit: int) -> WorkResponse:
-    """What stands in for a result that the server would not carry."""
+    """What stands in for a result that the server would not carry; one that ended early goes without its steps."""
+    if response.status is not Status.COMPLETED:
+        return response.model_copy(update={"partial": None})
     message = f"the result is {size:,} bytes; the server takes {limit:,}"
     error = WorkError(code=Code.PAYLOAD_TOO_LARGE, message=message, hint="return less")
-    return response.model_copy(update={"status": Status.FAILED, "result": None, "partial": None, "error": error})
+    return response.model_copy(update={"status": Status.FAILED, "result": None, "error": error})
 
 
 def seconds_left(request: WorkRequest) -> float:

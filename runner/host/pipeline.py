@@ -19,6 +19,7 @@ from runner.functions.raised import described
 from runner.functions.signature import InvalidInput
 from runner.host.contract import expected, misfit
 from runner.host.failures import explained
+from runner.host.progress import Progress
 from runner.host.retry import Chance, with_retries
 from runner.host.step_ends import OnStep, StepStatus
 from runner.host.step_order import StepOrder
@@ -35,11 +36,11 @@ _T = TypeVar("_T")
 class WorkFailed(CallFailed):
     """The work ended early. `status` and `error` are for the response, `partial` holds the steps that finished."""
 
-    def __init__(self, error: WorkError, status: Status, partial: dict[str, JsonValue] | None = None) -> None:
+    def __init__(self, error: WorkError, status: Status) -> None:
         super().__init__(error.message, hint=error.hint, code=error.code)
         self.error = error
         self.status = status
-        self.partial = partial or None
+        self.partial: dict[str, JsonValue] | None = None
 
 
 async def run_pipeline(
@@ -49,58 +50,54 @@ async def run_pipeline(
     models: Mapping[str, tuple[AnyModel, ...]],
     function: Callable[[PythonTarget], UserFunction],
     on_step: OnStep,
+    progress: Progress | None = None,
     chance: Chance = random.random,
 ) -> JsonValue:
-    """Work through a task and give its result; `chance` spreads the waits between attempts.
+    """Work through a task, or what is left of it, and give its result; `chance` spreads the waits between attempts.
 
-    Raises WorkFailed, and CancelledError as it comes.
+    `progress` tells at any time how far it is. Raises WorkFailed, and CancelledError as it comes.
     """
+    progress = progress or Progress(task)
     name = f"{ensemble.name}/{task.name}"
     scope = Scope(assignment, ensemble, models, function, {**assignment.variables, "steps": {}})
     if task.input_schema is not None:
-        problem = await _door(_misfit(task.input_schema, assignment), f"the input schema of {name}", assignment, {})
+        problem = await _door(_misfit(task.input_schema, assignment), f"the input schema of {name}", assignment)
         if problem is not None:
             error = WorkError(code=Code.INVALID_INPUT, message=problem, hint=expected(task.input_schema))
             raise WorkFailed(error, Status.REJECTED)
-    work = _Steps(name, task.steps, scope, on_step, chance)
-    await work.run()
-    if task.output is None:
-        return work.last()
-    rendered = _rendered(task.output, scope.at_step("output", work.results))
-    return await _door(rendered, f"the output of {name}", assignment, work.finished)
+    work = _Steps(name, task.steps, scope, on_step, chance, progress)
+    try:
+        await work.run()
+        if task.output is None:
+            return progress.last()
+        rendered = _rendered(task.output, scope.at_step("output", work.results))
+        return await _door(rendered, f"the output of {name}", assignment)
+    except WorkFailed as failed:
+        failed.partial = progress.partial()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """The steps of one task at work. `finished` are outputs by label; `results`, by id, have null for a skipped one."""
+    """The steps of one task at work. `results`, by id, have null for one that was passed over."""
 
     task: str
     steps: tuple[AnyStep, ...]
     scope: Scope
     on_step: OnStep
     chance: Chance
-    finished: dict[str, JsonValue] = field(default_factory=dict)
+    progress: Progress
     results: dict[str, JsonValue] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         """In the order of the file, or each as soon as what it needs is finished. Raises WorkFailed."""
         order = StepOrder.of(self.steps)
-        if order is None:
-            for step in self.steps:
-                await self._one(step, self.results)
-            return
-        try:
+        if order is not None:
             await self._as_needed(order)
-        except WorkFailed as failed:
-            failed.partial = {step.label: self.finished[step.label] for step in self.steps if self._ran(step)} or None
-            raise
-
-    def last(self) -> JsonValue:
-        """The output of the last step, in the order of the file, that ran."""
-        return next((self.finished[step.label] for step in reversed(self.steps) if self._ran(step)), None)
-
-    def _ran(self, step: AnyStep) -> bool:
-        return step.label in self.finished
+            return
+        for step in self.steps:
+            await self._one(step, self.results)
 
     async def _as_needed(self, order: StepOrder) -> None:
         steps = {step.label: step for step in self.steps}
@@ -117,11 +114,20 @@ class _Steps:
                 finished.update(running.pop(task) for task in done)
 
     async def _one(self, step: AnyStep, seen: Mapping[str, JsonValue]) -> None:
-        where = f"step `{step.label}` of {self.task}"
-        scope = self.scope.at_step(step.label, seen)
-        await _door(self._told(step, scope), where, scope.assignment, self.finished)
+        """One step, unless an earlier start finished it."""
+        kept = self.progress.kept.of(step.label)
+        if kept is None:
+            where = f"step `{step.label}` of {self.task}"
+            scope = self.scope.at_step(step.label, seen)
+            await _door(self._told(step, scope), where, scope.assignment)
+        elif kept.ran:
+            self.progress.finished[step.label] = kept.output
+        self.ended.add(step.label)
+        output = self.progress.finished.get(step.label)
         if step.id is not None:
-            self.results[step.id] = self.finished.get(step.label)
+            self.results[step.id] = output
+        if kept is None and len(self.ended) < len(self.steps):  # after the last there is nothing to go on with
+            await self.progress.kept.keep(step.label, output=output, ran=self.progress.ran(step.label))
 
     async def _told(self, step: AnyStep, scope: Scope) -> None:
         """Run a step, keep its output unless its `when` is false, tell of it."""
@@ -131,7 +137,7 @@ class _Steps:
             if step.when is not None and not holds(compile_expression(step.when), scope.variables):
                 status = StepStatus.SKIPPED
                 return
-            self.finished[step.label] = await self._result(step, scope)
+            self.progress.finished[step.label] = await self._result(step, scope)
             status = StepStatus.COMPLETED
         except BaseException as error:
             message = described(error)
@@ -142,32 +148,40 @@ class _Steps:
             self.on_step(scope.place, started_at, (time.perf_counter() - started) * 1000, status, message)
 
     async def _result(self, step: AnyStep, scope: Scope) -> JsonValue:
-        """Each item is tried again by itself."""
+        """Each item is tried again, and kept, by itself."""
 
         async def once(scope: Scope) -> JsonValue:
             return await with_retries(step, scope, self.on_step, self.chance)
 
-        return await (once(scope) if step.for_each is None else for_each.run(step.for_each, scope, once))
+        async def item(scope: Scope) -> JsonValue:
+            mark = (step.label, str(scope.variables["index"]))
+            if (kept := self.progress.kept.of(*mark)) is not None:
+                return kept.output
+            output = await once(scope)
+            await self.progress.kept.keep(*mark, output=output)
+            return output
+
+        return await (once(scope) if step.for_each is None else for_each.run(step.for_each, scope, item))
 
 
 async def run_tool(function: UserFunction, input: JsonValue, assignment: Assignment, name: str) -> JsonValue:
     """Call a tool and give its result; `name` is what messages call it. Raises WorkFailed, and CancelledError."""
     try:
-        return await _door(function(input, assignment, ()), name, assignment, {})
+        return await _door(function(input, assignment, ()), name, assignment)
     except WorkFailed as failed:
         if isinstance(failed.__cause__, InvalidInput):
             raise WorkFailed(failed.error, Status.REJECTED) from failed.__cause__
         raise
 
 
-async def _door(work: Awaitable[_T], where: str, assignment: Assignment, finished: dict[str, JsonValue]) -> _T:
+async def _door(work: Awaitable[_T], where: str, assignment: Assignment) -> _T:
     """What the work raises leaves as WorkFailed; only the cancellation of this very task passes."""
     try:
         return await work
     except BaseException as error:
         if is_own_cancellation(error):
             raise
-        raise WorkFailed(explained(error, where, assignment), Status.FAILED, finished) from error
+        raise WorkFailed(explained(error, where, assignment), Status.FAILED) from error
 
 
 async def _rendered(template: JsonValue, scope: Scope) -> JsonValue:

@@ -21,11 +21,11 @@ from runner.host.delegation import Delegation
 from runner.host.desk import Held, StoreAway
 from runner.host.in_hand import InHand
 from runner.host.ledger import Ledger
-from runner.host.outcome import outcome, refused, rejected
+from runner.host.outcome import cancelled, outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
+from runner.host.progress import Progress
 from runner.host.recording import Recording
 from runner.host.workplace import Workplace
-from runner.model import Task
 from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
 from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
@@ -151,27 +151,26 @@ class TaskWork:
         task = workplace.ensemble.tasks[request.task]
         ledger.write("started")
         if hand.cancelled:
-            return _cancelled(request, workplace.name)
+            return cancelled(request, workplace.name)
+        progress = Progress(task)
         hand.work = asyncio.current_task()
         try:
-            response = await outcome(request, workplace.name, self._pipeline(task, delegation, ledger))
+            response = await outcome(
+                request, workplace.name, self._pipeline(progress, delegation, ledger), progress.partial
+            )
         except asyncio.CancelledError:
             if not hand.cancelled or hand.work is None:
                 raise
             hand.work.uncancel()
-            return _cancelled(request, workplace.name)
+            return cancelled(request, workplace.name, progress.partial)
         finally:
             hand.work = None
         self.acceptance.served(response.duration_ms / 1000)
         return response
 
-    async def _pipeline(self, task: Task, delegation: Delegation, ledger: Ledger) -> JsonValue:
+    async def _pipeline(self, progress: Progress, delegation: Delegation, ledger: Ledger) -> JsonValue:
         workplace = self.workplace
+        ensemble, models = workplace.ensemble, workplace.network.models
         return await run_pipeline(
-            task, delegation, workplace.ensemble, workplace.network.models, workplace.functions, ledger.step
+            progress.task, delegation, ensemble, models, workplace.functions, ledger.step, progress
         )
-
-
-def _cancelled(request: WorkRequest, provider: str) -> WorkResponse:
-    error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it was worked on")
-    return WorkResponse(request_id=request.request_id, status=Status.CANCELLED, error=error, provider=provider)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from runner.assignment import Place
 from runner.functions.calling import prepare
 from runner.host.pipeline import WorkFailed, run_pipeline
+from runner.host.progress import Kept, NothingKept, Progress
 from runner.host.step_ends import StepStatus
 from runner.model import Agent, AnyModel, AnyStep, Ensemble, PythonTarget, Task, Tool
 from tests.support.assignments import MemoryAssignment
@@ -45,14 +46,17 @@ class Bench:
         assignment: MemoryAssignment | None = None,
         function: Callable[..., Any] = str.upper,
         input_schema: Mapping[str, JsonValue] | None = None,
+        kept: Kept | None = None,
     ) -> JsonValue:
+        task = Task("prepare-meal", steps, output, input_schema=input_schema)
         return await run_pipeline(
-            Task("prepare-meal", steps, output, input_schema=input_schema),
+            task,
             assignment or MemoryAssignment(),
             KITCHEN,
             self.models,
             lambda target: prepare(function, self.executor, str(target)),
             self.on_step,
+            Progress(task, kept or NothingKept()),
             self.chance,
         )
 

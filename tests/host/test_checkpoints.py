@@ -1,0 +1,183 @@
+"""Checkpoints: a task that is started again goes on where it was, and its caller gets what was finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+
+from runner.checkpoint import Checkpoint, Mark
+from runner.model import AnyStep, FanOut, PythonStep, PythonTarget, Retry, TemplateStep, UseStep
+from runner.work import Status, WorkResponse
+from tests.support.assignments import MemoryAssignment
+from tests.support.benches import Bench
+from tests.support.networks import live
+
+TARGET = PythonTarget("kitchen.py", "f")
+
+
+@dataclass
+class MemoryKept:
+    """What is kept, in memory. It survives the one who wrote it."""
+
+    kept: dict[Mark, Checkpoint] = field(default_factory=dict)
+
+    def of(self, *mark: str) -> Checkpoint | None:
+        return self.kept.get(mark)
+
+    async def keep(self, *mark: str, output: JsonValue = None, ran: bool = True) -> None:
+        self.kept[mark] = Checkpoint(epoch=0, definition="", ran=ran, output=output)
+
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        return {".".join(mark): one.output if one.ran else "passed over" for mark, one in self.kept.items()}
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with ThreadPoolExecutor(2) as executor:
+        yield Bench(executor)
+
+
+def step(index: int, id: str, input: JsonValue = None, when: str | None = None, **clauses: object) -> PythonStep:
+    return replace(PythonStep(index, id, when, TARGET, input or id), **clauses)  # type: ignore[arg-type]
+
+
+async def interrupted(bench: Bench, kept: MemoryKept, at: str, *steps: AnyStep) -> list[str]:
+    """Start the steps and end the process where one of them is given `at`; what was done until then."""
+    done: list[str] = []
+    gone = asyncio.Event()
+
+    async def do(text: str) -> str:
+        if text == at:
+            gone.set()
+            await asyncio.Event().wait()
+        done.append(text)
+        return text.upper()
+
+    working = asyncio.ensure_future(bench.work(*steps, function=do, kept=kept))
+    await gone.wait()
+    working.cancel()
+    await asyncio.wait((working,))
+    return done
+
+
+async def resumed(bench: Bench, kept: MemoryKept, *steps: AnyStep) -> tuple[JsonValue, list[str]]:
+    done: list[str] = []
+
+    async def do(text: str) -> str:
+        done.append(text)
+        return text.upper()
+
+    return await bench.work(*steps, function=do, kept=kept), done
+
+
+async def test_finished_steps_are_not_done_again_and_their_outputs_are_there(bench: Bench) -> None:
+    steps = (
+        step(0, "a"),
+        step(1, "b"),
+        step(2, "c"),
+        TemplateStep(3, None, None, "{{ steps.a }}{{ steps.b }}{{ steps.c }}"),
+    )
+    kept = MemoryKept()
+    assert await interrupted(bench, kept, "b", *steps) == ["a"]
+    assert await resumed(bench, kept, *steps) == ("ABC", ["b", "c"])
+
+
+async def test_nothing_is_kept_of_the_last_step_nor_of_a_task_of_one(bench: Bench) -> None:
+    kept = MemoryKept()
+    await resumed(bench, kept, step(0, "only"))
+    assert kept.told == {}
+    await resumed(bench, kept, step(0, "a"), step(1, "b"))
+    assert kept.told == {"a": "A"}
+
+
+async def test_a_step_that_was_passed_over_stays_so_though_its_condition_would_hold_by_now(bench: Bench) -> None:
+    kept = MemoryKept()
+    await interrupted(bench, kept, "b", step(0, "a", when="false"), step(1, "b"))
+    assert kept.told == {"a": "passed over"}
+    steps = (step(0, "a", when="true"), step(1, "b"), TemplateStep(2, None, None, "{{ steps.a is none }}"))
+    assert await resumed(bench, kept, *steps) == (True, ["b"])
+
+
+async def test_of_steps_side_by_side_each_is_kept_by_itself(bench: Bench) -> None:
+    steps = (
+        step(0, "slow"),
+        step(1, "quick"),
+        step(2, "after", needs=("quick",)),
+        TemplateStep(3, "all", None, "{{ steps.slow }} {{ steps.after }}", needs=("slow", "after")),
+    )
+    kept = MemoryKept()
+    assert await interrupted(bench, kept, "after", *steps) == ["slow", "quick"]
+    assert kept.told == {"slow": "SLOW", "quick": "QUICK"}
+    assert await resumed(bench, kept, *steps) == ("SLOW AFTER", ["after"])
+
+
+async def test_the_items_of_a_fan_out_are_kept_one_by_one(bench: Bench) -> None:
+    dishes = step(0, "dishes", "{{ item }}", for_each=FanOut(["x", "y", "z"], max_concurrent=1))
+    kept = MemoryKept()
+    assert await interrupted(bench, kept, "y", dishes) == ["x"]
+    assert kept.told == {"dishes.0": "X"}
+    assert await resumed(bench, kept, dishes) == (["X", "Y", "Z"], ["y", "z"])
+
+
+async def test_a_null_inside_an_output_is_kept(bench: Bench) -> None:
+    output: JsonValue = {"a": None, "b": [None, {"c": None}]}
+    checkpoint = Checkpoint(epoch=3, definition="d", output=output)
+    assert Checkpoint.model_validate_json(checkpoint.encode()) == checkpoint
+
+
+async def test_a_started_delegation_is_joined_again_from_the_same_place_whatever_attempt_it_is(bench: Bench) -> None:
+    """The place names the child: attempt by attempt the second start asks what the first one asked."""
+    failures = iter([OSError("busy"), OSError("busy"), None])
+
+    def order(given: object) -> str:
+        if error := next(failures, None):
+            raise error
+        return "ordered"
+
+    steps = (step(0, "a"), UseStep(1, "order", None, "order", retry=Retry(attempts=3)))
+    places = []
+    for _ in range(2):
+        kept, assignment = MemoryKept(), MemoryAssignment(uses={"order": order})
+        await bench.work(*steps, kept=kept, assignment=assignment)
+        places.append([place for _, _, place in assignment.calls])
+        failures = iter([OSError("joined"), OSError("joined"), None])
+    assert places[0] == places[1] == [("order",), ("order", "attempt 2"), ("order", "attempt 3")]
+
+
+NETWORK = """\
+network: inn
+ensembles:
+  kitchen:
+    capacity: {max_concurrent: 2}
+    tasks:
+      dine:
+        share: true
+        steps:
+          - {id: soup, template: "soup for {{ context }}"}
+          - {id: fish, template: fish, when: "false"}
+          - {id: cook, python: "inn:cook"}
+"""
+MODULE = """\
+import asyncio
+
+
+async def cook(text: str) -> str:
+    if text == "nobody":
+        raise ValueError("for nobody")
+    await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(("context", "status"), [("nobody", Status.FAILED), ("us", Status.EXPIRED)])
+async def test_what_a_task_finished_goes_with_its_end(tmp_path: Path, context: str, status: Status) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await inn.client.call("kitchen/dine", context, deadline=1.5)
+        assert isinstance(response, WorkResponse)
+        assert (response.status, response.partial) == (status, {"soup": f"soup for {context}"})
