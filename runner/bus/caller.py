@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -28,6 +29,7 @@ from runner.work import (
     Code,
     Hint,
     Standing,
+    Status,
     TaskAccepted,
     TaskMoved,
     TaskProgress,
@@ -43,6 +45,9 @@ ASK_SECONDS = 15.0
 UNTOLD_ASK_SECONDS = 1.0
 """How often, where no reply may come: the delivery is, or may be, `none`."""
 
+CALLED_OFF_SECONDS = 1.0
+"""How long a caller that calls a running task off waits for what was finished of it."""
+
 HEADER_ROOM_BYTES = 1024
 """What the headers of a request may take of the server's limit."""
 
@@ -56,6 +61,18 @@ _log = logging.getLogger("runner.bus")
 Hints = Callable[[TaskAccepted | TaskProgress], None]
 
 
+class Doubts(Protocol):
+    """What a caller makes of a task's acceptance, while it waits."""
+
+    def has(self, accepted: TaskAccepted) -> bool:
+        """Whether there is anything to settle."""
+        ...
+
+    async def settle(self, accepted: TaskAccepted) -> bool:
+        """Whether the task is to be called off."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Durable:
     """The queue has the task. `repeated`: it had it before, and `response` is the outcome if there is one."""
@@ -67,11 +84,13 @@ class Durable:
 class _Waiting:
     """One request that somebody waits for."""
 
-    def __init__(self, provider: str, hints: Hints | None) -> None:
+    def __init__(self, provider: str, hints: Hints | None, doubts: Doubts | None) -> None:
         self.provider = provider
         self.acceptance: TaskAccepted | None = None
         self.response: WorkResponse | None = None
+        self.doubted: TaskAccepted | None = None
         self._hints = hints
+        self._doubts = doubts
         self._told = asyncio.Event()
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -100,6 +119,9 @@ class _Waiting:
                 if isinstance(hint, TaskAccepted):
                     self.acceptance = self.acceptance or hint
                     self._told.set()
+                    if self._doubts and self._doubts.has(hint):
+                        self.doubted = hint
+                        self.look()
                 if self._hints:
                     self._hints(hint)
             case TaskRejected() | TaskMoved():
@@ -191,19 +213,36 @@ class Caller:
             f"it may have been queued all the same: ask with `run-network result {request.request_id}`",
         )
 
-    async def task(self, provider: str, request: WorkRequest, hints: Hints | None = None) -> WorkResponse:
-        """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse."""
-        with self._listening(request.request_id, provider, hints) as waiting:
+    async def task(
+        self,
+        provider: str,
+        request: WorkRequest,
+        hints: Hints | None = None,
+        *,
+        doubts: Doubts | None = None,
+        grace: float = 0.0,
+    ) -> WorkResponse:
+        """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse.
+
+        What `doubts` has of the acceptance is settled while the task waits or runs. `grace` is how many seconds after
+        the deadline a task that runs may take to say what it finished.
+        """
+        with self._listening(request.request_id, provider, hints, doubts) as waiting:
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
-            return submitted.response or await self._outcome(request, waiting)
+            if response := submitted.response or await self._outcome(request, waiting, doubts):
+                return response
+            last_word = await self._last_word(request, waiting, grace) if grace else None
+        return last_word or late(
+            request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
+        )
 
     async def accepted(
         self, provider: str, request: WorkRequest, patience: float
     ) -> TaskAccepted | WorkResponse | Standing:
         """Submit a task and return when it is claimed or has its outcome; after `patience` seconds, where it stands."""
-        with self._listening(request.request_id, provider, None) as waiting:
+        with self._listening(request.request_id, provider, None, None) as waiting:
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
@@ -237,8 +276,13 @@ class Caller:
             return None
         return Standing.model_validate_json(answer.data)
 
-    async def _outcome(self, request: WorkRequest, waiting: _Waiting) -> WorkResponse:
-        """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up."""
+    async def _outcome(
+        self, request: WorkRequest, waiting: _Waiting, doubts: Doubts | None = None
+    ) -> WorkResponse | None:
+        """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up.
+
+        None where there was no outcome until the deadline.
+        """
         loop = asyncio.get_running_loop()
         while (remaining := _remaining(request)) > 0:
             look = loop.call_later(min(remaining, _ask_seconds(request)), waiting.look)
@@ -246,19 +290,44 @@ class Caller:
                 response = await waiting.news()
             finally:
                 look.cancel()
+            if response is None and doubts and (accepted := waiting.doubted):
+                waiting.doubted = None
+                if await doubts.settle(accepted):
+                    return await self._called_off(request, waiting)
+                continue
             if response := response or await self._recorded(request):
                 return response
-        return late(
-            request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
-        )
+        return None
+
+    async def _called_off(self, request: WorkRequest, waiting: _Waiting) -> WorkResponse:
+        """Cancel it. Its own outcome, where that was first."""
+        standing = await self.cancel(waiting.provider, request.request_id)
+        if standing and standing.response:
+            return standing.response
+        response = await self._last_word(request, waiting, CALLED_OFF_SECONDS)
+        called_off = f"{waiting.provider}/{request.task} was called off"
+        return response or failure(request, Code.CANCELLED, called_off, status=Status.CANCELLED)
+
+    async def _last_word(self, request: WorkRequest, waiting: _Waiting, seconds: float) -> WorkResponse | None:
+        """What a task that is being stopped says. One that was never started says nothing, and is not waited for."""
+        standing = await self.standing(request.request_id)
+        if standing is None or standing.response or standing.state == "QUEUED":
+            return standing.response if standing else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while waiting.response is None:
+                    await waiting.news()
+        return waiting.response
 
     async def _recorded(self, request: WorkRequest) -> WorkResponse | None:
         standing = await self.standing(request.request_id)
         return standing.response if standing else None
 
     @contextmanager
-    def _listening(self, request_id: str, provider: str, hints: Hints | None) -> Iterator[_Waiting]:
-        waiting = _Waiting(provider, hints)
+    def _listening(
+        self, request_id: str, provider: str, hints: Hints | None, doubts: Doubts | None
+    ) -> Iterator[_Waiting]:
+        waiting = _Waiting(provider, hints, doubts)
         others = self._waiting.setdefault(request_id, set())
         others.add(waiting)
         try:

@@ -18,6 +18,7 @@ from runner.work import (
     REQUEST_ID_PATTERN,
     Authority,
     DeliverySpec,
+    Need,
     Priority,
     WorkRequest,
     new_request_id,
@@ -55,6 +56,7 @@ def request_for(
         deadline=_deadline(deadline),
         delivery=_delivery(delivery),
         authority=_member(Authority, authority, "authority") if authority else Authority.AUTONOMOUS,
+        need=Need(name=target.capability, tags=target.tags) if target.ensemble is None else None,
         trace_context=new_trace(),
         submitted_at=datetime.now(UTC),
     )
@@ -72,10 +74,18 @@ def _delivery(given: str | DeliverySpec | None) -> DeliverySpec | None:
     if method in ("queue", "topic") and is_name(address):
         return DeliverySpec(method=method, address=address)
     if method == "store" and address:
-        return DeliverySpec(method=method, key=address)
+        return _store(address)
     if method in _LATER_DELIVERIES:
         raise UsageProblem(f"the delivery {given!r} is not supported yet", hint=_DELIVERY_HINT)
     raise UsageProblem(f"{given!r} is no delivery", hint=_DELIVERY_HINT)
+
+
+def _store(key: str) -> DeliverySpec:
+    try:
+        return DeliverySpec(method="store", key=key)
+    except ValidationError as problem:
+        hint = "at most 1,024 characters of plain text"
+        raise UsageProblem("the key of the store cannot be carried", hint=hint) from problem
 
 
 def _deadline(given: str | float | timedelta) -> timedelta:

@@ -45,6 +45,7 @@ class Rule(StrEnum):
     UNKNOWN_ENSEMBLE = "unknown-ensemble"
     UNKNOWN_CAPABILITY = "unknown-capability"
     NOT_SHARED = "not-shared"
+    ASYNC_TOOL = "async-tool"
     NO_PROVIDER = "no-provider"
     UNKNOWN_TAG = "unknown-tag"
     AMBIGUOUS_TAG = "ambiguous-tag"

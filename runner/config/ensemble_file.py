@@ -98,6 +98,14 @@ class UseFile(FileModel):
             raise problem(Rule.CONFLICTING_KEYS, message, "keep one of them")
         return self
 
+    @model_validator(mode="after")
+    def _fallback_is_named(self) -> UseFile:
+        for key in ("on_deadline", "on_constrained"):
+            if getattr(self, key) == "fallback" and self.fallback is None:
+                hint = "add `fallback: ensemble/capability`, the provider to turn to"
+                raise problem(Rule.MISSING_KEY, f"{{key}} says `{key}: fallback` and names no `fallback`", hint)
+        return self
+
 
 class ShareFile(FileModel):
     """What a capability tells the network of itself."""

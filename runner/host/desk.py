@@ -37,6 +37,10 @@ class Desk(Protocol):
         """Every capability on offer now."""
         ...
 
+    def constrained(self, ensemble: str) -> bool:
+        """Whether more wait for an ensemble than its `backpressure` allows."""
+        ...
+
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
         """The record of a request. Raises StoreAway while the store does not answer.
 

@@ -51,6 +51,9 @@ class InlineDesk:
     def catalog(self) -> Catalog:
         return self._registry.catalog
 
+    def constrained(self, ensemble: str) -> bool:
+        return False
+
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
         key = record_key(caller, request_id)
         if first_delivery and not self._known.may_hold(key):

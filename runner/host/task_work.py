@@ -131,6 +131,7 @@ class TaskWork:
         delegation = hand.delegation
         response = self._refusal(caller, request, delegation) or await self._run(hand, request, delegation, ledger)
         delegation.finish()
+        await delegation.recall(response.status)
         return await self.recording.record(self.recording.outcome(hand, caller, request, response, held), held)
 
     def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:

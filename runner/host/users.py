@@ -64,6 +64,8 @@ def _grants(edges: Iterable[Edge]) -> dict[str, list[Grant]]:
             case Discovery(name):
                 grant = Grant(None, None, name)
         granted.setdefault(edge.ensemble, []).append(grant)
+        if (fallback := edge.fallback) is not None:
+            granted[edge.ensemble].append(Grant(fallback.type, fallback.provider, fallback.name))
     return granted
 
 

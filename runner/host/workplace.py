@@ -69,9 +69,14 @@ class Workplace:
         return is_outside(caller) or caller in self.wired_callers.get((self.name, capability), frozenset())
 
     def providers(self, use: Use) -> tuple[CapabilityInfo, ...]:
-        """Who could meet a use now. A static one asks no catalog: it goes where the file says."""
-        catalog = self.declared if isinstance(use.target, StaticTarget) else self.desk.catalog
-        return candidates(use, self.name, catalog)
+        """Who could meet a use now. A static one asks no catalog: it goes where the file says.
+
+        A discovered one passes over providers that are constrained, while there are others.
+        """
+        if isinstance(use.target, StaticTarget):
+            return candidates(use, self.name, self.declared)
+        found = candidates(use, self.name, self.desk.catalog)
+        return tuple(c for c in found if not self.desk.constrained(c.provider)) or found
 
     def choose(self, use: Use, providers: tuple[CapabilityInfo, ...]) -> CapabilityInfo:
         """The one that this call goes to; `providers` is not empty."""

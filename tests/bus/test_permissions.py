@@ -98,3 +98,15 @@ async def test_a_reply_to_somebody_elses_inbox_is_dropped_by_the_provider(inn: L
     finally:
         await desk.connection.close()
         await spa.connection.close()
+
+
+async def test_a_fallback_may_be_asked(tmp_path: Path):
+    text = NETWORK.replace("cook: kitchen/cook}", "cook: {to: kitchen/cook, fallback: spa/relax}}", 1)
+    async with live(tmp_path, text, inn=MODULE) as network:
+        desk = await intruder(network, "desk")
+        try:
+            await desk.connection.publish("inn.work.desk.spa.normal.relax", b"{}")
+            await desk.settle()
+            assert desk.refusals == []
+        finally:
+            await desk.connection.close()

@@ -43,6 +43,16 @@ HOTEL = Network(
 )
 
 
+def test_a_fallback_is_a_line_of_its_own() -> None:
+    food = Use("food", Discovery("cook", ()), fallback=StaticTarget("kitchen", "cook"))
+    drawn = picture(Network("inn", {e.name: e for e in (ensemble("bar", "pour", food), ensemble("kitchen", "cook"))}))
+    assert text(drawn).splitlines()[4:6] == [
+        "  uses    food -.-> kitchen/cook  (discovered: cook)",
+        "  uses    food -->  kitchen/cook  (fallback)",
+    ]
+    assert [line.label for line in drawn.arrows] == ["food", "food (fallback)"]
+
+
 def test_the_text_lists_what_each_shares_and_uses() -> None:
     assert text(picture(HOTEL)) == (
         "hotel: 2 ensembles, 3 edges\n"

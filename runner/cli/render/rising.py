@@ -55,5 +55,7 @@ def _edge(line: Line, width: int) -> str:
     arrow = "-.->" if line.discovered else "--> "
     target = f"{line.target}/{line.capability}" if line.target else f"nobody offers {line.need}"
     found = f"  (discovered: {line.need})" if line.discovered and line.target else ""
+    if line.fallback:
+        found = "  (fallback)"
     who = f"{line.source}  {line.use}"
     return f"  {who:<{width}}  {arrow} {target}{found}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.config.codes import Rule
 from runner.config.draft import Draft, Member, Offer
-from runner.config.ensemble_file import TaskFile
+from runner.config.ensemble_file import TaskFile, UseFile
 from runner.diagnostics import Diagnostic
 
 
@@ -63,14 +63,22 @@ def _hops(draft: Draft, member: Member, task: TaskFile) -> Iterator[_Hop]:
         use = member.file.uses.get(name)
         if use is None or use.max_hops is not None:
             continue
-        if use.to is not None:
-            target = use.to
-        else:
-            providers: list[Offer] = draft.providers(use, asking=member.name)
-            target = str(providers[0]) if len(providers) == 1 else ""
-        if target and target not in seen:
-            seen.add(target)
-            yield _Hop(member, name, target)
+        for target in _targets(draft, member, use):
+            if target not in seen:
+                seen.add(target)
+                yield _Hop(member, name, target)
+
+
+def _targets(draft: Draft, member: Member, use: UseFile) -> Iterator[str]:
+    """Where a use leads, and its fallback; nowhere where several could meet it."""
+    if use.to is not None:
+        yield use.to
+    else:
+        providers: list[Offer] = draft.providers(use, asking=member.name)
+        if len(providers) == 1:
+            yield str(providers[0])
+    if use.fallback is not None:
+        yield use.fallback
 
 
 def _uses(member: Member, task: TaskFile) -> Iterable[str]:

@@ -100,3 +100,25 @@ ensembles:
     tasks: {y: {share: true, steps: [{use: back}]}}
 """
     assert said(network) == ""
+
+
+def test_a_fallback_closes_a_cycle_too() -> None:
+    network = """\
+network: n
+ensembles:
+  a:
+    uses: {next: {to: b/y, fallback: c/z}}
+    tasks: {x: {share: true, steps: [{use: next}]}}
+  b:
+    tasks: {y: {share: true, steps: [{template: Done.}]}}
+  c:
+    uses: {back: a/x}
+    tasks: {z: {share: true, steps: [{use: back}]}}
+"""
+    assert (
+        said(network)
+        == """\
+network.yaml:9:12: error[delegation-cycle]: the delegation never ends: a/x → c/z → a/x
+  hint: take one use out of the cycle, or bound it with `max_hops:`
+""".rstrip()
+    )

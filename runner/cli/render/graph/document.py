@@ -28,7 +28,7 @@ def _line(line: Line) -> JsonValue:
     return {
         "ensemble": line.source,
         "use": line.use,
-        "kind": "discovered" if line.discovered else "static",
+        "kind": "fallback" if line.fallback else "discovered" if line.discovered else "static",
         "provider": line.target,
         "capability": line.capability,
         "tags": list(line.tags),

@@ -41,10 +41,13 @@ class Line:
     discovered: bool
     need: str
     tags: tuple[str, ...]
+    fallback: bool = False
 
     @property
     def label(self) -> str:
-        """`order-parts`, or `find-repair [repair]` for one that looks for tags."""
+        """`order-parts`, `find-repair [repair]` for one that looks for tags, `order-parts (fallback)`."""
+        if self.fallback:
+            return f"{self.use} (fallback)"
         return f"{self.use} [{', '.join(self.tags)}]" if self.tags else self.use
 
 
@@ -59,7 +62,7 @@ class Picture:
     @property
     def arrows(self) -> tuple[Line, ...]:
         """The lines as drawn: a use that may go to two capabilities of one provider is one arrow."""
-        return tuple({(line.source, line.use, line.target): line for line in self.lines}.values())
+        return tuple({(line.source, line.label, line.target): line for line in self.lines}.values())
 
 
 def picture(network: Network) -> Picture:
@@ -78,10 +81,15 @@ def _lines(edge: Edge) -> list[Line]:
     need = str(edge.use.target)
     tags = edge.use.target.tags if isinstance(edge.use.target, Discovery) else ()
     found: list[tuple[str | None, str]] = [(c.provider, c.name) for c in edge.candidates]
-    return [
+    lines = [
         Line(edge.ensemble, edge.use.name, provider, capability, edge.discovered, need, tags)
         for provider, capability in found or [(None, _sought(edge))]
     ]
+    if (named := edge.fallback) is not None:
+        target = f"{named.provider}/{named.name}"
+        line = Line(edge.ensemble, edge.use.name, named.provider, named.name, False, target, (), fallback=True)
+        lines.append(line)
+    return lines
 
 
 def _sought(edge: Edge) -> str:

@@ -24,5 +24,5 @@ def _block(node: Node, picture: Picture) -> str:
 def _use(line: Line, width: int) -> str:
     arrow = "-.->" if line.discovered else "--> "
     target = f"{line.target}/{line.capability}" if line.target else "nobody offers it"
-    found = f"  (discovered: {line.need})" if line.discovered else ""
+    found = "  (fallback)" if line.fallback else f"  (discovered: {line.need})" if line.discovered else ""
     return f"  uses    {line.use:<{width}} {arrow} {target}{found}"

@@ -1,0 +1,66 @@
+"""The request that a use sends on: everything that must be handed on is, and the deadline only ever shrinks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from runner.assignment import Place
+from runner.model import Discovery, Use
+from runner.work import Budget, CapabilityInfo, Need, TraceContext, WorkRequest, child_id, span_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One use of `ensemble`/`capability` for `parent`, at a place in its work. A tool has no spans within it."""
+
+    parent: WorkRequest
+    ensemble: str
+    capability: str
+    is_task: bool
+    use: Use
+    context: JsonValue
+
+    def request(
+        self, provider: CapabilityInfo, place: Place, *, expires_at: datetime, now: datetime, found: bool
+    ) -> WorkRequest:
+        """What is sent to a provider, `found` by the use's own need or named by its fallback."""
+        parent, use = self.parent, self.use
+        span = span_of(parent.caller, parent.request_id, *(place[:1] if self.is_task else ()))
+        return WorkRequest(
+            request_id=child_id(parent.caller, parent.request_id, *place),
+            caller=self.ensemble,
+            task=provider.name,
+            context=self.context,
+            priority=use.priority or parent.priority,
+            deadline=max(expires_at - now, timedelta(0)),
+            delivery=use.delivery,
+            trace_context=TraceContext(
+                traceparent=f"00-{parent.trace_context.trace_id}-{span}-01",
+                tracestate=parent.trace_context.tracestate,
+            ),
+            authority=use.authority,
+            scope=parent.scope,
+            need=need_of(use) if found else None,
+            dedupe=use.dedupe,
+            chain=(*parent.chain, f"{self.ensemble}/{self.capability}"),
+            budget=_spend(parent.budget, use.max_hops),
+            generation=parent.generation,
+            submitted_at=now,
+        )
+
+
+def need_of(use: Use) -> Need | None:
+    """What a discovered use is for, whoever meets it; None for one that names its provider."""
+    return Need(name=use.target.name, tags=use.target.tags) if isinstance(use.target, Discovery) else None
+
+
+def _spend(budget: Budget | None, max_hops: int | None) -> Budget | None:
+    """One hop less; a use's own `max_hops` narrows or opens the count."""
+    left = None if budget is None or budget.hops is None else budget.hops - 1
+    hops = max_hops if left is None else left if max_hops is None else min(left, max_hops)
+    if budget is None:
+        return None if hops is None else Budget(hops=hops)
+    return budget.model_copy(update={"hops": hops})
