@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from nats.js import api
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from runner.bus.connection import Connection
-from runner.bus.directget import read_batch
+from runner.bus.directget import StoredMessage, read_batch, read_next, read_one
+from runner.bus.sightings import Sighting, Sightings
 from runner.bus.streams import context
 from runner.subjects import Subjects, TaskCall, priority_consumer
 from runner.work import Priority, WorkRequest
@@ -26,6 +28,7 @@ class Waiting:
 
     call: TaskCall
     request: WorkRequest
+    sequence: int
 
 
 class Backlog:
@@ -34,35 +37,76 @@ class Backlog:
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection = connection
         self._subjects = subjects
+        self._sightings = Sightings(connection, subjects)
+
+    async def find(self, ensembles: Iterable[str], caller: str, request_id: str) -> Waiting | None:
+        """A request of this caller in one of these queues, or None: then it was in none when this was asked."""
+        for fresh in (False, True):
+            if fresh:
+                await self._sightings.look(ensembles)
+            while sighting := self._sightings.last(caller, request_id):
+                if waiting := await self._at(sighting):
+                    return waiting
+                self._sightings.gone(caller, request_id, sighting)
+        return None
+
+    async def _at(self, sighting: Sighting) -> Waiting | None:
+        stream = self._subjects.work_stream(sighting.ensemble)
+        message = await read_one(self._connection, stream, sighting.sequence)
+        return self._waiting(message) if message else None
+
+    def _waiting(self, message: StoredMessage) -> Waiting | None:
+        call = self._subjects.parse_work(message.subject)
+        try:
+            request = WorkRequest.model_validate_json(message.data)
+        except ValidationError:
+            return None
+        return Waiting(call, request, message.sequence) if call else None
 
     async def waiting(self, ensemble: str, *, caller: str = "*") -> AsyncIterator[Waiting]:
         """Every task in one ensemble's queue, oldest first."""
         subject = self._subjects.work(caller, ensemble, "*", "*")
         async for message in read_batch(self._connection, self._subjects.work_stream(ensemble), subject):
-            call = self._subjects.parse_work(message.subject)
-            try:
-                request = WorkRequest.model_validate_json(message.data)
-            except ValidationError:
-                continue
-            if call is not None:
-                yield Waiting(call, request)
+            if waiting := self._waiting(message):
+                yield waiting
 
     async def depths(self, ensemble: str) -> dict[Priority, int]:
         """How many tasks of each priority are not acknowledged: they wait, or somebody works on them."""
         counts = await asyncio.gather(*(self._unacknowledged(ensemble, priority) for priority in Priority))
         return dict(zip(Priority, counts, strict=True))
 
-    async def position(self, ensemble: str, priority: Priority, sequence: int) -> int:
-        """How many tasks are served before the one with this stream sequence.
+    async def undelivered(self, ensemble: str) -> int:
+        """How many tasks are in nobody's hands."""
+        return sum(await asyncio.gather(*(self._undelivered(ensemble, priority) for priority in Priority)))
 
-        All that wait with higher priorities, and of its own those that wait less those that came after it.
+    async def position(
+        self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool = False
+    ) -> int | None:
+        """How many tasks are served before the one with this stream sequence; None where it is in somebody's hands.
+
+        All that wait with higher priorities, and of its own those that wait less those that came after it. What was
+        `given_back` is delivered before all of its own priority.
         """
-        urgent = [level for level in Priority if list(Priority).index(level) <= list(Priority).index(priority)]
-        depths, after = await asyncio.gather(
-            asyncio.gather(*(self._undelivered(ensemble, level) for level in urgent)),
+        urgent = list(Priority)[: list(Priority).index(priority)]
+        own, after, depths = await asyncio.gather(
+            self._consumer(ensemble, priority),
             self._after(ensemble, priority, sequence),
+            asyncio.gather(*(self._undelivered(ensemble, level) for level in urgent)),
         )
-        return max(0, sum(depths) - after - 1)
+        if given_back:
+            return sum(depths)
+        if own is None or own.delivered is None or own.delivered.stream_seq >= sequence:
+            return None
+        return sum(depths) + max(0, (own.num_pending or 0) - after - 1)
+
+    async def head(self, ensemble: str, priority: Priority) -> float | None:
+        """When the next task of a priority became durable, in seconds of the server's clock; None where none waits."""
+        found = await self._consumer(ensemble, priority)
+        if found is None or found.delivered is None or not found.num_pending:
+            return None
+        subject, start = self._subjects.work("*", ensemble, priority, "*"), found.delivered.stream_seq + 1
+        message = await read_next(self._connection, self._subjects.work_stream(ensemble), subject, start)
+        return datetime.fromisoformat(message.stamp).timestamp() if message else None
 
     async def _unacknowledged(self, ensemble: str, priority: Priority) -> int:
         found = await self._consumer(ensemble, priority)

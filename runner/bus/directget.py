@@ -42,6 +42,23 @@ async def read_batch(
         more = more and bool(messages)
 
 
+async def read_one(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
+    """The stored message with this sequence, or None where there is none any more. Raises as `read_batch`."""
+    return await _ask_for_one(connection, stream, {"seq": sequence})
+
+
+async def read_next(connection: Connection, stream: str, subject: str, start: int) -> StoredMessage | None:
+    """The first stored message on a subject from sequence `start` on, or None. Raises as `read_batch`."""
+    return await _ask_for_one(connection, stream, {"seq": start, "next_by_subj": subject})
+
+
+async def _ask_for_one(connection: Connection, stream: str, terms: dict[str, str | int]) -> StoredMessage | None:
+    body = json.dumps(terms).encode()
+    message = await connection.request(f"$JS.API.DIRECT.GET.{stream}", body, timeout=ANSWER_SECONDS)
+    headers = {str(name): value for name, value in (message.headers or {}).items()}
+    return None if "Status" in headers else _stored(message, headers)
+
+
 async def _one_batch(connection: Connection, stream: str, subject: str, start: int) -> tuple[list[StoredMessage], bool]:
     """The messages of one batch, and whether there are more behind it: it ends by count or by bytes."""
     arrived: asyncio.Queue[Msg] = asyncio.Queue()

@@ -66,11 +66,7 @@ class Answers:
         return Standing(request_id=request_id, status="DONE", response=held.record.response)
 
     async def _find(self, caller: str, request_id: str) -> Waiting | None:
-        for name in self._census.queues():
-            async for waiting in self._backlog.waiting(name, caller=caller):
-                if waiting.request.request_id == request_id:
-                    return waiting
-        return None
+        return await self._backlog.find(self._census.queues(), caller, request_id)
 
     async def _cancel(self, subject: str, _: bytes) -> bytes | None:
         asked = self._subjects.parse_cancel(subject)

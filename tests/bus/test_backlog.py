@@ -1,0 +1,140 @@
+"""Looking into the queues: finding a request, and what goes before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runner.bus import sightings
+from runner.bus.backlog import Backlog
+from runner.bus.connection import Connection, connect
+from runner.bus.directget import StoredMessage
+from runner.bus.keys import key_in
+from runner.bus.permissions import EVERYTHING
+from runner.bus.requeue import Requeue
+from runner.bus.server import NatsServer
+from runner.bus.server_config import ServerFiles
+from runner.bus.streams import context, ensure_queue
+from runner.subjects import Subjects
+from runner.work import Priority, WorkRequest, new_trace
+
+SUBJECTS = Subjects("inn")
+QUEUES = ("bar", "kitchen")
+
+
+def request(request_id: str, caller: str = "desk", priority: Priority = Priority.NORMAL) -> WorkRequest:
+    return WorkRequest(
+        request_id=request_id,
+        caller=caller,
+        task="cook",
+        priority=priority,
+        trace_context=new_trace(),
+        submitted_at=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+async def connection(tmp_path: Path) -> AsyncIterator[Connection]:
+    server = NatsServer(ServerFiles(tmp_path))
+    key, system = key_in(tmp_path / "runner.nk"), key_in(tmp_path / "system.nk")
+    try:
+        await server.start({key.public: EVERYTHING}, system.public)
+        opened = await connect([server.url], caller="_runner", credentials=key.seed)
+        for queue in QUEUES:
+            await ensure_queue(opened, SUBJECTS, queue, 10_000)
+        yield opened
+        await opened.close()
+    finally:
+        await server.stop()
+
+
+async def put(connection: Connection, *requests: WorkRequest, provider: str = "kitchen") -> None:
+    for one in requests:
+        assert await Requeue(connection, SUBJECTS).put(one, provider) is None
+
+
+async def test_a_request_is_found_as_soon_as_it_is_durable_and_not_once_it_is_gone(connection: Connection) -> None:
+    backlog = Backlog(connection, SUBJECTS)
+    assert await backlog.find(QUEUES, "desk", "r1") is None
+    await put(connection, request("r1"))
+    found = await backlog.find(QUEUES, "desk", "r1")
+    assert found is not None
+    assert (found.call.provider, found.request.request_id) == ("kitchen", "r1")
+    assert await backlog.find(QUEUES, "_cli", "r1") is None
+    await context(connection).delete_msg(SUBJECTS.work_stream("kitchen"), found.sequence)
+    assert await backlog.find(QUEUES, "desk", "r1") is None
+
+
+async def test_a_request_that_went_to_another_queue_is_found_there(connection: Connection) -> None:
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1"))
+    found = await backlog.find(QUEUES, "desk", "r1")
+    assert found is not None
+    await put(connection, request("r1"), provider="bar")
+    await context(connection).delete_msg(SUBJECTS.work_stream("kitchen"), found.sequence)
+    moved = await backlog.find(QUEUES, "desk", "r1")
+    assert moved is not None
+    assert moved.call.provider == "bar"
+
+
+async def test_who_says_that_he_is_another_hides_nothing_of_the_others(connection: Connection) -> None:
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1", caller="desk"))
+    forged = SUBJECTS.work("mallory", "bar", Priority.NORMAL, "cook")
+    await context(connection).publish(forged, request("r1", caller="desk").encode())
+    found = await backlog.find(QUEUES, "desk", "r1")
+    assert found is not None
+    assert found.call.caller == "desk"
+
+
+async def test_however_many_ask_each_message_is_read_once(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand waiting callers and a backlog of thousands: asking must not cost the one times the other."""
+    read: list[int] = []
+    see = sightings.Sightings._see
+
+    def counted(self: sightings.Sightings, ensemble: str, message: StoredMessage) -> None:
+        read.append(message.sequence)
+        see(self, ensemble, message)
+
+    monkeypatch.setattr(sightings.Sightings, "_see", counted)
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, *(request(f"r{number}") for number in range(300)))
+    asked = [backlog.find(QUEUES, "desk", f"r{number}") for number in range(400)]
+    found = await asyncio.gather(*asked)
+    assert [one.request.request_id for one in found if one] == [f"r{number}" for number in range(300)]
+    assert len(read) == 300
+
+
+async def test_the_position_counts_what_goes_before_and_nothing_that_is_in_hand(connection: Connection) -> None:
+    backlog, js = Backlog(connection, SUBJECTS), context(connection)
+    low, high = Priority.LOW, Priority.HIGH
+    await put(connection, *(request(f"l{number}", priority=low) for number in range(3)))
+    await put(connection, *(request(f"h{number}", priority=high) for number in range(2)))
+    waiting = {one.request.request_id: one async for one in backlog.waiting("kitchen")}
+
+    async def position(request_id: str) -> int | None:
+        found = waiting[request_id]
+        return await backlog.position("kitchen", found.call.priority, found.sequence)
+
+    assert [await position(one) for one in ("h0", "h1", "l0", "l1", "l2")] == [0, 1, 2, 3, 4]
+    taking = await js.pull_subscribe_bind("low", SUBJECTS.work_stream("kitchen"))
+    await taking.fetch(1)
+    assert [await position(one) for one in ("l0", "l1", "l2")] == [None, 2, 3]
+    assert await backlog.undelivered("kitchen") == 4
+    assert await backlog.position("kitchen", low, waiting["l0"].sequence, given_back=True) == 2
+
+
+async def test_the_head_of_a_queue_tells_since_when_it_waits(connection: Connection) -> None:
+    backlog = Backlog(connection, SUBJECTS)
+    assert await backlog.head("kitchen", Priority.LOW) is None
+    before = datetime.now(UTC).timestamp()
+    await put(connection, request("l0", priority=Priority.LOW))
+    since = await backlog.head("kitchen", Priority.LOW)
+    assert since is not None
+    assert before - 1 <= since <= datetime.now(UTC).timestamp() + 1
