@@ -189,5 +189,10 @@ async def settled(connection: Connection) -> None:
 
 
 async def drain(subscription: Subscription) -> None:
-    """End a subscription; what was delivered before is handled when this returns."""
+    """End a subscription; what was delivered before is handled when this returns.
+
+    The library's own PING may overtake its UNSUB; one turn of the loop lets go of that first.
+    """
+    await subscription._conn._send_unsubscribe(subscription._id)
+    await asyncio.sleep(0)
     await subscription.drain()  # type: ignore[no-untyped-call]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
@@ -52,9 +52,18 @@ class Notices:
     def _parse(self, message: Msg) -> Notice | None:
         headers = message.headers or {}
         call = self._subjects.parse_work(message.subject)
-        identity = headers.get("Nats-Msg-Id", "").split(".")
-        if call is None or len(identity) != 3 or not re.fullmatch(REQUEST_ID_PATTERN, identity[1]):
+        request_id = identified(headers)
+        if call is None or request_id is None:
             return None
-        traceparent = headers.get(TRACEPARENT, "")
-        trace = TraceContext(traceparent=traceparent) if re.fullmatch(TRACEPARENT_PATTERN, traceparent) else None
-        return Notice(call, identity[1], int(headers["Nats-Sequence"]), trace)
+        return Notice(call, request_id, int(headers["Nats-Sequence"]), traced(headers))
+
+
+def identified(headers: Mapping[str, str]) -> str | None:
+    """The request id that a task's message id says."""
+    identity = headers.get("Nats-Msg-Id", "").split(".")
+    return identity[1] if len(identity) == 3 and re.fullmatch(REQUEST_ID_PATTERN, identity[1]) else None
+
+
+def traced(headers: Mapping[str, str]) -> TraceContext | None:
+    traceparent = headers.get(TRACEPARENT, "")
+    return TraceContext(traceparent=traceparent) if re.fullmatch(TRACEPARENT_PATTERN, traceparent) else None

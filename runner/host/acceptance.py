@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
+from runner.host.pressure import Pressure
 from runner.host.workplace import Workplace
 from runner.work import TaskAccepted
 
@@ -15,17 +17,35 @@ _WEIGHT = 0.2
 """How much the last service time counts in the running mean."""
 
 
-class Acceptance:
-    """Speaks for one ensemble. The estimate is position × mean service time ÷ slots, as measured here."""
+@dataclass(slots=True)
+class _Mean:
+    """A running mean."""
 
-    def __init__(self, workplace: Workplace) -> None:
+    seconds: float = 0.0
+    _count: int = 0
+
+    def add(self, seconds: float) -> None:
+        self._count += 1
+        self.seconds += (seconds - self.seconds) * max(_WEIGHT, 1 / self._count)
+
+
+class Acceptance:
+    """Speaks for one ensemble. The estimate is the time until a slot is free, and then the time that a task takes.
+
+    The first is the tasks before it × the mean time that a task holds a slot ÷ the slots of all replicas.
+    """
+
+    def __init__(self, workplace: Workplace, pressure: Pressure) -> None:
         self._workplace = workplace
-        self._mean_seconds = 0.0
+        self._pressure = pressure
+        self._held = _Mean()
+        self._took = _Mean()
         self._claimed: set[tuple[str, str]] = set()
 
-    def served(self, seconds: float) -> None:
-        """A task took this long."""
-        self._mean_seconds += (seconds - self._mean_seconds) * (_WEIGHT if self._mean_seconds else 1.0)
+    def served(self, took: float, held: float) -> None:
+        """A task took so many seconds from its start to its end, and held a slot for so many of them."""
+        self._took.add(took)
+        self._held.add(held)
 
     def claim(self, caller: str, request_id: str) -> bool:
         """Whether this is the first claim of a task; it stays claimed until `forget`."""
@@ -45,21 +65,23 @@ class Acceptance:
         """
         loop = asyncio.get_running_loop()
         telling: list[asyncio.Task[None]] = []
-        soon = loop.call_later(SOON_SECONDS, lambda: telling.append(loop.create_task(self.say(caller, request_id, 0))))
+        soon = loop.call_later(SOON_SECONDS, lambda: telling.append(loop.create_task(self.say(caller, request_id))))
         try:
             yield
         finally:
             soon.cancel()
-            await (telling[0] if telling else self.say(caller, request_id, 0))
+            await (telling[0] if telling else self.say(caller, request_id))
 
-    async def say(self, caller: str, request_id: str, position: int) -> None:
+    async def say(self, caller: str, request_id: str, position: int | None = None) -> None:
+        """`position` is how many go before it; None: it has its slot."""
         workplace = self._workplace
-        ahead = position / workplace.slots.count
+        rounds = 0.0 if position is None else (position + 1) / workplace.slot_count
         accepted = TaskAccepted(
             request_id=request_id,
-            queue_position=position,
-            estimated_completion=timedelta(seconds=round((ahead + 1) * self._mean_seconds, 3)),
+            queue_position=position or 0,
+            estimated_completion=timedelta(seconds=round(rounds * self._held.seconds + self._took.seconds, 3)),
             provider=workplace.name,
+            constrained=True if position is not None and position > self._pressure.limit else None,
         )
         subject = workplace.subjects.reply(caller, workplace.name, request_id)
         await workplace.connection.publish(subject, accepted.encode())

@@ -35,6 +35,11 @@ class Delegation:
         self._turn = Turn(self.workplace.slots, self.request.expires_at)
 
     @property
+    def held_seconds(self) -> float:
+        """For how long it has held a slot, in all."""
+        return self._turn.held_seconds
+
+    @property
     def ensemble(self) -> str:
         return self.workplace.name
 

@@ -34,11 +34,11 @@ class Delivered:
 class Desk(Protocol):
     @property
     def catalog(self) -> Catalog:
-        """Every capability on offer now by a runner that is alive."""
+        """Every capability on offer now."""
         ...
 
     def constrained(self, ensemble: str) -> bool:
-        """Whether every live replica of an ensemble says that more waits there than its `backpressure` allows."""
+        """Whether more wait for an ensemble than its `backpressure` allows."""
         ...
 
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
@@ -78,8 +78,23 @@ class Desk(Protocol):
         """Take a recorded outcome where its request wants it; what failed is no exception. Raises StoreAway."""
         ...
 
-    async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:
-        """How many tasks are served before the one with this sequence."""
+    def replicas(self, ensemble: str) -> int:
+        """How many runners have this ensemble READY."""
+        ...
+
+    async def queue_position(self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool) -> int | None:
+        """How many tasks are served before the one with this sequence, or None where it waits no longer.
+
+        `given_back`: it was delivered, and waits again. Raises StoreAway.
+        """
+        ...
+
+    async def queue_head(self, ensemble: str, priority: Priority) -> float | None:
+        """When what is next became durable, in seconds of the server's clock, or None. Raises StoreAway."""
+        ...
+
+    async def waiting(self, ensemble: str) -> int:
+        """How many tasks wait for this ensemble, those in hand not counted. Raises StoreAway."""
         ...
 
     async def register(self, registration: Registration) -> None:

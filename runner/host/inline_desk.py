@@ -52,7 +52,7 @@ class InlineDesk:
         return self._registry.catalog
 
     def constrained(self, ensemble: str) -> bool:
-        return self._registry.constrained(ensemble)
+        return False
 
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
         key = record_key(caller, request_id)
@@ -108,9 +108,24 @@ class InlineDesk:
     async def deliver(self, record: Record) -> Delivered:
         return await self._deliveries.deliver(record)
 
-    async def queue_position(self, ensemble: str, priority: Priority, sequence: int) -> int:
+    def replicas(self, ensemble: str) -> int:
+        return sum(registration.state is EnsembleState.READY for registration in self._registry.of(ensemble))
+
+    async def queue_position(self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool) -> int | None:
         try:
-            return await self._backlog.position(ensemble, priority, sequence)
+            return await self._backlog.position(ensemble, priority, sequence, given_back=given_back)
+        except AWAY as problem:
+            raise StoreAway from problem
+
+    async def queue_head(self, ensemble: str, priority: Priority) -> float | None:
+        try:
+            return await self._backlog.head(ensemble, priority)
+        except AWAY as problem:
+            raise StoreAway from problem
+
+    async def waiting(self, ensemble: str) -> int:
+        try:
+            return await self._backlog.undelivered(ensemble)
         except AWAY as problem:
             raise StoreAway from problem
 

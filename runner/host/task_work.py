@@ -166,7 +166,7 @@ class TaskWork:
             return cancelled(request, workplace.name, progress.partial)
         finally:
             hand.work = None
-        self.acceptance.served(response.duration_ms / 1000)
+        self.acceptance.served(response.duration_ms / 1000, delegation.held_seconds)
         return response
 
     async def _pipeline(self, progress: Progress, delegation: Delegation, ledger: Ledger) -> JsonValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ class Turn:
     slots: Slots
     deadline: datetime
     _holding: bool = True
+    _since: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
     _over: bool = False
     _away: int = 0
     _returning: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -26,12 +29,15 @@ class Turn:
         """The request is being cancelled: what it waits for gets it no slot back."""
         self._over = True
 
+    @property
+    def held_seconds(self) -> float:
+        """For how long a slot has been held, in all."""
+        return self._before + (time.monotonic() - self._since if self._holding else 0.0)
+
     def finish(self) -> None:
         """The work is over: give the slot back, if it holds one. Calls that it left running get none."""
         self._over = True
-        if self._holding:
-            self._holding = False
-            self.slots.give()
+        self._let_go()
 
     @asynccontextmanager
     async def elsewhere(self) -> AsyncIterator[None]:
@@ -41,9 +47,7 @@ class Turn:
         with a slot too; only a request that is itself at its end goes without.
         """
         self._away += 1
-        if self._holding:
-            self._holding = False
-            self.slots.give()
+        self._let_go()
         try:
             yield
         finally:
@@ -58,7 +62,12 @@ class Turn:
             if self._ended:
                 self.slots.give()
             else:
-                self._holding = True
+                self._holding, self._since = True, time.monotonic()
+
+    def _let_go(self) -> None:
+        if self._holding:
+            self._before, self._holding = self.held_seconds, False
+            self.slots.give()
 
     @property
     def _ended(self) -> bool:

@@ -48,6 +48,11 @@ class Workplace:
     def name(self) -> str:
         return self.ensemble.name
 
+    @property
+    def slot_count(self) -> int:
+        """The slots of all live replicas together."""
+        return self.slots.count * max(1, self.desk.replicas(self.name))
+
     def capability(self, name: str) -> CapabilityInfo | None:
         """One of the ensemble's own shared capabilities."""
         return self.declared.get(self.name, name)
