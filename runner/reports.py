@@ -40,6 +40,9 @@ class RunnerReport(Report):
     started_at: datetime
     url: str
     ensembles: tuple[str, ...]
+    host: str = ""
+    leads: bool = False
+    """Whether it does what one runner of the network must do for all."""
 
 
 class ReloadReport(Report):

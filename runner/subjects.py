@@ -139,6 +139,9 @@ class Subjects:
     def cancels(self) -> str:
         return f"{self.network}.cancel.*.*.*"
 
+    def beats(self) -> str:
+        return f"{self.network}.beat.*"
+
     def events(self, *, ensemble: str = "*", kind: str = "*", trace: str = "*", request_id: str = "*") -> str:
         return f"{self.network}.event.{ensemble}.{kind}.{trace}.{request_id}"
 

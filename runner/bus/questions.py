@@ -47,6 +47,16 @@ class Questions:
         except (NoRespondersError, NatsTimeout):
             return None
 
+    async def is_anybody(self, subject: str, seconds: float) -> bool:
+        """False where nobody listens; whoever does need not answer within the bound."""
+        try:
+            await self._connection.request(subject, timeout=seconds)
+        except NoRespondersError:
+            return False
+        except NatsTimeout:
+            return True
+        return True
+
     async def ready(self) -> None:
         await settled(self._connection)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 
 from pydantic import ValidationError
 
+from runner.beat import Beat
 from runner.bus.records import Entry
 from runner.catalog import Catalog
 from runner.host.ensemble import HostedEnsemble
@@ -34,7 +34,7 @@ GENERATION = 1
 
 
 class Census:
-    """Counts for one runner; `hosted` are its ensembles."""
+    """Counts for the whole network, from the beats of its live runners; `own` tells this one's, as of now."""
 
     def __init__(
         self,
@@ -43,8 +43,7 @@ class Census:
         ground: Foundation,
         hosted: dict[str, HostedEnsemble],
         *,
-        runner: str,
-        url: str,
+        own: Callable[[], Beat],
     ) -> None:
         self._network = network
         self._declared = declared
@@ -52,27 +51,29 @@ class Census:
         self._backlog = ground.backlog
         self._results = ground.results
         self._hosted = hosted
-        self._runner = RunnerReport(
-            id=runner, pid=os.getpid(), started_at=datetime.now(UTC), url=url, ensembles=tuple(sorted(hosted))
-        )
+        self._pulse = ground.pulse
+        self._leadership = ground.leadership
+        self._own = own
 
     def queues(self) -> tuple[str, ...]:
         """The ensembles that share tasks, in order."""
         return tuple(sorted({c.provider for c in self._declared.capabilities if c.type is CapabilityType.TASK}))
 
     async def status(self) -> StatusReport:
-        ensembles = await asyncio.gather(*(self._ensemble(name) for name in sorted(self._network.ensembles)))
+        beats = self._beats()
+        ensembles = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted(self._network.ensembles)))
         return StatusReport(
             network=self._network.name,
             generation=GENERATION,
-            runners=(self._runner.model_copy(update={"ensembles": tuple(sorted(self._hosted))}),),
+            runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
             last_reload=ReloadReport(ok=True, generation=GENERATION),
         )
 
     def catalog(self) -> tuple[CatalogEntry, ...]:
         """Every capability that the file declares, with the state of its provider, and what that tells of it."""
-        live = self._registry.catalog
+        live, beats = self._registry.catalog, self._beats()
+        loads = _loads(beats)
         return tuple(
             CatalogEntry(
                 name=capability.name,
@@ -80,8 +81,8 @@ class Census:
                 provider=capability.provider,
                 tags=capability.tags,
                 authority=capability.authority,
-                status=self._state(capability.provider),
-                load=self._hosted[capability.provider].load if capability.provider in self._hosted else 0.0,
+                status=self._state(capability.provider, beats),
+                load=loads.get(capability.provider, 0.0),
                 description=capability.description,
                 input_schema=capability.input_schema,
             )
@@ -123,34 +124,60 @@ class Census:
                     trace_id=request.trace_context.trace_id,
                 )
 
-    async def _ensemble(self, name: str) -> EnsembleReport:
-        hosted = self._hosted.get(name)
+    def _beats(self) -> tuple[Beat, ...]:
+        """Of every live runner in order of id, this one's fresh."""
+        own = self._own()
+        return tuple(beat for _, beat in sorted({**self._pulse.beats, own.runner: own}.items()))
+
+    async def _ensemble(self, name: str, beats: tuple[Beat, ...]) -> EnsembleReport:
+        replicas = [vitals for beat in beats if (vitals := beat.by_ensemble.get(name))]
         queued = QueuedReport()
         if name in self.queues():
             depths = await self._backlog.depths(name)
-            taken = hosted.in_hand() if hosted else {}
-            queued = QueuedReport(
-                **{priority.lower(): max(0, depths[priority] - taken.get(priority, 0)) for priority in Priority}
-            )
+            taken = sum((Counter(vitals.in_hand) for vitals in replicas), Counter[Priority]())
+            queued = QueuedReport(**{p.lower(): max(0, depths[p] - taken[p]) for p in Priority})
         registrations = self._registry.of(name)
         offered = {c.name for registration in registrations for c in registration.capabilities}
         return EnsembleReport(
             name=name,
-            state=self._state(name),
+            state=self._state(name, beats),
             replicas=sum(r.state is EnsembleState.READY for r in registrations),
-            in_flight=hosted.in_flight if hosted else 0,
+            in_flight=sum(vitals.in_flight for vitals in replicas),
             queued=queued,
             capabilities=tuple(sorted(offered)),
         )
 
-    def _state(self, name: str) -> EnsembleState:
-        """READY where any replica is; else what this runner knows of it."""
+    def _state(self, name: str, beats: tuple[Beat, ...]) -> EnsembleState:
+        """READY where any replica is; else what this runner knows of it, or what another says."""
         states = {registration.state for registration in self._registry.of(name)}
         if EnsembleState.READY in states:
             return EnsembleState.READY
         if name in self._hosted:
             return self._hosted[name].state
-        return next(iter(states), EnsembleState.STOPPED)
+        said = (vitals.state for beat in beats if (vitals := beat.by_ensemble.get(name)))
+        return next(said, next(iter(states), EnsembleState.STOPPED))
+
+
+def _runner(beat: Beat, *, leader: str | None) -> RunnerReport:
+    return RunnerReport(
+        id=beat.runner,
+        pid=beat.pid,
+        started_at=beat.started_at,
+        url=beat.url,
+        ensembles=tuple(sorted(beat.by_ensemble)),
+        host=beat.host,
+        leads=beat.runner == leader,
+    )
+
+
+def _loads(beats: tuple[Beat, ...]) -> dict[str, float]:
+    """Work in hand over slots, of each ensemble on all its runners."""
+    hands, slots = Counter[str](), Counter[str]()
+    for beat in beats:
+        for vitals in beat.ensembles:
+            hands[vitals.ensemble] += vitals.in_flight
+            slots[vitals.ensemble] += vitals.slots
+    return {name: round(hands[name] / count, 3) for name, count in slots.items() if count}
 
 
 def _ended(entry: Entry) -> RequestReport | None:

@@ -34,11 +34,11 @@ class Delivered:
 class Desk(Protocol):
     @property
     def catalog(self) -> Catalog:
-        """Every capability on offer now."""
+        """Every capability on offer now by a runner that is alive."""
         ...
 
     def constrained(self, ensemble: str) -> bool:
-        """Whether more wait for an ensemble than its `backpressure` allows."""
+        """Whether every live replica of an ensemble says that more waits there than its `backpressure` allows."""
         ...
 
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping
 from functools import cached_property
 
 from runner import __version__
+from runner.beat import Vitals
 from runner.bus.away import AWAY
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection, connect, settled
@@ -100,6 +101,24 @@ class HostedEnsemble:
     def load(self) -> float:
         """Requests in hand over slots."""
         return round(len(self._crew) / self._slots.count, 3)
+
+    @property
+    def constrained(self) -> bool:
+        """Whether more waits than `backpressure` allows."""
+        return False
+
+    @property
+    def vitals(self) -> Vitals:
+        """How it is now, for the runner's beat and for who asks."""
+        return Vitals(
+            ensemble=self.name,
+            state=self.state,
+            in_flight=self.in_flight,
+            in_hand=dict(self.in_hand()),
+            slots=self._slots.count,
+            load=self.load,
+            constrained=self.constrained,
+        )
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
         """READY when this returns: serving, pulling, registered. Raises StartFailed, ServerFailed."""

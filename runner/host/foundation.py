@@ -19,11 +19,16 @@ from runner.bus.streams import ensure_network, ensure_queue
 from runner.errors import ServerFailed
 from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
+from runner.host.leadership import Leadership
+from runner.host.pulse import Pulse
 from runner.host.registry import Registry
 from runner.host.server import Reach
 from runner.model import Network
 from runner.subjects import Subjects
 from runner.work import CapabilityType
+
+PING_SECONDS = 0.25
+"""How long a start waits for a runner that is there and says nothing."""
 
 _log = logging.getLogger("runner.host")
 
@@ -35,6 +40,8 @@ class Foundation:
     network: Network
     subjects: Subjects
     connection: Connection
+    pulse: Pulse
+    leadership: Leadership
     registry: Registry
     results: Bucket
     known: KnownKeys
@@ -46,7 +53,7 @@ class Foundation:
 
         Raises ServerFailed.
         """
-        await self._ensure()
+        await asyncio.gather(self._ensure(), self.pulse.listen())
         await asyncio.gather(self.known.open(), self.registry.open())
         await self._forget_the_dead()
 
@@ -60,7 +67,9 @@ class Foundation:
             _log.warning("the network could not be mended after a reconnect: %s", problem)
 
     async def close(self) -> None:
-        await self.known.close()
+        await self.leadership.close()
+        await asyncio.gather(self.known.close(), self.registry.close())
+        await self.pulse.close()
         await self.connection.close()
 
     async def _ensure(self) -> None:
@@ -82,15 +91,21 @@ class Foundation:
             await ensure_queue(self.connection, self.subjects, name, ensemble.capacity.queue_limit)
 
     async def _forget_the_dead(self) -> None:
-        """Registrations of runners that no longer answer, such as one that was killed."""
+        """Registrations of runners that have no connection any more, such as one that was killed.
+
+        One that is connected and does not answer may only be stopped for a while: its pulse tells.
+        """
         questions = Questions(self.connection, self.subjects)
-        for runner in sorted(self.registry.runners()):
-            if not await questions.ask(self.subjects.control(runner, "ping")):
+
+        async def look(runner: str) -> None:
+            if not await questions.is_anybody(self.subjects.control(runner, "ping"), PING_SECONDS):
                 await self.registry.forget_runner(runner)
 
+        await asyncio.gather(*map(look, sorted(self.registry.runners())))
 
-async def foundation(network: Network, reach: Reach, moved: Moved) -> Foundation:
-    """Connect as the runner itself; nothing is made yet. Raises ServerFailed."""
+
+async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) -> Foundation:
+    """Connect as the runner itself, whose id is given; nothing is made yet. Raises ServerFailed."""
     mending: list[Foundation] = []
 
     async def on_reconnect() -> None:
@@ -100,15 +115,22 @@ async def foundation(network: Network, reach: Reach, moved: Moved) -> Foundation
     connection = await connect(
         reach.urls, caller="_runner", credentials=reach.runner, on_reconnect=on_reconnect, echo=False
     )
+    try:
+        vital = await connect(reach.urls, caller="_runner", credentials=reach.runner)
+    except ServerFailed:
+        await connection.close()
+        raise
     version_of(connection)
     subjects = Subjects(network.name)
-    registry = Registry(Bucket(connection, subjects.bucket("capabilities")))
+    pulse = Pulse(vital, subjects, runner)
+    leadership = Leadership(Bucket(vital, subjects.bucket("leader")), pulse)
+    registry = Registry(Bucket(connection, subjects.bucket("capabilities")), pulse)
     results = Bucket(connection, subjects.bucket("results"))
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
     desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, Requeue(connection, subjects), moved)
-    found = Foundation(network, subjects, connection, registry, results, known, backlog, desk)
+    found = Foundation(network, subjects, connection, pulse, leadership, registry, results, known, backlog, desk)
     mending.append(found)
     return found

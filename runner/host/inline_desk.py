@@ -52,7 +52,7 @@ class InlineDesk:
         return self._registry.catalog
 
     def constrained(self, ensemble: str) -> bool:
-        return False
+        return self._registry.constrained(ensemble)
 
     async def read(self, caller: str, request_id: str, *, first_delivery: bool = False) -> Held:
         key = record_key(caller, request_id)

@@ -2,75 +2,137 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from pydantic import ValidationError
 
+from runner.bus.away import AWAY
 from runner.bus.records import Bucket
 from runner.catalog import Catalog
+from runner.errors import ServerFailed
+from runner.host.pulse import Pulse
 from runner.work import EnsembleState, Registration
 
+RETRY_SECONDS = 1.0
 _log = logging.getLogger("runner.host")
 
 
 class Registry:
-    """Follows the `capabilities` bucket; `catalog` is what is on offer now."""
+    """Follows the `capabilities` bucket; `catalog` is what live runners offer now.
 
-    def __init__(self, bucket: Bucket) -> None:
+    What this runner registered stays registered until it says otherwise: others may clear up after one that they take
+    for dead, and it may only have been stopped for a while.
+    """
+
+    def __init__(self, bucket: Bucket, pulse: Pulse) -> None:
         self._bucket = bucket
+        self._pulse = pulse
         self._registrations: dict[str, Registration] = {}
+        self._own: dict[str, Registration] = {}
         self._catalog: Catalog | None = None
+        self._lost = asyncio.Event()
+        self._restoring: asyncio.Task[None] | None = None
+        pulse.on_change(self._changed)
 
     async def open(self) -> None:
+        self._restoring = asyncio.ensure_future(self._restore())
         await self._bucket.watch(self._heard)
+
+    async def close(self) -> None:
+        if self._restoring is not None:
+            self._restoring.cancel()
+            await asyncio.wait((self._restoring,))
 
     async def reload(self) -> None:
         """Changes may have gone unheard: read everything again."""
         found = {entry.key: entry.value async for entry in self._bucket.entries()}
         self._registrations.clear()
-        self._catalog = None
+        self._changed()
         for key, value in found.items():
             self._heard(key, value)
+        if self._own.keys() - found.keys():
+            self._lost.set()
 
     @property
     def catalog(self) -> Catalog:
         if self._catalog is None:
-            ready = (r for r in self._registrations.values() if r.state is EnsembleState.READY)
+            ready = (r for r in self._live() if r.state is EnsembleState.READY)
             by_target = {(c.provider, c.name): c for registration in ready for c in registration.capabilities}
             self._catalog = Catalog.of(by_target.values())
         return self._catalog
 
     def of(self, ensemble: str) -> tuple[Registration, ...]:
-        """An ensemble's registrations, one a runner, in order of runner."""
-        found = (r for r in self._registrations.values() if r.ensemble == ensemble)
-        return tuple(sorted(found, key=lambda r: r.runner))
+        """An ensemble's registrations by live runners, one each, in order of runner."""
+        return tuple(sorted((r for r in self._live() if r.ensemble == ensemble), key=lambda r: r.runner))
+
+    def constrained(self, ensemble: str) -> bool:
+        """Whether every replica that could take work says that too much waits already."""
+        ready = [r for r in self.of(ensemble) if r.state is EnsembleState.READY]
+        told = [self._pulse.vitals(r.runner, ensemble) for r in ready]
+        return bool(told) and all(vitals is not None and vitals.constrained for vitals in told)
 
     def runners(self) -> frozenset[str]:
+        """Every runner that has registered something, dead or alive."""
         return frozenset(r.runner for r in self._registrations.values())
 
     async def put(self, registration: Registration) -> None:
         """Tell the network; the catalog here has it when this returns."""
         key = f"{registration.ensemble}.{registration.runner}"
         if registration.state is EnsembleState.STOPPED:
+            self._own.pop(key, None)
             await self._bucket.delete(key)
             self._heard(key, None)
         else:
+            self._own[key] = registration
             await self._bucket.put(key, registration.encode())
             self._heard(key, registration.encode())
 
     async def forget_runner(self, runner: str) -> None:
-        """A runner is gone: so is all that it offered."""
+        """A runner is gone: so is all that it offered. It is forgotten here first: it may register again at once."""
+        self._pulse.forget(runner)
         for key, registration in list(self._registrations.items()):
             if registration.runner == runner:
-                await self._bucket.delete(key)
                 self._heard(key, None)
+                await self._bucket.delete(key)
+
+    async def bury(self, seconds: float) -> None:
+        """Forget every runner that was silent for so long."""
+        for runner in sorted(self.runners() - {self._pulse.runner}):
+            if self._pulse.silence(runner) >= seconds:
+                await self.forget_runner(runner)
+
+    def _live(self) -> list[Registration]:
+        return [r for r in self._registrations.values() if self._pulse.alive(r.runner)]
+
+    def _changed(self) -> None:
+        self._catalog = None
 
     def _heard(self, key: str, value: bytes | None) -> None:
-        self._catalog = None
+        self._changed()
         if value is None:
             self._registrations.pop(key, None)
+            if key in self._own:
+                self._lost.set()
             return
         try:
-            self._registrations[key] = Registration.model_validate_json(value)
+            registration = Registration.model_validate_json(value)
         except ValidationError:
             _log.warning("dropped a registration that is none: %s", key)
+            return
+        self._pulse.mention(registration.runner)
+        self._registrations[key] = registration
+
+    async def _restore(self) -> None:
+        """Register again what somebody removed."""
+        while True:
+            await self._lost.wait()
+            self._lost.clear()
+            try:
+                for key, registration in list(self._own.items()):
+                    if key not in self._registrations and self._own.get(key) is registration:
+                        await self.put(registration)
+            except (ServerFailed, *AWAY) as problem:
+                _log.warning("what is offered here could not be registered again yet: %s", problem)
+                self._lost.set()
+                await asyncio.sleep(RETRY_SECONDS)

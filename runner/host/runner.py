@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 
+from runner.beat import Beat, Lease
 from runner.bus.away import AWAY
 from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
 from runner.catalog import declared
-from runner.errors import EnsembleNetworkError, StartFailed
+from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.host.answers import Answers
 from runner.host.census import GENERATION, Census
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
-from runner.host.happenings import EnsembleMoved, NetworkReady, Watcher, Worked
+from runner.host.happenings import EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.server import Reach, server_for
 from runner.model import Network
 from runner.routing.wiring import callers_of, drain_order
@@ -30,6 +33,9 @@ from runner.workspace import Workspace
 
 START_AT_ONCE = 64
 """How many ensembles come up side by side."""
+
+BURIED_SECONDS = 10.0
+"""A runner that was silent for so long is forgotten, until it registers again."""
 
 
 def silent(_: object) -> None:
@@ -61,7 +67,8 @@ async def running(
         def moved(ensemble: str, ensemble_state: EnsembleState, detail: str | None) -> None:
             watcher(EnsembleMoved(ensemble, ensemble_state, (time.perf_counter() - began) * 1000, detail))
 
-        ground = await foundation(network, reach, moved)
+        runner_id = f"runner-{secrets.token_hex(4)}"
+        ground = await foundation(network, reach, runner_id, moved)
         stack.push_async_callback(ground.close)
         await ground.lay()
         runner = Runner(network, workspace, reach, ground, hosted, watcher)
@@ -86,7 +93,7 @@ class Runner:
         hosted: frozenset[str],
         watcher: Watcher,
     ) -> None:
-        self.id = f"runner-{secrets.token_hex(4)}"
+        self.id = ground.pulse.runner
         self._network = network
         self._reach = reach
         self._ground = ground
@@ -108,7 +115,8 @@ class Runner:
             )
             for name in sorted(hosted)
         }
-        self._census = Census(network, catalog, ground, self._hosted, runner=self.id, url=reach.shown)
+        self._started_at = datetime.now(UTC)
+        self._census = Census(network, catalog, ground, self._hosted, own=lambda: self._beat(0))
 
     async def wait_stopped(self) -> None:
         """Return when somebody asked the network to stop."""
@@ -120,6 +128,10 @@ class Runner:
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
         answers = Answers(ground, self._census, self._hosted, stop=self._stop_asked.set)
         await answers.serve(self._questions)
+        ground.pulse.start(self._beat)
+        ground.leadership.perform(self._bury)
+        ground.leadership.on_change(self._led)
+        await ground.leadership.open()
         if self._watcher is not silent:
             self._watching = asyncio.ensure_future(self._watch_events(Events(ground.connection, ground.subjects)))
 
@@ -157,6 +169,27 @@ class Runner:
             await asyncio.wait((self._watching,))
         await self._questions.close()
         self._modules.close()
+
+    def _beat(self, sequence: int) -> Beat:
+        return Beat(
+            runner=self.id,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            url=self._reach.shown,
+            started_at=self._started_at,
+            sequence=sequence,
+            ensembles=tuple(ensemble.vitals for ensemble in self._hosted.values()),
+        )
+
+    async def _bury(self, _: int) -> None:
+        """A duty of the leader: nobody need read for ever what the dead once offered."""
+        while True:
+            with suppress(*AWAY, ServerFailed):
+                await self._ground.registry.bury(BURIED_SECONDS)
+            await asyncio.sleep(BURIED_SECONDS)
+
+    def _led(self, before: str, lease: Lease) -> None:
+        self._watcher(Notice(f"{lease.runner} leads the network in place of {before} (epoch {lease.epoch})"))
 
     async def _watch_events(self, events: Events) -> None:
         async for event in events.live():

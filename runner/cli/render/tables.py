@@ -34,10 +34,11 @@ def status(report: StatusReport, *, width: int | None = None, colour: bool = Fal
     lines = [f"{visible(report.network)}, generation {report.generation}"]
     lines += [
         visible(
-            f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}: "
+            f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}{leads}: "
             f"{', '.join(runner.ensembles) or 'no ensemble'}"
         )
         for runner in report.runners
+        for leads in [", leads" if runner.leads and len(report.runners) > 1 else ""]
     ]
     if not report.last_reload.ok:
         lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]

@@ -1,0 +1,231 @@
+"""The duties of the leader: what nobody claims is routed anew, held, or ended.
+
+Only the queues of ensembles without a live replica are read, each once and then on from where the reading ended, so
+that a network in which all is well costs nothing. A new leader looks at every queue once: the last one may have gone
+in the middle of a move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol, assert_never
+
+from runner.bus.away import AWAY
+from runner.bus.events import Events
+from runner.bus.work_queues import WorkQueues
+from runner.errors import ServerFailed
+from runner.host.desk import StoreAway
+from runner.host.foundation import Foundation
+from runner.host.moves import Moves, Place
+from runner.model import Discovery, Network
+from runner.routing.claims import (
+    Answer,
+    Candidate,
+    Complete,
+    Expire,
+    Health,
+    Hold,
+    Leave,
+    Reroute,
+    Unclaimed,
+    Verdict,
+    judge,
+)
+from runner.subjects import is_outside
+from runner.work import CapabilityType, EnsembleState
+
+LOOK_SECONDS = 1.0
+_logger = logging.getLogger("runner.host")
+
+
+class Watch(Protocol):
+    """What the duties must know of this runner and the others."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether this runner is the leader now."""
+        ...
+
+    def alive(self, runner: str) -> bool: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Looked:
+    """What was seen in one queue: tasks by sequence, without their contexts, and where the reading goes on."""
+
+    health: Health
+    tasks: dict[int, Unclaimed] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+    next: int = 1
+    half_moved: bool = False
+
+    def remember(self, place: Place) -> None:
+        task = place.task
+        self.tasks[place.sequence] = replace(task, request=task.request.model_copy(update={"context": None}))
+
+    def forget(self, sequence: int) -> None:
+        self.tasks.pop(sequence)
+        self.held.discard(sequence)
+
+
+class Duties:
+    """Of one runner, from `open` to `close`; without effect while another leads."""
+
+    def __init__(
+        self,
+        network: Network,
+        ground: Foundation,
+        watch: Watch,
+        *,
+        callers: Mapping[tuple[str, str], frozenset[str]],
+    ) -> None:
+        self._network = network
+        self._desk = ground.desk
+        self._registry = ground.registry
+        self._watch = watch
+        self._callers = callers
+        self._queues = WorkQueues(ground.connection, ground.subjects)
+        self._events = Events(ground.connection, ground.subjects)
+        self._moves = Moves(ground.subjects, ground.connection, self._queues, ground.desk, self._events)
+        self._looked: dict[str, _Looked] | None = None
+        self._full: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        self._looking = asyncio.ensure_future(self._run())
+
+    async def close(self) -> None:
+        """Whatever was begun may be in the middle: whoever leads next ends it."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait((self._looking,))
+        await self._events.close()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except (StoreAway, ServerFailed, *AWAY) as problem:
+                _logger.warning("the leader's duties wait for the server: %s", str(problem) or type(problem).__name__)
+            except Exception:  # one look: log, and look again
+                _logger.exception("the leader's duties broke")
+
+    async def look(self) -> None:
+        """Look once at every queue that may need it. Raises StoreAway, ServerFailed or what `AWAY` lists."""
+        if not self._watch.leading:
+            self._looked = None
+            return
+        if self._looked is None:
+            self._looked = {name: _Looked(self._health(name, None)) for name in self._task_sharing()}
+        self._full.clear()
+        for name in self._task_sharing():
+            looked = self._looked.get(name)
+            if looked is None and self._is_up(name):
+                continue
+            looked = self._looked.setdefault(name, looked or _Looked(self._health(name, None)))
+            looked.health = self._health(name, looked.health.down_since)
+            await self._look_at(name, looked)
+            if looked.health.down_since is None and not looked.half_moved:
+                del self._looked[name]
+
+    async def _look_at(self, name: str, looked: _Looked) -> None:
+        looked.half_moved = False
+        async for stored in self._queues.stored(name, start=looked.next):
+            held = await self._desk.read(stored.call.caller, stored.request.request_id, first_delivery=True)
+            looked.remember(Place.of(stored, held))
+            looked.next = stored.sequence + 1
+        for sequence, task in list(looked.tasks.items()):
+            verdict = self._judge(task, looked.health)
+            if isinstance(verdict, Leave) or (isinstance(verdict, Hold) and sequence in looked.held):
+                continue
+            if not self._watch.leading:
+                return
+            await self._attend(name, looked, sequence)
+
+    async def _attend(self, name: str, looked: _Looked, sequence: int) -> None:
+        """Read the task again as it stands now, judge it by that, and act. Once it is gone, it is forgotten."""
+        stored = await self._queues.get(name, sequence)
+        if stored is None:
+            looked.forget(sequence)
+            return
+        place = Place.of(stored, await self._desk.read(stored.call.caller, stored.request.request_id))
+        looked.remember(place)
+        await self._act(place, self._judge(place.task, looked.health), looked)
+
+    async def _act(self, place: Place, verdict: Verdict, looked: _Looked) -> None:
+        match verdict:
+            case Leave():
+                pass
+            case Hold(why):
+                if place.sequence not in looked.held:
+                    looked.held.add(place.sequence)
+                    self._moves.hold(place.task, why)
+            case Expire():
+                await self._moves.expire(place, why=f"{place.task.call.provider} was not up to start it")
+            case Answer(record):
+                await self._moves.answer(place, record)
+            case Complete(record, moved):
+                looked.half_moved = True  # until it is gone
+                await self._moves.complete(place, record, moved)
+            case Reroute(to):
+                if not await self._reroute(place, to, looked.health):
+                    await self._attend(place.task.call.provider, looked, place.sequence)
+            case _:
+                assert_never(verdict)
+
+    async def _reroute(self, place: Place, to: tuple[Candidate, ...], health: Health) -> bool:
+        """To the first that was not full in this look. False: it was full after all, and another one is to be tried."""
+        why = f"{place.task.call.provider} did not claim it within its sla of {health.sla.total_seconds():g} s"
+        for candidate in to:
+            if (provider := candidate.capability.provider) not in self._full:
+                if await self._moves.reroute(place, candidate, why):
+                    return True
+                self._full.add(provider)
+                return False
+        return True
+
+    def _judge(self, task: Unclaimed, health: Health) -> Verdict:
+        return judge(
+            replace(task, under_work=self._is_under_work(task)),
+            health,
+            self._candidates(task),
+            max_hops=self._network.defaults.max_hops,
+            now=datetime.now(UTC),
+        )
+
+    def _candidates(self, task: Unclaimed) -> Iterator[Candidate]:
+        """Whoever is up and meets the task's need. Lazy: most judgements ask for none."""
+        need, caller = task.request.need, task.call.caller
+        if need is None:
+            return
+        for found in self._desk.catalog.providers_for(Discovery(need.name, need.tags), asking=caller):
+            if self._is_up(found.provider):
+                wired = is_outside(caller) or caller in self._callers.get((found.provider, found.name), frozenset())
+                yield Candidate(found, wired=wired, constrained=self._desk.constrained(found.provider))
+
+    def _health(self, name: str, down_since: datetime | None) -> Health:
+        sla = self._network.ensembles[name].sla
+        return Health(sla, None if self._is_up(name) else down_since or datetime.now(UTC))
+
+    def _is_up(self, name: str) -> bool:
+        return any(r.state is EnsembleState.READY and self._watch.alive(r.runner) for r in self._registry.of(name))
+
+    def _is_under_work(self, task: Unclaimed) -> bool:
+        """Whether a replica that takes nothing more, but still drains, was the last to start it."""
+        provider, history = task.call.provider, task.record.history if task.record else ()
+        if not history or history[-1].provider != provider or not self._watch.alive(history[-1].runner):
+            return False
+        return any(registration.runner == history[-1].runner for registration in self._registry.of(provider))
+
+    def _task_sharing(self) -> list[str]:
+        """The ensembles that have a queue, in order."""
+        return [
+            name
+            for name, ensemble in sorted(self._network.ensembles.items())
+            if any(kind is CapabilityType.TASK for kind, _ in ensemble.shared().values())
+        ]

@@ -1,0 +1,310 @@
+"""The leader's duties, over a real server: tasks whose provider is gone are moved, held or ended, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from runner.bus.events import Events
+from runner.bus.requeue import Requeue
+from runner.bus.work_queues import WorkQueues
+from runner.event import Event
+from runner.host.duties import Duties
+from runner.host.foundation import Foundation
+from runner.routing.wiring import callers_of
+from runner.subjects import Subjects
+from runner.work import Code, DeliverySpec, Need, Priority, Record, Status, WorkRequest, WorkResponse, new_trace
+from tests.support.networks import LiveNetwork, eventually, live
+
+NETWORK = """\
+network: inn
+ensembles:
+  kitchen:
+    sla: 50ms
+    tasks: {cook: {share: [food], steps: [{template: "{{ context }} of the kitchen"}]}}
+  bistro:
+    capacity: {queue_limit: 2}
+    tasks: {cook: {share: [food], steps: [{python: "inn:cook"}]}}
+  canteen:
+    tasks: {serve: {share: [food], steps: [{template: "{{ context }} of the canteen"}]}}
+"""
+MODULE = """\
+import asyncio
+from pathlib import Path
+
+
+async def cook(text: str) -> str:
+    while Path(__file__).with_name("busy").exists():
+        await asyncio.sleep(0.01)
+    return f"{text} of the bistro"
+"""
+SUBJECTS = Subjects("inn")
+
+
+@dataclass
+class Leader:
+    """A leader whose duties are done when a test says so."""
+
+    inn: LiveNetwork
+    leading: bool = True
+    dead: set[str] = field(default_factory=set)
+
+    def alive(self, runner: str) -> bool:
+        return runner not in self.dead
+
+    @property
+    def ground(self) -> Foundation:
+        return self.inn.runner._ground
+
+    def duties(self) -> Duties:
+        network = self.inn.network
+        return Duties(network, self.ground, self, callers=callers_of(network))
+
+    async def submit(self, request_id: str, **changes: object) -> WorkRequest:
+        """A task in the queue of the kitchen, asked for by name and tags unless it says otherwise."""
+        settings = {
+            "request_id": request_id,
+            "caller": "_client-tester",
+            "task": "cook",
+            "context": request_id,
+            "need": Need(name="cook"),
+            "trace_context": new_trace(),
+            "submitted_at": datetime.now(UTC),
+            **changes,
+        }
+        request = WorkRequest.model_validate(settings)
+        assert await Requeue(self.ground.connection, SUBJECTS).put(request, "kitchen") is None
+        return request
+
+    async def queued(self, ensemble: str) -> list[str]:
+        return [s.request.request_id async for s in WorkQueues(self.ground.connection, SUBJECTS).stored(ensemble)]
+
+    async def record(self, request_id: str) -> Record | None:
+        return (await self.ground.desk.read("_client-tester", request_id)).record
+
+    async def outcome(self, request_id: str) -> WorkResponse:
+        response = await self.inn.client.result(request_id, timeout=20)
+        assert isinstance(response, WorkResponse), response
+        return response
+
+    async def events(self, kind: str) -> list[Event]:
+        return [event async for event in Events(self.ground.connection, SUBJECTS).read(kind=kind)]
+
+
+@asynccontextmanager
+async def leader(directory: Path, *, without: str = "kitchen") -> AsyncIterator[Leader]:
+    async with live(directory, NETWORK, without=frozenset(without.split()), inn=MODULE) as inn:
+        yield Leader(inn)
+
+
+async def until(duties: Duties, leader: Leader, ensemble: str, *ids: str) -> None:
+    """Do the duties until these are what an ensemble's queue holds."""
+
+    async def holds() -> bool:
+        await duties.look()
+        return await leader.queued(ensemble) == list(ids)
+
+    await eventually(holds, f"{ids} in the queue of {ensemble}")
+
+
+async def test_what_a_provider_does_not_claim_goes_to_another_with_an_event(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup", priority=Priority.HIGH)
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the bistro"
+        await duties.close()
+        record = await chief.record("soup")
+        assert record is not None
+        assert (record.epoch, record.provider, record.priority) == (1, "bistro", Priority.HIGH)
+        [event] = await chief.events("DELEGATION_FAILED")
+        assert (event.ensemble, event.request_id) == ("kitchen", "soup")
+        why = "kitchen did not claim it within its sla of 0.05 s: moved from kitchen/cook to bistro/cook"
+        assert event.message == why
+
+
+async def test_the_caller_that_waits_is_told_who_answers_now(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def on_message(message: object) -> None:
+            heard.put_nowait(message.data)  # type: ignore[attr-defined]
+
+        subject = SUBJECTS.reply("_client-tester", "kitchen", "soup")
+        connection = chief.inn.client._connection
+        await connection.subscribe(subject, cb=on_message)
+        await connection.flush()
+        await chief.submit("soup")
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        async with asyncio.timeout(20):
+            assert b'"type":"task_moved"' in (told := await heard.get())
+        assert b'"provider":"bistro"' in told
+        await duties.close()
+
+
+async def test_a_need_by_tags_is_met_by_a_capability_of_another_name(tmp_path: Path) -> None:
+    async with leader(tmp_path, without="kitchen bistro") as chief:
+        await chief.submit("soup", need=Need(tags=("food",)))
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the canteen"
+        await duties.close()
+
+
+async def test_a_full_queue_is_passed_over_and_the_next_one_has_it(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        (tmp_path / "busy").touch()
+        ids = [f"dish-{number}" for number in range(4)]
+        for request_id in ids:
+            await chief.submit(request_id, need=Need(tags=("food",)))
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        (tmp_path / "busy").unlink()
+        outcomes = [await chief.outcome(request_id) for request_id in ids]
+        assert [outcome.provider for outcome in outcomes] == ["bistro", "bistro", "canteen", "canteen"]
+        assert all(outcome.status is Status.COMPLETED for outcome in outcomes)
+        await duties.close()
+
+
+async def test_where_all_are_full_the_task_is_its_old_providers_again(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        (tmp_path / "busy").touch()
+        for request_id in ("one", "two", "three"):
+            await chief.submit(request_id)
+        duties = chief.duties()
+        await until(duties, chief, "kitchen", "three")
+        await duties.look()
+        record = await chief.record("three")
+        assert record is not None
+        assert (record.provider, record.moved) == ("kitchen", None)
+        (tmp_path / "busy").unlink()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("three")).result == "three of the bistro"
+        await duties.close()
+
+
+async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup", need=None)
+        duties = chief.duties()
+
+        async def told() -> bool:
+            await duties.look()
+            return bool(await chief.events("CAPABILITY_DEGRADED"))
+
+        await eventually(told, "an event")
+        for _ in range(3):
+            await duties.look()
+        await duties.close()
+        [event] = await chief.events("CAPABILITY_DEGRADED")
+        assert (event.ensemble, event.capability, event.request_id) == ("kitchen", "cook", "soup")
+        assert await chief.queued("kitchen") == ["soup"]
+
+
+async def test_what_is_past_its_deadline_is_expired_with_nobody_up(tmp_path: Path) -> None:
+    async with leader(tmp_path, without="kitchen bistro canteen") as chief:
+        board = DeliverySpec(method="topic", address="board")
+        await chief.submit("soup", deadline=timedelta(milliseconds=50), delivery=board)
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        outcome = await chief.outcome("soup")
+        assert outcome.status is Status.EXPIRED
+        assert outcome.error is not None
+        assert outcome.error.code == Code.DEADLINE_EXCEEDED
+        assert outcome.error.message == "the deadline of 0.05 s passed: kitchen was not up to start it"
+        record = await chief.record("soup")
+        assert record is not None
+        assert record.delivered, "it went where the request wanted it"
+        await duties.close()
+
+
+async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
+    async with leader(tmp_path, without="nobody") as chief:
+        duties = chief.duties()
+        await chief.submit("soup")
+        await duties.look()
+        assert (await chief.outcome("soup")).provider == "kitchen"
+        await duties.close()
+        assert await chief.events("DELEGATION_FAILED") == []
+
+
+async def test_a_provider_whose_runner_is_dead_is_not_there(tmp_path: Path) -> None:
+    """It is registered as READY all the same: nobody could take that back."""
+    async with leader(tmp_path, without="nobody") as chief:
+        chief.dead.add(chief.inn.runner.id)
+        duties = chief.duties()
+        assert [name for name in ("bistro", "kitchen") if duties._is_up(name)] == []
+        await duties.close()
+
+
+async def test_who_does_not_lead_does_nothing(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        chief.leading = False
+        await chief.submit("soup", deadline=timedelta(0))
+        duties = chief.duties()
+        for _ in range(3):
+            await duties.look()
+        assert await chief.queued("kitchen") == ["soup"]
+        chief.leading = True
+        await until(duties, chief, "kitchen")
+        await duties.close()
+
+
+async def moved_by_hand(chief: Leader, request_id: str) -> None:
+    """As a leader leaves it that dies right after the record."""
+    request = await chief.submit(request_id)
+    record = Record(
+        epoch=1,
+        request_id=request_id,
+        task="cook",
+        caller="_client-tester",
+        provider="bistro",
+        priority=request.priority,
+        submitted_at=request.submitted_at,
+        trace_id=request.trace_context.trace_id,
+        attempts=0,
+        moved=request,
+    )
+    assert await chief.ground.desk.record(record, 0)
+
+
+async def test_the_next_leader_completes_what_the_last_one_began(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await moved_by_hand(chief, "soup")
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the bistro"
+        await duties.close()
+
+
+async def test_what_was_published_but_not_deleted_is_worked_once(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await moved_by_hand(chief, "soup")
+        request = (await chief.record("soup")).moved  # type: ignore[union-attr]
+        assert request is not None
+        assert await chief.ground.desk.publish(request, "bistro", publication=1) is None
+        await chief.outcome("soup")
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        await duties.close()
+
+        async def told() -> bool:
+            return bool(await chief.events("completed"))
+
+        await eventually(told, "the end of the work")
+        assert len(await chief.events("started")) == 1
+
+
+async def test_what_was_cancelled_while_it_waited_is_answered_and_forgotten(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup", need=None)
+        await chief.inn.client.cancel("soup")
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).status is Status.CANCELLED
+        await duties.close()

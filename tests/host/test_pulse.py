@@ -1,0 +1,205 @@
+"""Beats, registrations and the lease of runners on one server: who counts as there, and who leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from runner.beat import Beat, Vitals
+from runner.bus.connection import Connection, connect
+from runner.bus.keys import key_in
+from runner.bus.permissions import EVERYTHING
+from runner.bus.records import Bucket
+from runner.bus.server import NatsServer
+from runner.bus.server_config import ServerFiles
+from runner.bus.streams import ensure_network
+from runner.host.leadership import Leadership
+from runner.host.pulse import Pulse
+from runner.host.registry import Registry
+from runner.subjects import Subjects
+from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Registration
+from tests.support.networks import eventually
+
+SUBJECTS = Subjects("inn")
+
+
+@dataclass
+class Stand:
+    """One runner, without ensembles."""
+
+    main: Connection
+    pulse: Pulse
+    registry: Registry
+    leadership: Leadership
+    constrained: bool = False
+    led: list[int] = field(default_factory=list)
+
+    def beat(self, sequence: int) -> Beat:
+        return Beat(
+            runner=self.pulse.runner,
+            pid=1,
+            host="here",
+            url="",
+            started_at=datetime.now(UTC),
+            sequence=sequence,
+            ensembles=(Vitals(ensemble="kitchen", state=EnsembleState.READY, constrained=self.constrained),),
+        )
+
+    async def duty(self, epoch: int) -> None:
+        self.led.append(epoch)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.led.append(-epoch)
+
+    async def register(self, state: EnsembleState = EnsembleState.READY) -> None:
+        soup = CapabilityInfo(name="soup", type=CapabilityType.TOOL, provider="kitchen")
+        offered = (soup,) if state is EnsembleState.READY else ()
+        await self.registry.put(
+            Registration(ensemble="kitchen", runner=self.pulse.runner, state=state, capabilities=offered)
+        )
+
+    async def fall_silent(self) -> None:
+        """As a runner that is killed: it says nothing more, and leaves all that it wrote."""
+        await self.main.close()
+        await self.pulse.connection.close()
+
+
+@dataclass
+class Inn:
+    """A server for runners to stand on."""
+
+    url: str
+    seed: str
+    leaving: AsyncExitStack
+
+    async def stand(self, name: str) -> Stand:
+        main = await connect([self.url], caller="_runner", credentials=self.seed, echo=False)
+        self.leaving.push_async_callback(main.close)
+        pulse = Pulse(await connect([self.url], caller="_runner", credentials=self.seed), SUBJECTS, name)
+        self.leaving.push_async_callback(pulse.close)
+        registry = Registry(Bucket(main, SUBJECTS.bucket("capabilities")), pulse)
+        self.leaving.push_async_callback(registry.close)
+        leadership = Leadership(Bucket(pulse.connection, SUBJECTS.bucket("leader")), pulse)
+        self.leaving.push_async_callback(leadership.close)
+        stand = Stand(main, pulse, registry, leadership)
+        leadership.perform(stand.duty)
+        await pulse.listen()
+        pulse.start(stand.beat)
+        await registry.open()
+        return stand
+
+
+@pytest.fixture
+async def inn(tmp_path: Path) -> AsyncIterator[Inn]:
+    key, system = key_in(tmp_path / "runner.nk"), key_in(tmp_path / "system.nk")
+    async with AsyncExitStack() as leaving:
+        server = NatsServer(ServerFiles(tmp_path))
+        leaving.push_async_callback(server.stop)
+        await server.start({key.public: EVERYTHING}, system.public)
+        ground = await connect([server.url], caller="_runner", credentials=key.seed)
+        leaving.push_async_callback(ground.close)
+        await ensure_network(ground, SUBJECTS, events_kept=timedelta(hours=1), results_kept=timedelta(hours=1))
+        yield Inn(server.url, key.seed, leaving)
+
+
+def on_offer(stand: Stand) -> list[str]:
+    return [c.name for c in stand.registry.catalog.capabilities]
+
+
+async def test_what_a_runner_offers_is_on_offer_until_it_falls_silent(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.register()
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer")
+    await eventually(lambda: set(one.pulse.beats) == {"one", "two"}, "both beats")
+    await two.fall_silent()
+    await eventually(lambda: on_offer(one) == [], "no soup any more")
+    assert one.registry.of("kitchen") == ()
+    assert one.registry.runners() == {"two"}, "nobody has forgotten it yet"
+    assert set(one.pulse.beats) == {"one"}
+    await one.registry.bury(0.0)
+    assert one.registry.runners() == frozenset()
+
+
+async def test_a_runner_that_stops_in_order_is_gone_at_once(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.register()
+    await eventually(lambda: one.pulse.others() == {"two"}, "the other's beat")
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer")
+    await two.pulse.close()
+    await eventually(lambda: one.pulse.silence("two") == float("inf"), "a goodbye")
+    assert on_offer(one) == []
+
+
+async def test_a_runner_whose_registration_somebody_removed_registers_again(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.register()
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer")
+    bucket = Bucket(one.main, SUBJECTS.bucket("capabilities"))
+    before = await bucket.get("kitchen.two")
+    await one.registry.forget_runner("two")
+
+    async def is_written_again() -> bool:
+        entry = await bucket.get("kitchen.two")
+        return before is not None and entry is not None and entry.revision > before.revision
+
+    await eventually(is_written_again, "its registration")
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer again")
+    await two.register(EnsembleState.STOPPED)
+    await eventually(lambda: on_offer(one) == [], "no soup")
+    assert one.registry.runners() == frozenset()
+
+
+async def test_an_ensemble_is_constrained_where_every_live_replica_says_so(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    assert not one.registry.constrained("kitchen"), "nobody is there"
+    one.constrained = True
+    await one.register()
+    await two.register()
+    await eventually(lambda: len(one.registry.of("kitchen")) == 2, "two replicas")
+    two_says_no = one.pulse.vitals("two", "kitchen")
+    assert two_says_no is None or not two_says_no.constrained
+    assert not one.registry.constrained("kitchen")
+    two.constrained = True
+    await eventually(lambda: one.registry.constrained("kitchen"), "both constrained")
+    two.constrained = False
+    await eventually(lambda: not one.registry.constrained("kitchen"), "one has room again")
+
+
+async def test_the_first_leads_and_the_next_takes_over_at_once_when_it_gives_up(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await one.leadership.open()
+    await eventually(lambda: one.leadership.leading and one.led == [1], "one at its duty")
+    await two.leadership.open()
+    await eventually(lambda: two.leadership.leader == "one", "two to know")
+    assert not two.leadership.leading
+    await one.leadership.close()
+    assert not one.leadership.leading
+    await eventually(lambda: two.leadership.leading, "the next leader")
+    assert (two.leadership.epoch, one.led) == (2, [1, -1])
+
+
+async def test_a_leader_that_falls_silent_leads_no_more_before_another_does(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    moves: list[tuple[str, str | None]] = []
+    two.leadership.on_change(lambda before, lease: moves.append((before, lease.runner)))
+    await one.leadership.open()
+    await eventually(lambda: one.leadership.leading, "a leader")
+    await two.leadership.open()
+    await eventually(lambda: two.leadership.leader == "one", "two to know")
+    await one.fall_silent()
+
+    def at_most_one() -> bool:
+        assert not (one.leadership.leading and two.leadership.leading)
+        return two.leadership.leading
+
+    await eventually(at_most_one, "the next leader")
+    await eventually(lambda: one.led == [1, -1], "the end of the old duty")
+    assert two.leadership.epoch == 2
+    assert moves == [("one", "two")]
