@@ -103,11 +103,6 @@ class HostedEnsemble:
         return round(len(self._crew) / self._slots.count, 3)
 
     @property
-    def constrained(self) -> bool:
-        """Whether more waits than `backpressure` allows."""
-        return False
-
-    @property
     def vitals(self) -> Vitals:
         """How it is now, for the runner's beat and for who asks."""
         return Vitals(
