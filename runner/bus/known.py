@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from nats.aio.msg import Msg
 
@@ -12,6 +13,9 @@ from runner.bus.keyset import KeySet
 from runner.bus.records import Bucket
 
 RETRY_SECONDS = 1.0
+
+Heard = Callable[[str, bytes], None]
+"""(key, value)."""
 
 
 class KnownKeys:
@@ -23,10 +27,18 @@ class KnownKeys:
         self._keys = KeySet()
         self._complete = False
         self._loading: asyncio.Task[None] | None = None
+        self._told: list[Heard] = []
+
+    def tell(self, heard: Heard) -> None:
+        """Call this, from now on, for each write that somebody else makes or tries."""
+        self._told.append(heard)
 
     async def open(self) -> None:
         async def on_message(message: Msg) -> None:
-            self.add(self._bucket.key_of(message.subject))
+            key = self._bucket.key_of(message.subject)
+            self.add(key)
+            for heard in self._told:
+                heard(key, message.data)
 
         await self._connection.subscribe(self._bucket.subject(">"), cb=on_message)
         await settled(self._connection)

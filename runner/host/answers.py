@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from runner.bus.backlog import Waiting
 from runner.bus.questions import Questions
+from runner.host.cancelling import Cancelling
 from runner.host.census import Census
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
 from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
 from runner.subjects import RUNNERS
-from runner.work import Code, Record, Standing, Status, WorkError, WorkResponse
+from runner.work import Standing
 
 QUEUE = "runners"
 
@@ -20,13 +21,20 @@ class Answers:
     """Serves the question subjects of a network for one runner."""
 
     def __init__(
-        self, ground: Foundation, census: Census, hosted: dict[str, HostedEnsemble], *, stop: Callable[[], None]
+        self,
+        ground: Foundation,
+        census: Census,
+        hosted: dict[str, HostedEnsemble],
+        *,
+        runner: str,
+        stop: Callable[[], None],
     ) -> None:
         self._subjects = ground.subjects
         self._desk = ground.desk
         self._backlog = ground.backlog
         self._census = census
         self._hosted = hosted
+        self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
         self._stop = stop
 
     async def serve(self, questions: Questions) -> None:
@@ -72,12 +80,8 @@ class Answers:
         asked = self._subjects.parse_cancel(subject)
         if asked is None:
             return None
-        if any(ensemble.cancel(asked.caller, asked.request_id) for ensemble in self._hosted.values()):
-            return Standing(request_id=asked.request_id, status="PENDING", state="CANCELLING").encode()
-        waiting = await self._find(asked.caller, asked.request_id)
-        if waiting is not None:  # whoever is delivered it finds the outcome recorded, and acknowledges
-            await self._desk.record(_cancelled(waiting), 0)
-        return (await self._standing(asked.caller, asked.request_id)).encode()
+        standing = await self._cancelling.cancel(asked)
+        return standing.encode() if standing is not None else None
 
     async def _status(self, *_: object) -> bytes:
         return (await self._census.status()).model_dump_json(by_alias=True).encode()
@@ -99,20 +103,3 @@ class Answers:
     async def _on_stop(self, *_: object) -> bytes:
         self._stop()
         return b"{}"
-
-
-def _cancelled(waiting: Waiting) -> Record:
-    request = waiting.request
-    error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it waited")
-    return Record(
-        request_id=request.request_id,
-        task=request.task,
-        caller=waiting.call.caller,
-        provider=waiting.call.provider,
-        priority=request.priority,
-        submitted_at=request.submitted_at,
-        trace_id=request.trace_context.trace_id,
-        attempts=0,
-        delivery=request.delivery,
-        response=WorkResponse(request_id=request.request_id, status=Status.CANCELLED, error=error),
-    )

@@ -68,6 +68,7 @@ class HostedEnsemble:
         self._caller: Caller | None = None
         self._events: Events | None = None
         self._service: ToolService | None = None
+        self._calls: ToolCalls | None = None
         self._queue: TaskQueue | None = None
 
     @cached_property
@@ -168,8 +169,9 @@ class HostedEnsemble:
         self._move(EnsembleState.STOPPED, f"stopped waiting for {', '.join(culprits)}" if culprits else None)
 
     def cancel(self, caller: str, request_id: str) -> bool:
-        """Cancel a task in hand. False where it is not here."""
-        return self._queue is not None and self._queue.cancel(caller, request_id)
+        """Cancel a task or a tool call in hand. False where it is not here."""
+        task = self._queue is not None and self._queue.cancel(caller, request_id)
+        return (self._calls is not None and self._calls.cancel(caller, request_id)) or task
 
     def in_hand(self) -> Mapping[Priority, int]:
         """How many tasks of each priority are worked on here."""
@@ -182,8 +184,8 @@ class HostedEnsemble:
         tools = {c.name: c.description or c.name for c in self.capabilities if c.type is CapabilityType.TOOL}
         if tools:
             self._service = ToolService(workplace.connection, workplace.subjects, self.name, __version__)
-            calls = ToolCalls(workplace, self._crew, self._service.counts)
-            await self._service.open(tools, calls.handle, self._ensemble.description)
+            self._calls = ToolCalls(workplace, self._crew, self._service.counts)
+            await self._service.open(tools, self._calls.handle, self._ensemble.description)
         if self.takes_tasks:
             self._queue = TaskQueue(workplace, self._crew)
             await self._queue.open()

@@ -126,7 +126,7 @@ class Runner:
         """Answer questions, and tell the watcher of events."""
         ground = self._ground
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
-        answers = Answers(ground, self._census, self._hosted, stop=self._stop_asked.set)
+        answers = Answers(ground, self._census, self._hosted, runner=self.id, stop=self._stop_asked.set)
         await answers.serve(self._questions)
         ground.pulse.start(self._beat)
         ground.leadership.perform(self._bury)

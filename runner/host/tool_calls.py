@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -11,10 +12,25 @@ from runner.bus.service import ToolCounts, ToolMessage
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.ledger import Ledger
-from runner.host.outcome import outcome, oversized, refused, rejected, seconds_left
+from runner.host.outcome import cancelled, outcome, oversized, refused, rejected, seconds_left
 from runner.host.pipeline import run_tool
 from runner.host.workplace import Workplace
+from runner.model import Tool
 from runner.work import Code, WorkRequest, WorkResponse
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A tool call in hand, from when it waits for a slot."""
+
+    work: asyncio.Task[object]
+    delegation: Delegation
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.delegation.abandon()
+        self.work.cancel()
 
 
 class ToolCalls:
@@ -24,6 +40,14 @@ class ToolCalls:
         self._workplace = workplace
         self._crew = crew
         self._counts = counts
+        self._in_hand: dict[tuple[str, str], list[_Call]] = {}
+
+    def cancel(self, caller: str, request_id: str) -> bool:
+        """Cancel a call in hand. False where it is not here."""
+        calls = self._in_hand.get((caller, request_id), ())
+        for call in calls:
+            call.cancel()
+        return bool(calls)
 
     def handle(self, message: ToolMessage) -> None:
         self._crew.start(self._serve(message), f"tool {message.call.capability} for {message.call.caller}")
@@ -73,12 +97,35 @@ class ToolCalls:
         if request.delivery is not None and request.delivery.method != "reply":
             text = f"{workplace.name}/{name} is a tool: it answers whoever calls, and delivers nowhere else"
             return rejected(request.request_id, workplace.name, Code.INVALID_REQUEST, text, "deliver a task's result")
+        return await self._cancellable(message.call.caller, request, tool)
+
+    async def _cancellable(self, caller: str, request: WorkRequest, tool: Tool) -> WorkResponse:
+        """The work, until somebody cancels it: then what it asked of others ends as well."""
+        work = asyncio.current_task()
+        assert work is not None
+        key, call = (caller, request.request_id), _Call(work, Delegation(self._workplace, request, tool.name))
+        self._in_hand.setdefault(key, []).append(call)
+        try:
+            response = await self._worked(request, tool, call.delegation)
+        except asyncio.CancelledError:
+            if not call.cancelled:
+                raise
+            work.uncancel()
+            response = cancelled(request, self._workplace.name)
+        finally:
+            self._in_hand[key].remove(call)
+            if not self._in_hand[key]:
+                del self._in_hand[key]
+        await call.delegation.recall(response.status)
+        return response
+
+    async def _worked(self, request: WorkRequest, tool: Tool, delegation: Delegation) -> WorkResponse:
+        workplace = self._workplace
         if not await self._slot(request):
             limit = workplace.ensemble.capacity.queue_limit
             text = f"{limit} calls already wait for a slot of {workplace.name}, or the deadline passed waiting"
             hint = "raise `capacity.max_concurrent` or `capacity.queue_limit`, or call less at once"
             return rejected(request.request_id, workplace.name, Code.QUEUE_FULL, text, hint)
-        delegation = Delegation(workplace, request, capability.name)
         function = workplace.functions(tool.python)
         try:
             work = run_tool(function, request.context, delegation, f"{workplace.name}/{tool.name}")

@@ -1,0 +1,132 @@
+"""Cancelling what somebody asked for: whoever holds the work stops it, and where nobody does, the outcome is recorded.
+
+Every runner hears of every cancellation. The one that works on the request stops it and records what was finished; a
+runner that does not is silent where another one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from pydantic import ValidationError
+
+from runner.bus.backlog import Waiting
+from runner.bus.events import Events
+from runner.host.ensemble import HostedEnsemble
+from runner.host.foundation import Foundation
+from runner.host.ledger import Ledger
+from runner.subjects import Reply
+from runner.work import Code, Record, Standing, Status, WorkError, WorkRequest, WorkResponse
+
+HOLDER_SECONDS = 0.1
+"""How much sooner the runner that holds the work may act: by then its start is on record."""
+
+LOOKS = 5
+"""How often a record is looked at that changes while it is written."""
+
+_CANCELLED = b'"status":"CANCELLED"'
+
+Find = Callable[[str, str], Awaitable[Waiting | None]]
+"""(caller, request id) → where it waits in a queue, if it does."""
+
+
+class Cancelling:
+    """Cancels for one runner; `hosted` are its ensembles."""
+
+    def __init__(self, ground: Foundation, hosted: Mapping[str, HostedEnsemble], find: Find, *, runner: str) -> None:
+        self._ground = ground
+        self._hosted = hosted
+        self._find = find
+        self._runner = runner
+        ground.known.tell(self.noticed)
+
+    async def cancel(self, asked: Reply) -> Standing | None:
+        """Where it stands then; None where another runner is to say so. One that has its outcome keeps it."""
+        caller, request_id = asked.caller, asked.request_id
+        if self._stop(caller, request_id):
+            return Standing(request_id=request_id, status="PENDING", state="CANCELLING")
+        if self._others():
+            await asyncio.sleep(HOLDER_SECONDS)
+        for _ in range(LOOKS):
+            held = await self._ground.desk.read(caller, request_id)
+            if held.record is not None and held.record.response is not None:
+                return Standing(request_id=request_id, status="DONE", response=held.record.response)
+            if held.record is not None and self._is_held_elsewhere(held.record):
+                return None
+            waiting = await self._find(caller, request_id)
+            if waiting is None and held.record is None:
+                break
+            record = _cancelled(held.record, waiting)
+            if await self._ground.desk.record(record, held.revision):
+                await self._tell(record, waiting.request if waiting else None)
+                return Standing(request_id=request_id, status="DONE", response=record.response)
+        done = (await self._ground.desk.read(caller, request_id)).record
+        if done is not None and done.response is not None:
+            return Standing(request_id=request_id, status="DONE", response=done.response)
+        return Standing(request_id=request_id, status="UNKNOWN")
+
+    def noticed(self, key: str, value: bytes) -> None:
+        """A record was written elsewhere. Work in hand here that it calls cancelled stops.
+
+        The write may yet be refused: somebody asked for the cancellation all the same.
+        """
+        caller, _, request_id = key.partition(".")
+        if _CANCELLED not in value or not any(e.holds(caller, request_id) for e in self._hosted.values()):
+            return
+        try:
+            record = Record.model_validate_json(value)
+        except ValidationError:
+            return
+        if record.response is not None and record.response.status is Status.CANCELLED:
+            self._stop(caller, request_id)
+
+    def _stop(self, caller: str, request_id: str) -> bool:
+        """Wherever it is in hand: it may have been handed from one ensemble here to another."""
+        stopped = [ensemble.cancel(caller, request_id) for ensemble in self._hosted.values()]
+        return any(stopped)
+
+    def _others(self) -> bool:
+        """Whether there are runners beside this one."""
+        return bool(self._ground.registry.runners() - {self._runner})
+
+    def _is_held_elsewhere(self, record: Record) -> bool:
+        """Whether a live runner has started the work, and not come to its end."""
+        last = record.history[-1] if record.history else None
+        if last is None or last.ended is not None or last.runner == self._runner:
+            return False
+        return last.runner in {registration.runner for registration in self._ground.registry.of(last.provider)}
+
+    async def _tell(self, record: Record, request: WorkRequest | None) -> None:
+        """Whoever waits for it, and who follows its trace. Delivered it is when it would have had its turn."""
+        response, ground = record.response, self._ground
+        assert response is not None
+        if record.delivery is None or record.delivery.method != "none":
+            subject = ground.subjects.reply(record.caller, record.provider, record.request_id)
+            await ground.connection.publish(subject, response.encode())
+        if request is not None:
+            events = Events(ground.connection, ground.subjects)
+            Ledger(events, record.provider, request).end(response)
+            await events.close()
+
+
+def _cancelled(record: Record | None, waiting: Waiting | None) -> Record:
+    """The outcome of what nobody works on: in the record that stands, or in a first one. One of the two is given."""
+    error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it waited")
+    if record is not None:
+        response = WorkResponse(request_id=record.request_id, status=Status.CANCELLED, error=error)
+        return record.model_copy(update={"response": response})
+    assert waiting is not None
+    request = waiting.request
+    return Record(
+        request_id=request.request_id,
+        task=request.task,
+        caller=waiting.call.caller,
+        provider=waiting.call.provider,
+        priority=request.priority,
+        submitted_at=request.submitted_at,
+        trace_id=request.trace_context.trace_id,
+        attempts=0,
+        delivery=request.delivery,
+        response=WorkResponse(request_id=request.request_id, status=Status.CANCELLED, error=error),
+    )

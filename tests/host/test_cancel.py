@@ -1,0 +1,233 @@
+"""Cancelling reaches queued and running work, and everything it asked of others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from runner.host.runner import running
+from runner.work import Standing, Status, WorkResponse
+from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.servers import plain_server
+
+NETWORK = """\
+network: inn
+ensembles:
+  front:
+    uses: {order: desk/order, spread: desk/spread}
+    tasks:
+      ask: {share: true, steps: [{id: plan, template: "planned"}, {use: order}]}
+  desk:
+    capacity: {max_concurrent: 2}
+    uses: {hold: kitchen/hold, later: {to: kitchen/hold, mode: async}, wait: kitchen/wait, brief: {to: kitchen/hold}}
+    tools: {through: {python: "inn:through", share: true}}
+    tasks:
+      order: {share: true, steps: [{use: hold}]}
+      measure: {share: true, steps: [{use: wait}]}
+      leave: {share: true, steps: [{use: later, input: "left"}, {use: hold, input: "held"}]}
+      leave-and-fail: {share: true, steps: [{use: later, input: "left"}, {python: "inn:fail"}]}
+      leave-and-end: {share: true, steps: [{use: later, input: "left"}]}
+      spread: {share: true, steps: [{for_each: [one, two, three], use: hold, input: "{{ item }}"}]}
+      half: {share: true, steps: [{id: a, needs: [], use: hold, input: "beside"}, {id: b, needs: [], python: "inn:fail"}]}
+  kitchen:
+    capacity: {max_concurrent: 8}
+    tools: {wait: {python: "inn:hold", share: true}}
+    tasks:
+      hold: {share: true, steps: [{id: chop, template: "chopped"}, {python: "inn:hold"}]}
+  slow:
+    capacity: {max_concurrent: 1}
+    tasks: {hold: {share: true, steps: [{python: "inn:hold"}]}}
+"""  # noqa: E501
+MODULE = """\
+import asyncio
+from pathlib import Path
+
+import runner
+
+HERE = Path(__file__).parent
+
+
+async def hold(text: str) -> str:
+    (HERE / f"begun-{text}").touch()
+    try:
+        while not (HERE / "release").exists():
+            await asyncio.sleep(0.01)
+    except asyncio.CancelledError:
+        (HERE / f"stopped-{text}").touch()
+        raise
+    return f"held {text}"
+
+
+def through(text: str, context: runner.Context) -> str:
+    return context.call("wait", text)
+
+
+async def fail(text: str) -> str:
+    while not list(HERE.glob("begun-*")):
+        await asyncio.sleep(0.01)
+    raise ValueError("dropped")
+"""
+
+
+@pytest.fixture
+async def inn(tmp_path: Path):
+    async with live(tmp_path, NETWORK, inn=MODULE) as network:
+        yield network
+
+
+async def started(inn: LiveNetwork, target: str, text: str = "x", *, begun: tuple[str, ...] = ("x",), **terms: object):
+    """A call whose work holds; its task."""
+    asked = asyncio.ensure_future(inn.client.call(target, text, **{"request_id": "r1", "deadline": 20, **terms}))
+    for one in begun:
+        await eventually((inn.workspace.directory / f"begun-{one}").exists, f"{one} at work")
+    return asked
+
+
+async def stopped(inn: LiveNetwork, *texts: str) -> None:
+    for text in texts:
+        await eventually((inn.workspace.directory / f"stopped-{text}").exists, f"{text} to be stopped")
+
+
+async def statuses(inn: LiveNetwork) -> set[tuple[str, str, str]]:
+    return {(report.caller, report.task, report.status) for report in await inn.client.requests()}
+
+
+async def test_everything_down_the_line_is_cancelled(inn: LiveNetwork):
+    asked = await started(inn, "front/ask")
+    standing = await inn.client.cancel("r1")
+    assert (standing.status, standing.state) == ("PENDING", "CANCELLING")
+    response = await asked
+    assert isinstance(response, WorkResponse)
+    assert (response.status, response.partial) == (Status.CANCELLED, {"plan": "planned"})
+    await stopped(inn, "x")
+    whole = {
+        ("_client-tester", "ask", "CANCELLED"),
+        ("front", "order", "CANCELLED"),
+        ("desk", "hold", "CANCELLED"),
+    }
+
+    async def recorded() -> bool:
+        return await statuses(inn) == whole
+
+    await eventually(recorded, "three cancelled records")
+
+
+@pytest.mark.parametrize("target", ["desk/measure", "desk/through"])
+async def test_tool_calls_in_progress_end_too(inn: LiveNetwork, target: str):
+    asked = await started(inn, target)
+    await inn.client.cancel("_client-tester/r1")
+    assert (await asked).status is Status.CANCELLED
+    await stopped(inn, "x")
+
+
+async def test_what_was_left_to_itself_is_cancelled_with_whoever_asked_for_it(inn: LiveNetwork):
+    asked = await started(inn, "desk/leave", begun=("left", "held"))
+    await inn.client.cancel("r1")
+    assert (await asked).status is Status.CANCELLED
+    await stopped(inn, "left", "held")
+
+
+@pytest.mark.parametrize("task", ["leave-and-fail", "leave-and-end"])
+async def test_what_was_left_to_itself_outlives_a_failure_and_an_end(inn: LiveNetwork, task: str):
+    await (await started(inn, f"desk/{task}", begun=("left",)))
+    (inn.workspace.directory / "release").touch()
+
+    async def completed() -> bool:
+        return ("desk", "hold", "COMPLETED") in await statuses(inn)
+
+    await eventually(completed, "the work that was left")
+
+
+async def test_an_expiry_ends_what_is_waited_for(inn: LiveNetwork):
+    asked = await started(inn, "desk/spread", begun=("one", "two", "three"), deadline=1.5)
+    assert (await asked).status is Status.EXPIRED
+    await stopped(inn, "one", "two", "three")
+
+
+async def test_a_failure_beside_it_ends_what_is_waited_for(inn: LiveNetwork):
+    response = await (await started(inn, "desk/half", begun=()))
+    assert response.status is Status.FAILED
+    await stopped(inn, *(() if not (inn.workspace.directory / "begun-beside").exists() else ("beside",)))
+
+    async def recorded() -> bool:
+        return ("desk", "hold", "CANCELLED") in await statuses(inn)
+
+    await eventually(recorded, "the work beside it cancelled")
+
+
+async def test_a_queued_task_is_answered_at_once_and_never_starts(inn: LiveNetwork):
+    held = await started(inn, "slow/hold", "first", begun=("first",))
+    waiting = asyncio.ensure_future(inn.client.call("slow/hold", "second", request_id="r2", deadline=20))
+
+    async def queued() -> bool:
+        return len(await inn.client.requests("PENDING")) == 2
+
+    await eventually(queued, "two tasks")
+    standing = await inn.client.cancel("r2")
+    assert standing.response is not None
+    assert standing.response.status is Status.CANCELLED
+    async with asyncio.timeout(5):
+        assert (await waiting).status is Status.CANCELLED
+    (inn.workspace.directory / "release").touch()
+    assert (await held).status is Status.COMPLETED
+    assert not (inn.workspace.directory / "begun-second").exists()
+
+
+async def test_what_is_done_keeps_its_outcome(inn: LiveNetwork):
+    (inn.workspace.directory / "release").touch()
+    await inn.client.call("kitchen/hold", "x", request_id="r1")
+    standing = await inn.client.cancel("r1")
+    assert standing.response is not None
+    assert (standing.response.status, standing.response.result) == (Status.COMPLETED, "held x")
+
+
+# several runners
+
+
+async def test_the_runner_that_holds_the_work_cancels_it_and_the_others_are_silent(tmp_path: Path):
+    """Whoever hears first: what was finished is in the one outcome."""
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "a", NETWORK, nats=url, without=frozenset({"kitchen"}), inn=MODULE) as inn,
+        running(inn.network, inn.workspace, nats=url, only=frozenset({"kitchen"})),
+    ):
+        for number in range(5):
+            text = f"n{number}"
+            asked = await started(inn, "kitchen/hold", text, begun=(text,), request_id=text)
+            standing = await inn.client.cancel(text)
+            assert standing.state == "CANCELLING" or standing.response is not None
+            response = await asked
+            assert (response.status, response.partial) == (Status.CANCELLED, {"chop": "chopped"})
+            kept = await inn.client.result(text)
+            assert isinstance(kept, WorkResponse)
+            assert kept.partial == {"chop": "chopped"}
+
+
+async def test_a_runner_that_missed_the_word_learns_it_from_the_record(tmp_path: Path):
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "a", NETWORK, nats=url, without=frozenset({"kitchen"}), inn=MODULE) as inn,
+        running(inn.network, inn.workspace, nats=url, only=frozenset({"kitchen"})) as other,
+    ):
+        asked = await started(inn, "kitchen/hold")
+        desk = inn.runner._ground.desk
+        held = await desk.read("_client-tester", "r1")
+        waiting = [w async for w in inn.runner._ground.backlog.waiting("kitchen")]
+        from runner.host.cancelling import _cancelled
+
+        assert await desk.record(_cancelled(held.record, waiting[0]), held.revision)
+        await stopped(inn, "x")
+        assert (await asked).status is Status.CANCELLED
+        assert other is not None
+
+
+async def test_an_unknown_request_is_unknown_to_all(tmp_path: Path):
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "a", NETWORK, nats=url, without=frozenset({"kitchen"}), inn=MODULE) as inn,
+        running(inn.network, inn.workspace, nats=url, only=frozenset({"kitchen"})),
+    ):
+        standing = await inn.client.cancel("_client-tester/nobody")
+        assert standing == Standing(request_id="nobody", status="UNKNOWN")
