@@ -8,7 +8,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-from runner.work import Authority, CapabilityType, EnsembleState, Priority
+from runner.work import Attempt, Authority, CapabilityType, EnsembleState, Priority
 
 Entry = TypeVar("Entry")
 
@@ -76,7 +76,10 @@ class CatalogEntry(Report):
 
 
 class RequestReport(Report):
-    """`status` is a terminal one, or PENDING with `state` QUEUED or RUNNING."""
+    """`status` is a terminal one, or PENDING with `state` QUEUED or RUNNING; FAILED with `state` DEAD can be retried.
+
+    `attempts` counts real starts, since the last retry; `history` tells of all that are known.
+    """
 
     request_id: Annotated[str, Field(serialization_alias="requestId", validation_alias="requestId")]
     task: str
@@ -88,7 +91,19 @@ class RequestReport(Report):
     submitted_at: Annotated[datetime, Field(serialization_alias="submittedAt", validation_alias="submittedAt")]
     duration_ms: Annotated[float | None, Field(serialization_alias="durationMs", validation_alias="durationMs")] = None
     attempts: int
+    history: tuple[Attempt, ...] = ()
     trace_id: Annotated[str, Field(serialization_alias="traceId", validation_alias="traceId")]
+
+
+class RetryReport(Report):
+    """A dead letter is queued again, or `error` says why not."""
+
+    request_id: Annotated[str, Field(serialization_alias="requestId", validation_alias="requestId")]
+    caller: Annotated[str | None, Field(serialization_alias="from", validation_alias="from")] = None
+    provider: str | None = None
+    status: str | None = None
+    state: str | None = None
+    error: ProblemReport | None = None
 
 
 class SpanReport(Report):

@@ -71,6 +71,7 @@ class CachePolicy(StrEnum):
 class Code(StrEnum):
     """Why a request did not complete. `run-network explain CODE` tells each one's story."""
 
+    AMBIGUOUS_REQUEST = "AMBIGUOUS_REQUEST"
     AUTHORITY_EXCEEDED = "AUTHORITY_EXCEEDED"
     CAPACITY_CONSTRAINED = "CAPACITY_CONSTRAINED"
     CANCELLED = "CANCELLED"
@@ -83,6 +84,7 @@ class Code(StrEnum):
     INVALID_INPUT = "INVALID_INPUT"
     INVALID_REQUEST = "INVALID_REQUEST"
     INVALID_RESPONSE = "INVALID_RESPONSE"
+    NOT_DEAD = "NOT_DEAD"
     NOT_WIRED = "NOT_WIRED"
     NOT_YET_SUPPORTED = "NOT_YET_SUPPORTED"
     NO_PROVIDER = "NO_PROVIDER"

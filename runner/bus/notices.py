@@ -64,6 +64,12 @@ def identified(headers: Mapping[str, str]) -> str | None:
     return identity[1] if len(identity) == 3 and re.fullmatch(REQUEST_ID_PATTERN, identity[1]) else None
 
 
+def publication(headers: Mapping[str, str]) -> int:
+    """Which of the intended publications of a request a task is, as its message id says."""
+    last = headers.get("Nats-Msg-Id", "").rpartition(".")[2]
+    return int(last) if last.isdecimal() else 0
+
+
 def traced(headers: Mapping[str, str]) -> TraceContext | None:
     traceparent = headers.get(TRACEPARENT, "")
     return TraceContext(traceparent=traceparent) if re.fullmatch(TRACEPARENT_PATTERN, traceparent) else None

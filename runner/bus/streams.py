@@ -54,6 +54,7 @@ async def ensure_network(
         ensure_stream(connection, _bucket(subjects, "checkpoints", max(results_kept, CHECKPOINTS_KEPT))),
         ensure_stream(connection, _bucket(subjects, "capabilities", None)),
         ensure_stream(connection, _bucket(subjects, "leader", None)),
+        ensure_stream(connection, _bucket(subjects, "dead", None)),
     )
 
 

@@ -30,6 +30,7 @@ from runner.reports import (
     Entry,
     PageRequest,
     RequestReport,
+    RetryReport,
     StatusReport,
     TraceReport,
 )
@@ -154,6 +155,17 @@ class NetworkClient:
         if standing is None:
             raise NotRunning
         return standing
+
+    async def retry(self, request_id: str) -> RetryReport:
+        """Queue a dead letter (`ID` or `CALLER/ID`) again; `result` waits for its outcome.
+
+        Raises UsageProblem for an id that is not dead, unknown or used by several, and where the queue refuses it.
+        """
+        _parts(request_id)
+        report = RetryReport.model_validate_json(await self._ask("retry", request_id.encode()))
+        if report.error is not None:
+            raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
+        return report
 
     async def status(self) -> StatusReport:
         return StatusReport.model_validate_json(await self._ask("status"))

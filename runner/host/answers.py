@@ -8,8 +8,10 @@ from runner.bus.backlog import Waiting
 from runner.bus.questions import Questions
 from runner.host.cancelling import Cancelling
 from runner.host.census import Census
+from runner.host.docket import Docket
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.revival import Revival
 from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
 from runner.subjects import RUNNERS
 from runner.work import Standing
@@ -33,8 +35,10 @@ class Answers:
         self._desk = ground.desk
         self._backlog = ground.backlog
         self._census = census
+        self._docket = Docket(census.queues(), ground.backlog, ground.results, ground.dead, ground.registry, hosted)
         self._hosted = hosted
         self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
+        self._revival = Revival(ground.dead, ground.desk, self._docket, ground.events)
         self._stop = stop
 
     async def serve(self, questions: Questions) -> None:
@@ -45,6 +49,7 @@ class Answers:
         await questions.answer(subjects.control(RUNNERS, "catalog"), self._catalog, queue=QUEUE)
         await questions.answer(subjects.control(RUNNERS, "requests"), self._requests, queue=QUEUE)
         await questions.answer(subjects.control(RUNNERS, "callers"), self._callers, queue=QUEUE)
+        await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=QUEUE)
         await questions.answer(subjects.control(RUNNERS, "stop"), self._on_stop)
         await questions.ready()
 
@@ -92,13 +97,17 @@ class Answers:
 
     async def _requests(self, _: str, body: bytes) -> bytes:
         wanted = PageRequest.read(body)
-        reports = await self._census.requests()
+        reports = await self._docket.requests()
         chosen = tuple(report for report in reports if wanted.state in (None, report.status, report.state))
         return Page.of(chosen, wanted).dump(REQUESTS)
 
     async def _callers(self, _: str, body: bytes) -> bytes:
         """Who used a request id: rarely more than one."""
-        return CALLERS.dump_json(await self._census.callers(body.decode(errors="replace")))
+        return CALLERS.dump_json(await self._docket.callers(body.decode(errors="replace")))
+
+    async def _retry(self, _: str, body: bytes) -> bytes:
+        report = await self._revival.retry(body.decode(errors="replace"))
+        return report.model_dump_json(by_alias=True).encode()
 
     async def _on_stop(self, *_: object) -> bytes:
         self._stop()

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-
-from pydantic import ValidationError
+from collections.abc import Callable
 
 from runner.beat import Beat
-from runner.bus.records import Entry
 from runner.catalog import Catalog
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
@@ -21,11 +17,10 @@ from runner.reports import (
     EnsembleReport,
     QueuedReport,
     ReloadReport,
-    RequestReport,
     RunnerReport,
     StatusReport,
 )
-from runner.work import REQUEST_ID_PATTERN, CapabilityType, EnsembleState, Priority, Record
+from runner.work import CapabilityType, EnsembleState, Priority
 
 _log = logging.getLogger("runner.host")
 
@@ -90,40 +85,6 @@ class Census:
             for capability in (live.get(declared.provider, declared.name) or declared,)
         )
 
-    async def requests(self) -> tuple[RequestReport, ...]:
-        """Every task that is pending or whose outcome is kept, oldest submission first."""
-        pending = [report async for report in self._pending()]  # first: what ends meanwhile is then among the done
-        done = [report async for entry in self._results.entries() if (report := _ended(entry))]
-        seen = {(report.caller, report.request_id) for report in done}
-        pending = [report for report in pending if (report.caller, report.request_id) not in seen]
-        return tuple(sorted(done + pending, key=lambda r: (r.submitted_at, r.caller, r.request_id)))
-
-    async def callers(self, request_id: str) -> tuple[str, ...]:
-        """Who used a request id, in order of name."""
-        if not re.fullmatch(REQUEST_ID_PATTERN, request_id):
-            return ()
-        waiting = {report.caller async for report in self._pending() if report.request_id == request_id}
-        done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
-        return tuple(sorted(done | waiting))
-
-    async def _pending(self) -> AsyncIterator[RequestReport]:
-        for name in self.queues():
-            async for waiting in self._backlog.waiting(name):
-                request, call = waiting.request, waiting.call
-                running = name in self._hosted and self._hosted[name].holds(call.caller, request.request_id)
-                yield RequestReport(
-                    request_id=request.request_id,
-                    task=request.task,
-                    caller=call.caller,
-                    provider=call.provider,
-                    status="PENDING",
-                    state="RUNNING" if running else "QUEUED",
-                    priority=call.priority,
-                    submitted_at=request.submitted_at,
-                    attempts=1 if running else 0,
-                    trace_id=request.trace_context.trace_id,
-                )
-
     def _beats(self) -> tuple[Beat, ...]:
         """Of every live runner in order of id, this one's fresh."""
         own = self._own()
@@ -178,26 +139,3 @@ def _loads(beats: tuple[Beat, ...]) -> dict[str, float]:
             hands[vitals.ensemble] += vitals.in_flight
             slots[vitals.ensemble] += vitals.slots
     return {name: round(hands[name] / count, 3) for name, count in slots.items() if count}
-
-
-def _ended(entry: Entry) -> RequestReport | None:
-    """What a record tells; None for one that cannot be read, or that holds no outcome."""
-    try:
-        record = Record.model_validate_json(entry.value)
-    except ValidationError:
-        _log.warning("the record %s cannot be read", entry.key)
-        return None
-    if (response := record.response) is None:
-        return None
-    return RequestReport(
-        request_id=response.request_id,
-        task=record.task,
-        caller=record.caller,
-        provider=record.provider,
-        status=response.status,
-        priority=record.priority,
-        submitted_at=record.submitted_at,
-        duration_ms=response.duration_ms,
-        attempts=record.attempts,
-        trace_id=record.trace_id,
-    )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
+from runner.dead_letter import DeadLetter
 from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
 
@@ -49,8 +50,8 @@ class Desk(Protocol):
         """
         ...
 
-    async def record(self, record: Record, revision: int) -> bool:
-        """Write a record if it still stands at `revision`. False: somebody was first. Raises StoreAway."""
+    async def record(self, record: Record, revision: int) -> int | None:
+        """Write a record if it still stands at `revision`. The new one; None: somebody was first. Raises StoreAway."""
         ...
 
     async def publish(
@@ -72,6 +73,10 @@ class Desk(Protocol):
 
     async def forget_checkpoints(self, caller: str, request_id: str) -> None:
         """Keep nothing of a request any more. Raises StoreAway."""
+        ...
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep a request that was started too often; again changes nothing. Raises StoreAway."""
         ...
 
     async def deliver(self, record: Record) -> Delivered:

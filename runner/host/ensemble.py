@@ -58,7 +58,7 @@ class HostedEnsemble:
         self._declared = declared
         self._wired_callers = wired_callers
         self._modules = modules
-        self._runner = runner
+        self.runner = runner
         self._log = logging.getLogger(f"runner.ensemble.{self.name}")
         self._crew = Crew()
         self._executor = DaemonThreads(MAX_THREADS, ensemble.name)
@@ -139,7 +139,7 @@ class HostedEnsemble:
             functions=self._functions.__getitem__,
             declared=self._declared,
             wired_callers=self._wired_callers,
-            runner=self._runner,
+            runner=self.runner,
             log=self._log,
         )
         await self._serve(workplace)
@@ -201,7 +201,7 @@ class HostedEnsemble:
     async def _register(self, state: EnsembleState) -> None:
         offered = self.capabilities if state is EnsembleState.READY else ()
         await self._desk.register(
-            Registration(ensemble=self.name, runner=self._runner, state=state, capabilities=offered)
+            Registration(ensemble=self.name, runner=self.runner, state=state, capabilities=offered)
         )
 
     async def _on_reconnect(self) -> None:

@@ -10,6 +10,7 @@ from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.connection import Connection, connect
 from runner.bus.deliveries import Outbox, ensure_deliveries
+from runner.bus.events import Events
 from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
 from runner.bus.questions import Questions
@@ -17,6 +18,7 @@ from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.bus.streams import ensure_network, ensure_queue
 from runner.errors import ServerFailed
+from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.leadership import Leadership
@@ -46,6 +48,8 @@ class Foundation:
     results: Bucket
     known: KnownKeys
     backlog: Backlog
+    dead: DeadLetters
+    events: Events
     desk: InlineDesk
 
     async def lay(self) -> None:
@@ -70,6 +74,7 @@ class Foundation:
         await self.leadership.close()
         await asyncio.gather(self.known.close(), self.registry.close())
         await self.pulse.close()
+        await self.events.close()
         await self.connection.close()
 
     async def _ensure(self) -> None:
@@ -129,8 +134,23 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
+    dead = DeadLetters(Bucket(connection, subjects.bucket("dead")))
     deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
-    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, Requeue(connection, subjects), moved)
-    found = Foundation(network, subjects, connection, pulse, leadership, registry, results, known, backlog, desk)
+    requeue, events = Requeue(connection, subjects), Events(connection, subjects)
+    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, requeue, dead, moved)
+    found = Foundation(
+        network,
+        subjects,
+        connection,
+        pulse,
+        leadership,
+        registry,
+        results,
+        known,
+        backlog,
+        dead,
+        events,
+        desk,
+    )
     mending.append(found)
     return found

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from runner.bus.puller import TaskMessage
+from runner.host.claim import Claim
 from runner.host.delegation import Delegation
 from runner.work import Priority
 
@@ -15,14 +16,16 @@ class InHand:
     """A task that was delivered here and is not acknowledged: once, or again while it is worked on."""
 
     delegation: Delegation
+    claim: Claim
     priority: Priority
     messages: dict[int, TaskMessage]
     work: asyncio.Task[object] | None = None
     cancelled: bool = False
 
     @property
-    def deliveries(self) -> int:
-        return max(message.deliveries for message in self.messages.values())
+    def sender(self) -> str:
+        """Whom the subject says it is from."""
+        return next(iter(self.messages.values())).call.caller
 
     def cancel(self) -> None:
         self.cancelled = True

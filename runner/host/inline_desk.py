@@ -14,7 +14,9 @@ from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
+from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
+from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, Held, StoreAway
 from runner.host.registry import Registry
@@ -36,6 +38,7 @@ class InlineDesk:
         backlog: Backlog,
         deliveries: Deliveries,
         requeue: Requeue,
+        dead: DeadLetters,
         moved: Moved,
     ) -> None:
         self._results = results
@@ -45,6 +48,7 @@ class InlineDesk:
         self._backlog = backlog
         self._deliveries = deliveries
         self._requeue = requeue
+        self._dead = dead
         self._moved = moved
 
     @property
@@ -66,11 +70,11 @@ class InlineDesk:
             return Held(None, 0)
         return Held(Record.model_validate_json(entry.value), entry.revision)
 
-    async def record(self, record: Record, revision: int) -> bool:
+    async def record(self, record: Record, revision: int) -> int | None:
         key = record_key(record.caller, record.request_id)
         self._known.add(key)
         try:
-            return await self._results.put_if(key, record.encode(), revision) is not None
+            return await self._results.put_if(key, record.encode(), revision)
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
 
@@ -104,6 +108,9 @@ class InlineDesk:
             await self._checkpoints.purge(f"{record_key(caller, request_id)}.>")
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
+
+    async def bury(self, letter: DeadLetter) -> None:
+        await self._dead.bury(letter)
 
     async def deliver(self, record: Record) -> Delivered:
         return await self._deliveries.deliver(record)

@@ -15,6 +15,8 @@ from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
 
 Partial = Callable[[], dict[str, JsonValue] | None]
 """The outputs of the steps that are finished by now."""
+RECORD_OVERHEAD_BYTES = 8192
+"""What a record has around its result."""
 
 
 def _nothing() -> None:
@@ -60,6 +62,24 @@ def refused(request_id: str, provider: str, refusal: Refusal) -> WorkResponse:
 def rejected(request_id: str, provider: str, code: Code, message: str, hint: str) -> WorkResponse:
     error = WorkError(code=code, message=message, hint=hint)
     return WorkResponse(request_id=request_id, status=Status.REJECTED, error=error, provider=provider)
+
+
+def dead(request: WorkRequest, provider: str, attempts: int) -> WorkResponse:
+    """The outcome of a task that was started too often."""
+    message = (
+        f"{provider}/{request.task} was started {attempts} times, and each time whoever worked on it was gone before "
+        "there was an outcome"
+    )
+    hint = f"once the cause is mended: `run-network retry {request.caller}/{request.request_id}`"
+    error = WorkError(code=Code.DEAD_LETTER, message=message, hint=hint)
+    return WorkResponse(request_id=request.request_id, status=Status.FAILED, error=error, provider=provider)
+
+
+def fitting(response: WorkResponse, max_payload: int) -> WorkResponse:
+    """The response, or what stands in for one that the server would not carry in a record."""
+    limit = max_payload - RECORD_OVERHEAD_BYTES
+    size = len(response.encode())
+    return response if size <= limit else oversized(response, size, limit)
 
 
 def oversized(response: WorkResponse, size: int, limit: int) -> WorkResponse:

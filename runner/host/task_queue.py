@@ -76,6 +76,7 @@ class TaskQueue:
         self._puller.wake()
 
     def reconnected(self) -> None:
+        self._tasks.since = datetime.now(UTC)
         self._puller.forget()
 
     def in_hand(self) -> Mapping[Priority, int]:

@@ -22,6 +22,7 @@ VERBS = {
     "call": Verb("call", "Ask a capability and print its answer."),
     "result": Verb("result", "Print the outcome of a request, once there is one."),
     "cancel": Verb("cancel", "Cancel a request."),
+    "retry": Verb("retry", "Queue dead letters again."),
     "requests": Verb("requests", "List the requests and where they stand."),
     "status": Verb("status", "Show the runners and ensembles and their load."),
     "catalog": Verb("catalog", "List the capabilities now on offer."),
@@ -34,7 +35,7 @@ VERBS = {
 }
 
 LATER = frozenset(
-    {"plan", "apply", "history", "diff", "rollback", "lock", "retry", "why", "reviews", "approve", "deny", "mcp"}
+    {"plan", "apply", "history", "diff", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
     | {"provenance", "directive", "drain", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""

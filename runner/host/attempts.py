@@ -1,0 +1,53 @@
+"""The record of a request as its attempts and its outcome make it. Pure: who, when and what came of it are given."""
+
+from __future__ import annotations
+
+from runner.work import Attempt, Record, WorkRequest, WorkResponse
+
+GONE = "its runner went away"
+"""How an attempt ended after which there was another one."""
+
+
+def recorded(
+    request: WorkRequest,
+    caller: str,
+    provider: str,
+    before: Record | None,
+    attempt: Attempt | None = None,
+    response: WorkResponse | None = None,
+) -> Record:
+    """What stands after `before`: with `attempt` counted, once however often it is told, and with the outcome.
+
+    `caller` is whose record it is.
+    """
+    attempts, history = (before.attempts, before.history) if before else (0, ())
+    if attempt is not None and not any(_same(attempt, one) for one in history):
+        attempts, history = attempts + 1, (*map(_over, history), _numbered(attempt, history))
+    return Record(
+        epoch=before.epoch if before else 0,
+        request_id=request.request_id,
+        task=request.task,
+        caller=caller,
+        provider=provider,
+        priority=request.priority,
+        submitted_at=request.submitted_at,
+        trace_id=request.trace_context.trace_id,
+        attempts=attempts,
+        history=history,
+        moved=before.moved if before else None,
+        delivery=request.delivery,
+        response=response,
+    )
+
+
+def _same(one: Attempt, other: Attempt) -> bool:
+    return (one.runner, one.provider, one.started_at) == (other.runner, other.provider, other.started_at)
+
+
+def _over(attempt: Attempt) -> Attempt:
+    return attempt if attempt.ended else attempt.model_copy(update={"ended": GONE})
+
+
+def _numbered(attempt: Attempt, history: tuple[Attempt, ...]) -> Attempt:
+    number = history[-1].number + 1 if history else 1
+    return attempt if attempt.number == number else attempt.model_copy(update={"number": number})

@@ -1,0 +1,148 @@
+"""Every task the network knows of: those that wait or are worked on, those with an outcome, and the dead letters."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Mapping
+
+from pydantic import ValidationError
+
+from runner.bus.backlog import Backlog, Waiting
+from runner.bus.records import Bucket, Entry
+from runner.dead_letter import DeadLetter
+from runner.host.dead_letters import DeadLetters
+from runner.host.ensemble import HostedEnsemble
+from runner.host.registry import Registry
+from runner.reports import RequestReport
+from runner.subjects import record_key
+from runner.work import REQUEST_ID_PATTERN, Code, Record, Status
+
+_log = logging.getLogger("runner.host")
+
+DEAD = "DEAD"
+Records = Mapping[str, Record]
+
+
+class Docket:
+    """Reads for one runner; `queues` are the ensembles that share tasks, `hosted` the ensembles here."""
+
+    def __init__(
+        self,
+        queues: tuple[str, ...],
+        backlog: Backlog,
+        results: Bucket,
+        dead: DeadLetters,
+        registry: Registry,
+        hosted: Mapping[str, HostedEnsemble],
+    ) -> None:
+        self._queues = queues
+        self._backlog = backlog
+        self._results = results
+        self._dead = dead
+        self._registry = registry
+        self._hosted = hosted
+
+    async def requests(self) -> tuple[RequestReport, ...]:
+        """Every task that is pending, whose outcome is kept, or that is dead; oldest submission first."""
+        waiting = [found async for found in self._waiting()]  # first: what ends meanwhile is then among the done
+        records = {entry.key: record async for entry in self._results.entries() if (record := _read(entry))}
+        letters = {record_key(letter.caller, letter.request.request_id): letter async for letter in self._dead.all()}
+        reports = {key: _lost(letter) for key, letter in letters.items()}
+        for found in waiting:
+            key = record_key(found.request.caller, found.request.request_id)
+            reports[key] = self._pending(found, records.get(key))
+        for key, record in records.items():
+            if record.response is not None:
+                reports[key] = _ended(record, is_dead=key in letters)
+        return tuple(sorted(reports.values(), key=lambda r: (r.submitted_at, r.caller, r.request_id)))
+
+    async def callers(self, request_id: str) -> tuple[str, ...]:
+        """Who used a request id, in order of name."""
+        if not re.fullmatch(REQUEST_ID_PATTERN, request_id):
+            return ()
+        waiting = {found.request.caller async for found in self._waiting() if found.request.request_id == request_id}
+        done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
+        dead = {letter.caller for letter in await self._dead.of(request_id)}
+        return tuple(sorted(done | waiting | dead))
+
+    def is_running(self, provider: str, caller: str, request_id: str, record: Record | None) -> bool:
+        """Whether somebody works on a pending task: here, or as its start record says, on a runner that is there."""
+        if provider in self._hosted and self._hosted[provider].holds(caller, request_id):
+            return True
+        history = record.history if record is not None and record.response is None else ()
+        return bool(history) and history[-1].ended is None and history[-1].runner in self._elsewhere(provider)
+
+    def _elsewhere(self, ensemble: str) -> frozenset[str]:
+        """The other runners of an ensemble."""
+        here = {hosted.runner for hosted in self._hosted.values()}
+        return frozenset(registration.runner for registration in self._registry.of(ensemble)) - here
+
+    async def _waiting(self) -> AsyncIterator[Waiting]:
+        for name in self._queues:
+            async for found in self._backlog.waiting(name):
+                yield found
+
+    def _pending(self, found: Waiting, record: Record | None) -> RequestReport:
+        request, call = found.request, found.call
+        running = self.is_running(call.provider, call.caller, request.request_id, record)
+        recorded = record.attempts if record is not None else 0
+        return RequestReport(
+            request_id=request.request_id,
+            task=request.task,
+            caller=request.caller,
+            provider=call.provider,
+            status="PENDING",
+            state="RUNNING" if running else "QUEUED",
+            priority=call.priority,
+            submitted_at=request.submitted_at,
+            attempts=max(recorded, int(running)),
+            history=record.history if record is not None else (),
+            trace_id=request.trace_context.trace_id,
+        )
+
+
+def _read(entry: Entry) -> Record | None:
+    try:
+        return Record.model_validate_json(entry.value)
+    except ValidationError:
+        _log.warning("the record %s cannot be read", entry.key)
+        return None
+
+
+def _ended(record: Record, *, is_dead: bool) -> RequestReport:
+    response = record.response
+    assert response is not None
+    died = is_dead and response.error is not None and response.error.code == Code.DEAD_LETTER
+    return RequestReport(
+        request_id=record.request_id,
+        task=record.task,
+        caller=record.caller,
+        provider=record.provider,
+        status=response.status,
+        state=DEAD if died else None,
+        priority=record.priority,
+        submitted_at=record.submitted_at,
+        duration_ms=response.duration_ms,
+        attempts=record.attempts,
+        history=record.history,
+        trace_id=record.trace_id,
+    )
+
+
+def _lost(letter: DeadLetter) -> RequestReport:
+    """A dead letter whose record is kept no longer."""
+    request = letter.request
+    return RequestReport(
+        request_id=request.request_id,
+        task=request.task,
+        caller=letter.caller,
+        provider=letter.provider,
+        status=Status.FAILED,
+        state=DEAD,
+        priority=request.priority,
+        submitted_at=request.submitted_at,
+        attempts=letter.attempts,
+        history=letter.history,
+        trace_id=request.trace_context.trace_id,
+    )
