@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.errors import AlreadyRunning
+from runner.model import Defaults
 from runner.work import Priority
 
 LOCK_ATTEMPTS = 5
@@ -31,6 +32,7 @@ class RunningNetwork:
     embedded: bool
     deadline_seconds: float
     priority: Priority
+    max_payload: int = Defaults().max_payload
     credentials: str | None = field(default=None, repr=False)
 
 

@@ -22,8 +22,9 @@ from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, settled
-from runner.bus.failures import failure, late, nobody, refusal, too_large
+from runner.bus.failures import failure, late, nobody, refusal
 from runner.bus.notices import TRACEPARENT
+from runner.bus.payloads import Payloads
 from runner.subjects import Subjects, message_id
 from runner.work import (
     Code,
@@ -47,9 +48,6 @@ UNTOLD_ASK_SECONDS = 1.0
 
 CALLED_OFF_SECONDS = 1.0
 """How long a caller that calls a running task off waits for what was finished of it."""
-
-HEADER_ROOM_BYTES = 1024
-"""What the headers of a request may take of the server's limit."""
 
 PUBLISH_SECONDS = 2.0
 PUBLICATIONS = 3
@@ -131,10 +129,11 @@ class _Waiting:
 class Caller:
     """Calls as `name`. `open` before the first call; whoever opened the connection closes it after `close`."""
 
-    def __init__(self, connection: Connection, subjects: Subjects, name: str) -> None:
+    def __init__(self, connection: Connection, subjects: Subjects, name: str, payloads: Payloads) -> None:
         self._connection = connection
         self._subjects = subjects
         self.name = name
+        self._payloads = payloads
         self._waiting: dict[str, set[_Waiting]] = {}
         self.dropped = 0
 
@@ -154,9 +153,9 @@ class Caller:
     async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
         """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
         subject = self._subjects.tool(self.name, provider, capability)
-        body = request.encode()
-        if len(body) > self._connection.max_payload - HEADER_ROOM_BYTES:
-            return too_large(request, len(body), self._connection.max_payload)
+        body = await self._payloads.body(request)
+        if isinstance(body, WorkResponse):
+            return body
         try:
             answer = await self._connection.request(subject, body, timeout=max(0.001, _remaining(request)))
         except NoRespondersError:
@@ -165,7 +164,7 @@ class Caller:
             return late(request, provider, "give it a longer deadline, or see what it is doing: `run-network status`")
         except ConnectionClosedError:
             return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
-        return self._checked(answer.data, request, provider)
+        return await self._payloads.opened(self._checked(answer.data, request, provider), request)
 
     async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | Durable:
         """Put a task into the provider's queue: it is durable, or why it is not, as its outcome.
@@ -173,9 +172,9 @@ class Caller:
         What the server calls a repeat is looked up; where nobody knows of it, its message id was used up by somebody
         else, and it is published under the next one.
         """
-        body = request.encode()
-        if len(body) > self._connection.max_payload - HEADER_ROOM_BYTES:
-            return too_large(request, len(body), self._connection.max_payload)
+        body = await self._payloads.body(request)
+        if isinstance(body, WorkResponse):
+            return body
         for publication in range(PUBLICATIONS):
             submitted = await self._publish(provider, request, body, publication)
             if isinstance(submitted, WorkResponse) or not submitted.repeated:
@@ -231,12 +230,13 @@ class Caller:
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
-            if response := submitted.response or await self._outcome(request, waiting, doubts):
-                return response
-            last_word = await self._last_word(request, waiting, grace) if grace else None
-        return last_word or late(
-            request, waiting.provider, f"it may still complete: ask with `run-network result {request.request_id}`"
-        )
+            response = submitted.response or await self._outcome(request, waiting, doubts)
+            if response is None and grace:
+                response = await self._last_word(request, waiting, grace)
+        if response is not None:
+            return await self._payloads.opened(response, request)
+        hint = f"it may still complete: ask with `run-network result {request.request_id}`"
+        return late(request, waiting.provider, hint)
 
     async def accepted(
         self, provider: str, request: WorkRequest, patience: float
@@ -247,12 +247,12 @@ class Caller:
             if isinstance(submitted, WorkResponse):
                 return submitted
             if submitted.response:
-                return submitted.response
+                return await self._payloads.opened(submitted.response, request)
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await waiting.claimed()
         if waiting.acceptance is None and waiting.response is not None:
-            return waiting.response
+            return await self._payloads.opened(waiting.response, request)
         return waiting.acceptance or Standing(request_id=request.request_id, status="PENDING", state="QUEUED")
 
     async def standing(self, request_id: str, *, caller: str | None = None) -> Standing | None:

@@ -14,9 +14,11 @@ from math import ceil
 from nats.js import api
 
 from runner.bus.connection import Connection
+from runner.bus.objects import Objects
 from runner.bus.records import Bucket
 from runner.bus.streams import ensure_stream
 from runner.errors import ServerFailed
+from runner.payload import Reference
 from runner.subjects import Subjects
 
 PUBLISH_SECONDS = 5.0
@@ -26,6 +28,9 @@ QUEUE_LIMIT = 100_000
 
 STREAM_BYTES = 256 * 1024**2
 """What the queues, and the topics, may take of the disk. Full, queues refuse and topics forget their oldest."""
+
+DELIVERED = "delivered"
+"""Where the large results of stored outcomes are, in the bucket of payloads."""
 
 EXPIRY_TOLD_SECONDS = 60.0
 """How long a marker tells the watchers of a bucket that a key has expired."""
@@ -72,9 +77,11 @@ class Outbox:
     They raise ServerFailed where the server refuses, and one of AWAY while it or the stream does not answer.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+    def __init__(self, connection: Connection, subjects: Subjects, objects: Objects, most: int) -> None:
         self._connection = connection
         self._subjects = subjects
+        self._objects = objects
+        self._most = most
         self._store = Bucket(connection, subjects.bucket("deliveries"))
 
     async def queue(self, name: str, message_id: str, body: bytes) -> None:
@@ -89,6 +96,15 @@ class Outbox:
         if ttl is not None:
             headers["Nats-TTL"] = f"{ceil(ttl.total_seconds())}s"
         await self._publish(self._store.subject(key), body, headers)
+
+    async def copy(self, reference: Reference, key: str, ttl: timedelta | None) -> Reference:
+        """A copy of an object that stays for as long as what is kept under a key; it replaces the last one.
+
+        Raises PayloadProblem where there is nothing to copy, PayloadsAway while the server does not answer.
+        """
+        document = await self._objects.load_payload(reference, self._most)
+        name = f"{DELIVERED}/{key}"
+        return await self._objects.put(name, document.data, kind=document.kind, kept=ttl, replace=True)
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)

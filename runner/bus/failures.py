@@ -49,6 +49,12 @@ def too_large(request: WorkRequest, size: int, limit: int) -> WorkResponse:
     )
 
 
+def unfit(request: WorkRequest, error: WorkError) -> WorkResponse:
+    """A context that cannot be carried: nothing was sent."""
+    status = Status.FAILED if error.code == Code.UNAVAILABLE else Status.REJECTED
+    return failure(request, Code(error.code), error.message, error.hint, status=status)
+
+
 def nobody(request: WorkRequest, provider: str) -> WorkResponse:
     """Nobody listens where the request was sent."""
     return failure(

@@ -48,9 +48,9 @@ def of_ensemble(
 
 
 def of_operator(subjects: Subjects) -> Permissions:
-    """The operator speaks as any outside caller, reads everything, and takes what was delivered.
+    """The operator speaks as any outside caller, reads everything, takes what was delivered, and puts documents away.
 
-    Beyond consumers of deliveries it writes no state of the server.
+    Beyond consumers of deliveries and objects of one bucket it writes no state of the server.
     """
     network = subjects.network
     deliveries = (subjects.queue_stream(), subjects.topic_stream(), f"KV_{subjects.bucket('deliveries')}")
@@ -66,6 +66,7 @@ def of_operator(subjects: Subjects) -> Permissions:
             "$SRV.>",
             "$JS.API.INFO",
             *(pattern for stream in deliveries for pattern in _consumer_patterns(stream)),
+            *_object_patterns(subjects.bucket("payloads")),
         ),
         subscribe=(">",),  # `_INBOX_*` is no wildcard, and the operator may read everything
     )
@@ -86,6 +87,14 @@ def _consumer_patterns(stream: str) -> list[str]:
     verbs = ("CREATE", "DURABLE.CREATE", "INFO", "LIST", "NAMES", "DELETE", "MSG.NEXT")
     asks = [f"$JS.API.CONSUMER.{verb}.{stream}{tail}" for verb in verbs for tail in ("", ".>")]
     return [*asks, f"$JS.ACK.{stream}.>", f"$JS.ACK.*.*.{stream}.>", f"$JS.FC.{stream}.>"]
+
+
+def _object_patterns(bucket: str) -> list[str]:
+    """Put, get, replace and delete objects: with any object-store client, which reads through a consumer."""
+    stream = f"OBJ_{bucket}"
+    chunks_and_names = [f"$O.{bucket}.C.*", f"$O.{bucket}.M.*"]
+    asks = [f"$JS.API.STREAM.{verb}.{stream}" for verb in ("MSG.GET", "PURGE")]
+    return [*chunks_and_names, *asks, "$JS.API.STREAM.NAMES", *_consumer_patterns(stream)]
 
 
 def _queue_patterns(stream: str) -> list[str]:

@@ -26,6 +26,9 @@ CHECKPOINTS_KEPT = timedelta(days=7)
 """At least: what is left of a task is wanted for as long as it may be started again."""
 
 EVENT_BYTES = 1024**3
+PAYLOAD_BYTES = 4 * 1024**3
+"""Full, the bucket of large payloads refuses."""
+
 _TIMEOUT_SECONDS = 30.0
 _NAME_IN_USE = 10058
 
@@ -55,6 +58,7 @@ async def ensure_network(
         ensure_stream(connection, _bucket(subjects, "capabilities", None)),
         ensure_stream(connection, _bucket(subjects, "leader", None)),
         ensure_stream(connection, _bucket(subjects, "dead", None)),
+        ensure_stream(connection, _objects(subjects, "payloads")),
     )
 
 
@@ -124,6 +128,24 @@ def _bucket(subjects: Subjects, kind: str, kept: timedelta | None) -> api.Stream
         allow_rollup_hdrs=True,
         deny_delete=True,
         allow_direct=True,
+    )
+
+
+def _objects(subjects: Subjects, kind: str) -> api.StreamConfig:
+    """The stream behind an object bucket, as the object-store clients of every language expect it.
+
+    Each object says itself how long it is kept: a bucket's one age would outlive most deadlines and not the longest.
+    """
+    name = subjects.bucket(kind)
+    return api.StreamConfig(
+        name=f"OBJ_{name}",
+        subjects=[f"$O.{name}.C.>", f"$O.{name}.M.>"],
+        max_bytes=PAYLOAD_BYTES,
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        allow_msg_ttl=True,
     )
 
 

@@ -27,6 +27,17 @@ def to_send(text: str | None, file: str | None) -> JsonValue:
     return read
 
 
+def sole(document: str | None, text: str | None, file: str | None) -> str | None:
+    """The document, where it is all there is to send. Raises UsageProblem."""
+    if document is None:
+        return None
+    if text is not None or file is not None:
+        raise UsageProblem("--document stands alone: TEXT and --input exclude it")
+    if not Path(document).is_file():
+        raise UsageProblem(f"cannot read {document}: it is no file")
+    return document
+
+
 def _stdin() -> str:
     if sys.stdin is None:
         raise UsageProblem("cannot read stdin: it is closed")

@@ -28,6 +28,7 @@ class Address:
     credentials: str | None = None
     deadline: timedelta = Defaults().deadline
     priority: Priority = Defaults().priority
+    max_payload: int = Defaults().max_payload
 
 
 @asynccontextmanager
@@ -45,7 +46,7 @@ async def connect(
     except ValueError as problem:
         raise UsageProblem(str(problem)) from problem
     address = _named(workspace, nats) if nats else _announced(workspace)
-    client = NetworkClient(address.network, caller, address.deadline, address.priority)
+    client = NetworkClient(address.network, caller, address.deadline, address.priority, address.max_payload)
     try:
         connection = await connect_bus(
             address.urls, caller=caller, credentials=address.credentials, on_reconnect=client.reattach
@@ -80,4 +81,4 @@ def _named(workspace: Workspace, nats: str) -> Address:
 
 def _address(running: RunningNetwork, urls: tuple[str, ...]) -> Address:
     deadline = timedelta(seconds=running.deadline_seconds)
-    return Address(running.network, urls, running.credentials, deadline, running.priority)
+    return Address(running.network, urls, running.credentials, deadline, running.priority, running.max_payload)

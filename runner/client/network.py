@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,16 @@ from runner.bus.caller import Caller, Hints
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.failures import failure
+from runner.bus.objects import Objects
+from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
+from runner.client.documents import as_document
 from runner.client.request import request_for
 from runner.client.targets import Target, resolve
 from runner.client.trace import trace_report
 from runner.errors import NotRunning, UsageProblem
 from runner.event import Event
+from runner.payload import PayloadProblem, PayloadsAway
 from runner.reports import (
     CALLERS,
     CATALOG,
@@ -53,6 +58,7 @@ ASK_SECONDS = 10.0
 CLAIM_SECONDS = 5.0
 """How long an asynchronous call waits to hear that its durable task was claimed."""
 
+UPLOAD_KEPT = timedelta(days=1)
 POLL_SECONDS = (0.05, 1.0)
 """First and longest pause between two looks at a pending request."""
 
@@ -60,18 +66,21 @@ POLL_SECONDS = (0.05, 1.0)
 class NetworkClient:
     """Made by `runner.connect`, for as long as its block runs."""
 
-    def __init__(self, network: str, caller: str, deadline: timedelta, priority: Priority) -> None:
+    def __init__(self, network: str, caller: str, deadline: timedelta, priority: Priority, max_payload: int) -> None:
         self.network = network
         self.name = caller
         self._subjects = Subjects(network)
         self._deadline = deadline
         self._priority = priority
+        self._max_payload = max_payload
         self._known: tuple[CatalogEntry, ...] = ()
 
     async def attach(self, connection: Connection) -> None:
         """Start calling over this connection. Once, by `connect`."""
         self._connection = connection
-        self._caller = Caller(connection, self._subjects, self.name)
+        self._objects = Objects(connection, self._subjects.bucket("payloads"))
+        self._payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
+        self._caller = Caller(connection, self._subjects, self.name, self._payloads)
         self._events = Events(connection, self._subjects)
         self._questions = Questions(connection, self._subjects)
         await self._caller.open()
@@ -138,7 +147,7 @@ class NetworkClient:
         while True:
             standing = await self._caller.standing(request_id, caller=caller)
             if standing is not None and standing.response is not None:
-                return standing.response
+                return await self._payloads.unpacked_response(standing.response, datetime.now(UTC) + OPEN_PATIENCE)
             if standing is not None and standing.status == "UNKNOWN":
                 raise _unknown(request_id)
             standing = standing or Standing(request_id=request_id, status="PENDING")
@@ -147,6 +156,23 @@ class NetworkClient:
                 return standing
             await asyncio.sleep(pause)
             pause = min(longest, pause * 1.5)
+
+    async def upload(self, document: str | os.PathLike[str] | bytes, name: str | None = None) -> dict[str, JsonValue]:
+        """Put a file, or bytes, into the network's object store; what comes back is a context for `call`.
+
+        The text or JSON in it is what the work sees. Under a `name` it stays until it is replaced or deleted, without
+        one for a day. Raises UsageProblem for what is neither text nor JSON or is over `defaults.max_payload`,
+        NotRunning where no server answers.
+        """
+        found = await as_document(document, name, self._max_payload)
+        kept = None if name else max(UPLOAD_KEPT, self._deadline)
+        try:
+            reference = await self._objects.put(found.name, found.data, kind=found.kind, kept=kept, replace=bool(name))
+        except PayloadProblem as problem:
+            raise UsageProblem(problem.error.message, hint=problem.error.hint, code=problem.error.code) from problem
+        except PayloadsAway as away:
+            raise NotRunning(f"the document cannot be put away: the server of {self.network} is away") from away
+        return reference.told()
 
     async def cancel(self, request_id: str) -> Standing:
         """Ask for a request (`ID` or `CALLER/ID`) to be cancelled, and tell where it stands then."""

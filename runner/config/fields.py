@@ -76,3 +76,4 @@ Structure = JsonValue
 Level = Literal["autonomous", "supervised", "human_required"]
 Urgency = Literal["critical", "high", "normal", "low"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Field(ge=1, le=1024**3)]

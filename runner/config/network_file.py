@@ -10,6 +10,7 @@ from runner.config.codes import Rule
 from runner.config.delivery_file import DeliveryFile
 from runner.config.ensemble_file import EnsembleFile
 from runner.config.fields import (
+    Bytes,
     Count,
     Duration,
     FileModel,
@@ -130,7 +131,7 @@ class DefaultsFile(FileModel):
     """How long outcomes can be asked for."""
     max_attempts: Given[Count] = None
     """How often a task is really started before it is put to the dead letters; without it 5."""
-    max_payload: Given[Count] = None
+    max_payload: Given[Bytes] = None
     """The most bytes that a context or a result may have; without it 64 MiB."""
 
 

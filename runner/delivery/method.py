@@ -9,16 +9,20 @@ from pydantic import JsonValue
 
 from runner.bus.deliveries import Outbox
 from runner.subjects import record_key
-from runner.work import Code, Record, WorkError
+from runner.work import Code, Record, WorkError, WorkResponse
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A recorded outcome on its way. `body` is the WorkResponse, `id` the same whenever it is sent again."""
+    """A recorded outcome on its way, with a large result by reference; `id` is the same whenever it is sent again."""
 
     id: str
-    body: bytes
+    response: WorkResponse
     request: dict[str, JsonValue]
+
+    @property
+    def body(self) -> bytes:
+        return self.response.encode()
 
     @classmethod
     def of(cls, record: Record) -> Parcel:
@@ -26,7 +30,7 @@ class Parcel:
         response = record.response
         if response is None:
             raise ValueError("a record without an outcome")
-        return cls(record_key(record.caller, record.request_id), response.encode(), record.told())
+        return cls(record_key(record.caller, record.request_id), response, record.told())
 
 
 class Method(Protocol):
@@ -43,7 +47,7 @@ class Method(Protocol):
     async def deliver(self, parcel: Parcel, outbox: Outbox) -> None:
         """The result is where it should be when this returns, and may be there twice.
 
-        Raises Undeliverable where trying again is of no use, ServerFailed or one of AWAY where it may be.
+        Raises Undeliverable where trying again is of no use, ServerFailed, PayloadsAway or one of AWAY where it may be.
         """
         ...
 

@@ -9,7 +9,9 @@ from typing import ClassVar
 
 from runner.bus.deliveries import Outbox
 from runner.delivery.method import Parcel, Undeliverable
+from runner.payload import PayloadProblem, is_reference, reference_in
 from runner.templates import TemplateProblem, rendered
+from runner.work import WorkResponse
 
 KEY_PATTERN = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
 """What the server and the key–value clients of every language take."""
@@ -25,7 +27,19 @@ class Store:
     ttl: timedelta | None
 
     async def deliver(self, parcel: Parcel, outbox: Outbox) -> None:
-        await outbox.keep(self._rendered(parcel), parcel.id, parcel.body, self.ttl)
+        key = self._rendered(parcel)
+        response = await self._lasting(parcel.response, key, outbox)
+        await outbox.keep(key, parcel.id, response.encode(), self.ttl)
+
+    async def _lasting(self, response: WorkResponse, key: str, outbox: Outbox) -> WorkResponse:
+        """What is stored must not refer to an object that goes before it."""
+        if not is_reference(response.result):
+            return response
+        try:
+            copied = await outbox.copy(reference_in(response.result), key, self.ttl)
+        except PayloadProblem as problem:
+            raise Undeliverable(problem.error.message, problem.error.hint) from problem
+        return response.model_copy(update={"result": copied.told()})
 
     def _rendered(self, parcel: Parcel) -> str:
         try:

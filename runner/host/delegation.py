@@ -15,8 +15,10 @@ from runner.errors import CallFailed
 from runner.host.asking import Asking
 from runner.host.child_request import Sending
 from runner.host.children import Children
+from runner.host.pipeline import WorkFailed
 from runner.host.turn import Turn
 from runner.host.workplace import Workplace
+from runner.payload import PayloadProblem, is_reference
 from runner.soundness import unsound
 from runner.work import CapabilityInfo, CapabilityType, Code, Status, TaskProgress, WorkRequest
 
@@ -28,8 +30,12 @@ class Delegation:
     workplace: Workplace
     request: WorkRequest
     capability: str
+    size: int = 0
+    """How many bytes the message had that it came in."""
     _turn: Turn = field(init=False)
     _children: Children | None = None
+    _reference: JsonValue = None
+    """What stood in the request in place of its context."""
 
     def __post_init__(self) -> None:
         self._turn = Turn(self.workplace.slots, self.request.expires_at)
@@ -55,6 +61,20 @@ class Delegation:
     def variables(self) -> Mapping[str, JsonValue]:
         return {"context": self.request.context, "request": self.request.told()}
 
+    async def unpack(self) -> None:
+        """Fetch the context where the request carries a reference to it.
+
+        Raises WorkFailed, also for a context over the limit.
+        """
+        context, payloads = self.request.context, self.workplace.payloads
+        if not is_reference(context) and self.size <= payloads.most:
+            return
+        try:
+            self.request = await payloads.unpacked(self.request, self.size)
+        except PayloadProblem as problem:
+            raise WorkFailed(problem.error, Status.REJECTED) from problem
+        self._reference = context if is_reference(context) else None
+
     async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         use = self.workplace.ensemble.uses.get(name)
         if use is None:
@@ -63,7 +83,7 @@ class Delegation:
         if why := unsound(input):
             raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
         is_task = self.capability in self.workplace.ensemble.tasks
-        sending = Sending(self.request, self.ensemble, self.capability, is_task, use, input)
+        sending = Sending(self.request, self.ensemble, self.capability, is_task, use, self._referred(input))
         if self._children is None:
             self._children = Children(self.workplace.caller)
         asking = Asking(self.workplace, sending, place, self._children, self.progress)
@@ -98,6 +118,12 @@ class Delegation:
             )
         use = self.workplace.ensemble.uses.get(name)
         return next(iter(self.workplace.providers(use)), None) if use else None
+
+    def _referred(self, context: JsonValue) -> JsonValue:
+        """Text that came by reference goes on by the same reference."""
+        if self._reference is not None and isinstance(context, str) and context == self.request.context:
+            return self._reference
+        return context
 
     def abandon(self) -> None:
         """The request is being cancelled: what it waits for gets it no slot back."""

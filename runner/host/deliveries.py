@@ -13,6 +13,7 @@ from runner.delivery.table import method_of
 from runner.errors import ServerFailed
 from runner.host.desk import Delivered, StoreAway
 from runner.model import AnyDelivery
+from runner.payload import PayloadsAway
 from runner.routing.deliveries import settled
 from runner.work import Code, Record, WorkError
 
@@ -50,7 +51,7 @@ class Deliveries:
                 await method.deliver(parcel, self._outbox)
             except Undeliverable as problem:
                 return problem.error
-            except (ServerFailed, *AWAY) as problem:
+            except (ServerFailed, PayloadsAway, *AWAY) as problem:
                 pause = next(pauses, None)
                 if pause is None:
                     return _given_up(problem)

@@ -13,6 +13,7 @@ from typing import Protocol
 from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
+from runner.payload import PayloadStore
 from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
 
@@ -32,7 +33,7 @@ class Delivered:
     problem: WorkError | None = None
 
 
-class Desk(Protocol):
+class Desk(PayloadStore, Protocol):
     @property
     def catalog(self) -> Catalog:
         """Every capability on offer now by a runner that is alive."""

@@ -13,6 +13,7 @@ from runner.bus.away import AWAY
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection, connect, settled
 from runner.bus.events import Events
+from runner.bus.payloads import Payloads
 from runner.bus.service import ToolService
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
@@ -124,7 +125,8 @@ class HostedEnsemble:
         self._connection = await connect(
             urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
         )
-        self._caller = Caller(self._connection, subjects, self.name)
+        payloads = Payloads.over(self._desk, self._network.defaults.max_payload, self._connection.max_payload)
+        self._caller = Caller(self._connection, subjects, self.name, payloads)
         await self._caller.open()
         self._events = Events(self._connection, subjects)
         workplace = Workplace(
@@ -135,6 +137,7 @@ class HostedEnsemble:
             caller=self._caller,
             events=self._events,
             desk=self._desk,
+            payloads=payloads,
             slots=self._slots,
             functions=self._functions.__getitem__,
             declared=self._declared,

@@ -13,6 +13,7 @@ from runner.bus.deliveries import Outbox, ensure_deliveries
 from runner.bus.events import Events
 from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
+from runner.bus.objects import Objects
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
@@ -135,9 +136,11 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")))
-    deliveries = Deliveries(network.deliveries, Outbox(connection, subjects), results)
+    objects = Objects(connection, subjects.bucket("payloads"))
+    outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
+    deliveries = Deliveries(network.deliveries, outbox, results)
     requeue, events = Requeue(connection, subjects), Events(connection, subjects)
-    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, requeue, dead, moved)
+    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, requeue, dead, objects, moved)
     found = Foundation(
         network,
         subjects,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 
 from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.known import KnownKeys
+from runner.bus.objects import Objects
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.catalog import Catalog
@@ -20,6 +22,7 @@ from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, Held, StoreAway
 from runner.host.registry import Registry
+from runner.payload import Document, Reference
 from runner.subjects import record_key
 from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
 
@@ -39,6 +42,7 @@ class InlineDesk:
         deliveries: Deliveries,
         requeue: Requeue,
         dead: DeadLetters,
+        objects: Objects,
         moved: Moved,
     ) -> None:
         self._results = results
@@ -49,6 +53,7 @@ class InlineDesk:
         self._deliveries = deliveries
         self._requeue = requeue
         self._dead = dead
+        self._objects = objects
         self._moved = moved
 
     @property
@@ -114,6 +119,12 @@ class InlineDesk:
 
     async def deliver(self, record: Record) -> Delivered:
         return await self._deliveries.deliver(record)
+
+    async def store_payload(self, data: bytes, kept: timedelta) -> Reference:
+        return await self._objects.store_payload(data, kept)
+
+    async def load_payload(self, reference: Reference, most: int) -> Document:
+        return await self._objects.load_payload(reference, most)
 
     def replicas(self, ensemble: str) -> int:
         return sum(registration.state is EnsembleState.READY for registration in self._registry.of(ensemble))

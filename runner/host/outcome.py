@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
+from runner.bus.payloads import Payloads
 from runner.host.pipeline import WorkFailed
 from runner.routing.guards import Refusal
 from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
@@ -75,10 +76,15 @@ def dead(request: WorkRequest, provider: str, attempts: int) -> WorkResponse:
     return WorkResponse(request_id=request.request_id, status=Status.FAILED, error=error, provider=provider)
 
 
-def fitting(response: WorkResponse, max_payload: int) -> WorkResponse:
-    """The response, or what stands in for one that the server would not carry in a record."""
-    limit = max_payload - RECORD_OVERHEAD_BYTES
-    size = len(response.encode())
+async def fitting(response: WorkResponse, payloads: Payloads, kept: timedelta, patience: timedelta) -> WorkResponse:
+    """The response with what is large by reference, kept for so long; or what stands in for one that cannot be carried.
+
+    Raises PayloadsAway where the object store is away for longer than the patience.
+    """
+    if len(response.encode()) <= payloads.inline:
+        return response
+    response = await payloads.packed_response(response, kept, patience)
+    limit, size = payloads.server_limit - RECORD_OVERHEAD_BYTES, len(response.encode())
     return response if size <= limit else oversized(response, size, limit)
 
 

@@ -28,6 +28,7 @@ _LASTING = frozenset(
         Code.AUTHORITY_EXCEEDED,
         Code.CANCELLED,
         Code.DELEGATION_CYCLE,
+        Code.DOCUMENT_MISSING,
         Code.HOPS_EXCEEDED,
         Code.INVALID_INPUT,
         Code.INVALID_REQUEST,

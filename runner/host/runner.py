@@ -204,6 +204,7 @@ def _announcement(network: Network, reach: Reach) -> RunningNetwork:
         embedded=reach.embedded,
         deadline_seconds=network.defaults.deadline.total_seconds(),
         priority=network.defaults.priority,
+        max_payload=network.defaults.max_payload,
         credentials=reach.operator,
     )
 

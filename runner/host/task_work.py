@@ -16,7 +16,7 @@ from runner.bus.away import AWAY
 from runner.bus.events import NO_TRACE
 from runner.bus.puller import TaskMessage
 from runner.host.acceptance import Acceptance
-from runner.host.claim import Claim, Superseded
+from runner.host.claim import RECORD_PATIENCE, Claim, Superseded
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.desk import StoreAway
@@ -27,6 +27,7 @@ from runner.host.pipeline import run_pipeline
 from runner.host.progress import Progress
 from runner.host.recording import Recording
 from runner.host.workplace import Workplace
+from runner.payload import PayloadsAway
 from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
 from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
@@ -60,7 +61,7 @@ class TaskWork:
             hand.messages[message.sequence] = message
             self.workplace.slots.give()
             return
-        delegation = Delegation(self.workplace, request, message.call.capability)
+        delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
         claim = self._claim(message, request)
         self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
         try:
@@ -172,7 +173,7 @@ class TaskWork:
         response = response or await self._run(hand, request, delegation, ledger)
         delegation.finish()
         await delegation.recall(response.status)
-        return await hand.claim.conclude(fitting(response, self.workplace.connection.max_payload))
+        return await hand.claim.conclude(await self._fitting(response))
 
     def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:
         workplace = self.workplace
@@ -219,8 +220,17 @@ class TaskWork:
         """One real start."""
         workplace = self.workplace
         ensemble, models = workplace.ensemble, workplace.network.models
+        await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():
             ledger.write("started")
             return await run_pipeline(
                 progress.task, hand.delegation, ensemble, models, workplace.functions, ledger.step, progress
             )
+
+    async def _fitting(self, response: WorkResponse) -> WorkResponse:
+        """The response as it is recorded. Raises StoreAway when patience ends."""
+        kept = self.workplace.network.defaults.results_kept
+        try:
+            return await fitting(response, self.workplace.payloads, kept, RECORD_PATIENCE)
+        except PayloadsAway as problem:
+            raise StoreAway from problem

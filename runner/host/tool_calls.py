@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from runner.bus.service import ToolCounts, ToolMessage
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.ledger import Ledger
-from runner.host.outcome import cancelled, outcome, oversized, refused, rejected, seconds_left
+from runner.host.outcome import cancelled, fitting, outcome, refused, rejected, seconds_left
 from runner.host.pipeline import run_tool
 from runner.host.workplace import Workplace
 from runner.model import Tool
+from runner.payload import PayloadsAway
 from runner.work import Code, WorkRequest, WorkResponse
 
 
@@ -64,23 +66,23 @@ class ToolCalls:
             text = f"this is no WorkRequest: {problem.errors()[0]['msg']}"
             response = rejected("", workplace.name, Code.INVALID_REQUEST, text, "see schemas/work-request.schema.json")
         except asyncio.CancelledError:
-            await self._respond(message, _stopping(request, workplace.name))
+            await self._respond(message, request, _stopping(request, workplace.name))
             raise
         except Exception:
             workplace.log.exception("%s/%s broke", workplace.name, message.call.capability)
             text, hint = f"{workplace.name} could not work on the request", "the traceback is in the runner's log"
             response = rejected(_id(request), workplace.name, Code.HANDLER_FAILED, text, hint)
-        response = await self._respond(message, response)
+        response = await self._respond(message, request, response)
         await asyncio.sleep(0)  # the answer leaves first
         self._counts[message.call.capability].count(started, response.error.message if response.error else None)
         if request is not None:
             Ledger(workplace.events, workplace.name, request).end(response)
 
-    async def _respond(self, message: ToolMessage, response: WorkResponse) -> WorkResponse:
+    async def _respond(self, message: ToolMessage, request: WorkRequest | None, response: WorkResponse) -> WorkResponse:
         """Send a response, or what stands in for one that the server would not carry."""
-        data, limit = response.encode(), self._workplace.connection.max_payload
-        if len(data) > limit:
-            response = oversized(response, len(data), limit)
+        data = response.encode()
+        if len(data) > self._workplace.payloads.inline:
+            response = await self._fitting(response, request)
             data = response.encode()
         await message.respond(data)
         return response
@@ -97,16 +99,18 @@ class ToolCalls:
         if request.delivery is not None and request.delivery.method != "reply":
             text = f"{workplace.name}/{name} is a tool: it answers whoever calls, and delivers nowhere else"
             return rejected(request.request_id, workplace.name, Code.INVALID_REQUEST, text, "deliver a task's result")
-        return await self._cancellable(message.call.caller, request, tool)
+        delegation = Delegation(workplace, request, name, len(message.data))
+        return await self._cancellable(message.call.caller, delegation, tool)
 
-    async def _cancellable(self, caller: str, request: WorkRequest, tool: Tool) -> WorkResponse:
+    async def _cancellable(self, caller: str, delegation: Delegation, tool: Tool) -> WorkResponse:
         """The work, until somebody cancels it: then what it asked of others ends as well."""
         work = asyncio.current_task()
         assert work is not None
-        key, call = (caller, request.request_id), _Call(work, Delegation(self._workplace, request, tool.name))
+        request = delegation.request
+        key, call = (caller, request.request_id), _Call(work, delegation)
         self._in_hand.setdefault(key, []).append(call)
         try:
-            response = await self._worked(request, tool, call.delegation)
+            response = await self._worked(request, tool, delegation)
         except asyncio.CancelledError:
             if not call.cancelled:
                 raise
@@ -116,7 +120,7 @@ class ToolCalls:
             self._in_hand[key].remove(call)
             if not self._in_hand[key]:
                 del self._in_hand[key]
-        await call.delegation.recall(response.status)
+        await delegation.recall(response.status)
         return response
 
     async def _worked(self, request: WorkRequest, tool: Tool, delegation: Delegation) -> WorkResponse:
@@ -126,12 +130,25 @@ class ToolCalls:
             text = f"{limit} calls already wait for a slot of {workplace.name}, or the deadline passed waiting"
             hint = "raise `capacity.max_concurrent` or `capacity.queue_limit`, or call less at once"
             return rejected(request.request_id, workplace.name, Code.QUEUE_FULL, text, hint)
-        function = workplace.functions(tool.python)
         try:
-            work = run_tool(function, request.context, delegation, f"{workplace.name}/{tool.name}")
-            return await outcome(request, workplace.name, work)
+            return await outcome(request, workplace.name, self._work(delegation, tool))
         finally:
             delegation.finish()
+
+    async def _work(self, delegation: Delegation, tool: Tool) -> JsonValue:
+        await delegation.unpack()
+        function = self._workplace.functions(tool.python)
+        name = f"{self._workplace.name}/{tool.name}"
+        return await run_tool(function, delegation.request.context, delegation, name)
+
+    async def _fitting(self, response: WorkResponse, request: WorkRequest | None) -> WorkResponse:
+        """A response whose result is put away until the caller's deadline."""
+        patience = timedelta(seconds=seconds_left(request) if request else 0)
+        try:
+            return await fitting(response, self._workplace.payloads, patience, patience)
+        except PayloadsAway:
+            text = "the result could not be put away: the server is away"
+            return rejected(_id(request), self._workplace.name, Code.UNAVAILABLE, text, "call again once it is back")
 
     async def _slot(self, request: WorkRequest) -> bool:
         slots = self._workplace.slots

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
+from runner.bus.payloads import Payloads
 from runner.catalog import Catalog
 from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
@@ -36,6 +37,7 @@ class Workplace:
     caller: Caller
     events: Events
     desk: Desk
+    payloads: Payloads
     slots: Slots
     functions: Callable[[PythonTarget], UserFunction]
     declared: Catalog

@@ -12,7 +12,7 @@ from tests.support.networks import LiveNetwork, live
 
 NETWORK = """\
 network: inn
-defaults: {drain_timeout: 200ms}
+defaults: {drain_timeout: 200ms, max_payload: 1000000}
 ensembles:
   kitchen:
     capacity: {max_concurrent: 2, queue_limit: 2}

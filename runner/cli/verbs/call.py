@@ -13,7 +13,7 @@ import typer
 from pydantic import JsonValue
 
 from runner.cli import answer, journal, output
-from runner.cli.context import to_send
+from runner.cli.context import sole, to_send
 from runner.cli.door import FINE
 from runner.cli.load import network_of, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
@@ -36,6 +36,7 @@ class Question:
 
     target: str
     context: JsonValue
+    document: str | None
     tags: tuple[str, ...]
     mode: Mode
     deadline: timedelta | None
@@ -52,6 +53,10 @@ def run(
     file: NetworkFile = DEFAULT_FILE,
     input: Annotated[
         str | None, typer.Option("--input", metavar="FILE", help="A JSON file to send instead of TEXT.")
+    ] = None,
+    document: Annotated[
+        str | None,
+        typer.Option("--document", metavar="FILE", help="A text or JSON file to put away and pass by reference."),
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only a provider that carries it.")] = None,
     mode: Annotated[
@@ -88,6 +93,7 @@ def run(
       run-network call check-inventory "wagyu beef"        whoever offers it
       run-network call repair-status --tag repair "room 403"   whoever offers it and carries the tag
       echo "wagyu beef" | run-network call kitchen/check-inventory -
+      run-network call kitchen/prepare-meal --document menu.txt
       run-network call kitchen/prepare-meal "saffron risotto, room 210" --mode async --priority low
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
@@ -95,7 +101,8 @@ def run(
     refuse_later(on_deadline=on_deadline, cache_key=cache_key, fresh=fresh, **{"as": as_client})
     question = Question(
         target=target,
-        context=to_send(text, input),
+        context=None if document is not None else to_send(text, input),
+        document=sole(document, text, input),
         tags=tuple(tag or ()),
         mode=member(Mode, mode, "--mode") or Mode.AWAIT,
         deadline=duration(deadline, "--deadline"),
@@ -127,9 +134,10 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
 
 
 async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted | Standing:
+    context = question.context if question.document is None else await network.upload(question.document)
     return await network.call(
         question.target,
-        question.context,
+        context,
         mode="await" if question.mode is Mode.AWAIT else "async",
         deadline=question.deadline,
         priority=question.priority,
