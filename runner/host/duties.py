@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from runner.bus.away import AWAY
 from runner.bus.events import Events
@@ -42,17 +42,6 @@ LOOK_SECONDS = 1.0
 _logger = logging.getLogger("runner.host")
 
 
-class Watch(Protocol):
-    """What the duties must know of this runner and the others."""
-
-    @property
-    def leading(self) -> bool:
-        """Whether this runner is the leader now."""
-        ...
-
-    def alive(self, runner: str) -> bool: ...
-
-
 @dataclass(slots=True, eq=False)
 class _Looked:
     """What was seen in one queue: tasks by sequence, without their contexts, and where the reading goes on."""
@@ -73,61 +62,44 @@ class _Looked:
 
 
 class Duties:
-    """Of one runner, from `open` to `close`; without effect while another leads."""
+    """Of one runner. `callers` are those that a use connects to each capability, by (provider, capability)."""
 
-    def __init__(
-        self,
-        network: Network,
-        ground: Foundation,
-        watch: Watch,
-        *,
-        callers: Mapping[tuple[str, str], frozenset[str]],
-    ) -> None:
+    def __init__(self, network: Network, ground: Foundation, callers: Mapping[tuple[str, str], frozenset[str]]) -> None:
         self._network = network
         self._desk = ground.desk
         self._registry = ground.registry
-        self._watch = watch
+        self._leadership = ground.leadership
         self._callers = callers
         self._queues = WorkQueues(ground.connection, ground.subjects)
         self._events = Events(ground.connection, ground.subjects)
         self._moves = Moves(ground.subjects, ground.connection, self._queues, ground.desk, self._events)
-        self._looked: dict[str, _Looked] | None = None
+        self._looked: dict[str, _Looked] = {}
         self._full: set[str] = set()
-        self._looking: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
-        self._looking = asyncio.ensure_future(self._run())
-
-    async def close(self) -> None:
-        """Whatever was begun may be in the middle: whoever leads next ends it."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait((self._looking,))
-        await self._events.close()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except (StoreAway, ServerFailed, *AWAY) as problem:
-                _logger.warning("the leader's duties wait for the server: %s", str(problem) or type(problem).__name__)
-            except Exception:  # one look: log, and look again
-                _logger.exception("the leader's duties broke")
+    async def perform(self, _: int) -> None:
+        """For as long as this runner leads. Cut off in the middle, it leaves to the next leader what it began."""
+        self._looked = {name: _Looked(self._health(name, None)) for name in self._task_sharing()}
+        try:
+            while True:
+                try:
+                    await self.look()
+                except (StoreAway, ServerFailed, *AWAY) as problem:
+                    _logger.warning("the duties wait for the server: %s", str(problem) or type(problem).__name__)
+                except Exception:  # one look: log, and look again
+                    _logger.exception("a look at the queues broke")
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await self._events.close()
 
     async def look(self) -> None:
         """Look once at every queue that may need it. Raises StoreAway, ServerFailed or what `AWAY` lists."""
-        if not self._watch.leading:
-            self._looked = None
-            return
-        if self._looked is None:
-            self._looked = {name: _Looked(self._health(name, None)) for name in self._task_sharing()}
         self._full.clear()
         for name in self._task_sharing():
             looked = self._looked.get(name)
-            if looked is None and self._is_up(name):
-                continue
-            looked = self._looked.setdefault(name, looked or _Looked(self._health(name, None)))
+            if looked is None:
+                if self._is_up(name):
+                    continue
+                looked = self._looked[name] = _Looked(self._health(name, None))
             looked.health = self._health(name, looked.health.down_since)
             await self._look_at(name, looked)
             if looked.health.down_since is None and not looked.half_moved:
@@ -143,7 +115,7 @@ class Duties:
             verdict = self._judge(task, looked.health)
             if isinstance(verdict, Leave) or (isinstance(verdict, Hold) and sequence in looked.held):
                 continue
-            if not self._watch.leading:
+            if not self._leadership.leading:
                 return
             await self._attend(name, looked, sequence)
 
@@ -213,12 +185,12 @@ class Duties:
         return Health(sla, None if self._is_up(name) else down_since or datetime.now(UTC))
 
     def _is_up(self, name: str) -> bool:
-        return any(r.state is EnsembleState.READY and self._watch.alive(r.runner) for r in self._registry.of(name))
+        return any(registration.state is EnsembleState.READY for registration in self._registry.of(name))
 
     def _is_under_work(self, task: Unclaimed) -> bool:
         """Whether a replica that takes nothing more, but still drains, was the last to start it."""
         provider, history = task.call.provider, task.record.history if task.record else ()
-        if not history or history[-1].provider != provider or not self._watch.alive(history[-1].runner):
+        if not history or history[-1].provider != provider:
             return False
         return any(registration.runner == history[-1].runner for registration in self._registry.of(provider))
 

@@ -21,6 +21,7 @@ from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.host.answers import Answers
 from runner.host.census import GENERATION, Census
+from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import EnsembleMoved, NetworkReady, Notice, Watcher, Worked
@@ -117,6 +118,7 @@ class Runner:
         }
         self._started_at = datetime.now(UTC)
         self._census = Census(network, catalog, ground, self._hosted, own=lambda: self._beat(0))
+        self._duties = Duties(network, ground, callers)
 
     async def wait_stopped(self) -> None:
         """Return when somebody asked the network to stop."""
@@ -130,6 +132,7 @@ class Runner:
         await answers.serve(self._questions)
         ground.pulse.start(self._beat)
         ground.leadership.perform(self._bury)
+        ground.leadership.perform(self._duties.perform)
         ground.leadership.on_change(self._led)
         await ground.leadership.open()
         if self._watcher is not silent:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from runner.bus.events import Events
 from runner.bus.requeue import Requeue
 from runner.bus.work_queues import WorkQueues
 from runner.event import Event
-from runner.host.duties import Duties
+from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
 from runner.routing.wiring import callers_of
 from runner.subjects import Subjects
@@ -45,24 +47,27 @@ async def cook(text: str) -> str:
 SUBJECTS = Subjects("inn")
 
 
-@dataclass
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner itself looks once, before there is anything; from then on a look is a test's."""
+    monkeypatch.setattr("runner.host.duties.LOOK_SECONDS", 3600.0)
+
+
+@dataclass(frozen=True)
 class Leader:
     """A leader whose duties are done when a test says so."""
 
     inn: LiveNetwork
-    leading: bool = True
-    dead: set[str] = field(default_factory=set)
-
-    def alive(self, runner: str) -> bool:
-        return runner not in self.dead
 
     @property
     def ground(self) -> Foundation:
         return self.inn.runner._ground
 
     def duties(self) -> Duties:
-        network = self.inn.network
-        return Duties(network, self.ground, self, callers=callers_of(network))
+        """Those of a new leader."""
+        duties = Duties(self.inn.network, self.ground, callers_of(self.inn.network))
+        duties._looked = {name: _Looked(duties._health(name, None)) for name in duties._task_sharing()}
+        return duties
 
     async def submit(self, request_id: str, **changes: object) -> WorkRequest:
         """A task in the queue of the kitchen, asked for by name and tags unless it says otherwise."""
@@ -94,6 +99,15 @@ class Leader:
     async def events(self, kind: str) -> list[Event]:
         return [event async for event in Events(self.ground.connection, SUBJECTS).read(kind=kind)]
 
+    async def told(self, duties: Duties, kind: str) -> list[Event]:
+        """What the duties have told by now: of all that they told, this comes last."""
+        duties._events.write(Event(kind="told", at=datetime.now(UTC), ensemble="kitchen"))
+        await eventually(lambda: self._has("told"), "the last of what was told")
+        return await self.events(kind)
+
+    async def _has(self, kind: str) -> bool:
+        return bool(await self.events(kind))
+
 
 @asynccontextmanager
 async def leader(directory: Path, *, without: str = "kitchen") -> AsyncIterator[Leader]:
@@ -117,11 +131,10 @@ async def test_what_a_provider_does_not_claim_goes_to_another_with_an_event(tmp_
         duties = chief.duties()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).result == "soup of the bistro"
-        await duties.close()
         record = await chief.record("soup")
         assert record is not None
         assert (record.epoch, record.provider, record.priority) == (1, "bistro", Priority.HIGH)
-        [event] = await chief.events("DELEGATION_FAILED")
+        [event] = await chief.told(duties, "DELEGATION_FAILED")
         assert (event.ensemble, event.request_id) == ("kitchen", "soup")
         why = "kitchen did not claim it within its sla of 0.05 s: moved from kitchen/cook to bistro/cook"
         assert event.message == why
@@ -144,7 +157,6 @@ async def test_the_caller_that_waits_is_told_who_answers_now(tmp_path: Path) -> 
         async with asyncio.timeout(20):
             assert b'"type":"task_moved"' in (told := await heard.get())
         assert b'"provider":"bistro"' in told
-        await duties.close()
 
 
 async def test_a_need_by_tags_is_met_by_a_capability_of_another_name(tmp_path: Path) -> None:
@@ -153,7 +165,6 @@ async def test_a_need_by_tags_is_met_by_a_capability_of_another_name(tmp_path: P
         duties = chief.duties()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).result == "soup of the canteen"
-        await duties.close()
 
 
 async def test_a_full_queue_is_passed_over_and_the_next_one_has_it(tmp_path: Path) -> None:
@@ -168,7 +179,6 @@ async def test_a_full_queue_is_passed_over_and_the_next_one_has_it(tmp_path: Pat
         outcomes = [await chief.outcome(request_id) for request_id in ids]
         assert [outcome.provider for outcome in outcomes] == ["bistro", "bistro", "canteen", "canteen"]
         assert all(outcome.status is Status.COMPLETED for outcome in outcomes)
-        await duties.close()
 
 
 async def test_where_all_are_full_the_task_is_its_old_providers_again(tmp_path: Path) -> None:
@@ -185,7 +195,6 @@ async def test_where_all_are_full_the_task_is_its_old_providers_again(tmp_path: 
         (tmp_path / "busy").unlink()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("three")).result == "three of the bistro"
-        await duties.close()
 
 
 async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) -> None:
@@ -193,15 +202,14 @@ async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) 
         await chief.submit("soup", need=None)
         duties = chief.duties()
 
-        async def told() -> bool:
+        async def held() -> bool:
             await duties.look()
-            return bool(await chief.events("CAPABILITY_DEGRADED"))
+            return await chief._has("CAPABILITY_DEGRADED")
 
-        await eventually(told, "an event")
+        await eventually(held, "an event")
         for _ in range(3):
             await duties.look()
-        await duties.close()
-        [event] = await chief.events("CAPABILITY_DEGRADED")
+        [event] = await chief.told(duties, "CAPABILITY_DEGRADED")
         assert (event.ensemble, event.capability, event.request_id) == ("kitchen", "cook", "soup")
         assert await chief.queued("kitchen") == ["soup"]
 
@@ -220,7 +228,6 @@ async def test_what_is_past_its_deadline_is_expired_with_nobody_up(tmp_path: Pat
         record = await chief.record("soup")
         assert record is not None
         assert record.delivered, "it went where the request wanted it"
-        await duties.close()
 
 
 async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
@@ -229,30 +236,7 @@ async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
         await chief.submit("soup")
         await duties.look()
         assert (await chief.outcome("soup")).provider == "kitchen"
-        await duties.close()
-        assert await chief.events("DELEGATION_FAILED") == []
-
-
-async def test_a_provider_whose_runner_is_dead_is_not_there(tmp_path: Path) -> None:
-    """It is registered as READY all the same: nobody could take that back."""
-    async with leader(tmp_path, without="nobody") as chief:
-        chief.dead.add(chief.inn.runner.id)
-        duties = chief.duties()
-        assert [name for name in ("bistro", "kitchen") if duties._is_up(name)] == []
-        await duties.close()
-
-
-async def test_who_does_not_lead_does_nothing(tmp_path: Path) -> None:
-    async with leader(tmp_path) as chief:
-        chief.leading = False
-        await chief.submit("soup", deadline=timedelta(0))
-        duties = chief.duties()
-        for _ in range(3):
-            await duties.look()
-        assert await chief.queued("kitchen") == ["soup"]
-        chief.leading = True
-        await until(duties, chief, "kitchen")
-        await duties.close()
+        assert await chief.told(duties, "DELEGATION_FAILED") == []
 
 
 async def moved_by_hand(chief: Leader, request_id: str) -> None:
@@ -279,7 +263,6 @@ async def test_the_next_leader_completes_what_the_last_one_began(tmp_path: Path)
         duties = chief.duties()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).result == "soup of the bistro"
-        await duties.close()
 
 
 async def test_what_was_published_but_not_deleted_is_worked_once(tmp_path: Path) -> None:
@@ -291,7 +274,6 @@ async def test_what_was_published_but_not_deleted_is_worked_once(tmp_path: Path)
         await chief.outcome("soup")
         duties = chief.duties()
         await until(duties, chief, "kitchen")
-        await duties.close()
 
         async def told() -> bool:
             return bool(await chief.events("completed"))
@@ -307,4 +289,3 @@ async def test_what_was_cancelled_while_it_waited_is_answered_and_forgotten(tmp_
         duties = chief.duties()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).status is Status.CANCELLED
-        await duties.close()
