@@ -23,6 +23,8 @@ def recorded(
     attempts, history = (before.attempts, before.history) if before else (0, ())
     if attempt is not None and not any(_same(attempt, one) for one in history):
         attempts, history = attempts + 1, (*map(_over, history), _numbered(attempt, history))
+    if attempt is None and response is not None:  # who started it before never came to an end
+        history = tuple(map(_over, history))
     return Record(
         epoch=before.epoch if before else 0,
         request_id=request.request_id,

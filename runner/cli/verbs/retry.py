@@ -45,7 +45,8 @@ def run(
 
     retried = conversing(file, nats, ask)
     if as_json:
-        output.document([output.plain(report, keep_none=False) for report in retried])
+        documents = [output.plain(report, keep_none=False) for report in retried]
+        output.document(documents if every else documents[0])
     else:
         for report in retried:
             output.data(visible(f"{report.caller}/{report.request_id} is queued again with {report.provider}"))
