@@ -139,9 +139,7 @@ class Caller:
 
     async def open(self) -> None:
         """Listen for replies: to all of this name, since a subscription a request would cost more than it spares."""
-        await self._connection.subscribe(
-            self._subjects.replies_to(self.name), cb=self._on_reply, pending_msgs_limit=0, pending_bytes_limit=0
-        )
+        await self._connection.subscribe_direct(self._subjects.replies_to(self.name), self._on_reply)
         await settled(self._connection)
 
     def nudge(self) -> None:
@@ -337,7 +335,7 @@ class Caller:
             if not others:
                 self._waiting.pop(request_id, None)
 
-    async def _on_reply(self, message: Msg) -> None:
+    def _on_reply(self, message: Msg) -> None:
         reply = self._subjects.parse_reply(message.subject)
         asked = self._waiting.get(reply.request_id, set()) if reply else set()
         waiting = [one for one in asked if reply and one.provider == reply.provider]  # only who was asked may answer

@@ -78,10 +78,17 @@ class Connection(Client):
             self._chance = [drawn[at : at + 2 * TOKEN_BYTES] for at in range(0, len(drawn), 2 * TOKEN_BYTES)]
         return self._chance.pop()
 
+    async def subscribe_direct(self, subject: str, take: Callable[[Msg], None], *, queue: str = "") -> Subscription:
+        """Subscribe and hand over in one."""
+        subscription = await self.subscribe(subject, queue=queue, cb=_nobody)
+        self.hand_over(subscription, take)
+        return subscription
+
     def hand_over(self, subscription: Subscription, take: Callable[[Msg], None]) -> None:
         """Give what arrives on a subscription to `take` as it is read, past the library's queue and task for each.
 
-        `take` must not wait. The turn of the event loop that this spares is a tenth of a call.
+        `take` must not wait; what it raises is logged. The turn of the event loop that this spares is a tenth of a
+        call.
         """
         self._direct[subscription._id] = take
 
@@ -90,7 +97,11 @@ class Connection(Client):
         if take is None:
             await super()._process_msg(sid, subject, reply, data, headers)
         elif sid in self._subs:
-            take(self._build_message(sid, subject, reply, data, await self._process_headers(headers)))
+            message = self._build_message(sid, subject, reply, data, await self._process_headers(headers))
+            try:
+                take(message)
+            except Exception:  # noqa: BLE001 - one message: it must not take the connection down with it
+                _log.exception("a message on %s could not be taken", message.subject)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._direct.pop(sid, None)
@@ -98,7 +109,7 @@ class Connection(Client):
 
     async def _listen(self) -> None:
         self._answers = f"{self.new_inbox()}."
-        self.hand_over(await self.subscribe(f"{self._answers}*", cb=_nobody), self._on_answer)
+        await self.subscribe_direct(f"{self._answers}*", self._on_answer)
 
     def _on_answer(self, message: Msg) -> None:
         answer = self._asked.get(message.subject.rpartition(".")[2])

@@ -37,12 +37,12 @@ class Notices:
         self._subscription: Subscription | None = None
 
     async def open(self, heard: Callable[[Notice], None]) -> None:
-        async def on_message(message: Msg) -> None:
+        def on_message(message: Msg) -> None:
             if notice := self._parse(message):
                 heard(notice)
 
-        self._subscription = await self._connection.subscribe(
-            self._subjects.notices_of(self._ensemble), queue=self._ensemble, cb=on_message
+        self._subscription = await self._connection.subscribe_direct(
+            self._subjects.notices_of(self._ensemble), on_message, queue=self._ensemble
         )
 
     async def close(self) -> None:

@@ -122,6 +122,7 @@ class TaskPuller:
         self._closing = False
         self._looked = False
         self._pulls_sent = 0
+        self._unsent: list[tuple[str, bytes]] = []
 
     def wake(self) -> None:
         """A slot became free: look again, unless every queue is known to be empty and will tell by itself."""
@@ -146,8 +147,10 @@ class TaskPuller:
             self._wake.clear()
             if self._withdrawing:
                 await self._withdraw()
+            await self._send_back()
             await self._fill()
         await self._withdraw()
+        await self._send_back()
 
     async def close(self) -> None:
         """Take nothing more: from now on what arrives goes back to the queue."""
@@ -228,9 +231,7 @@ class TaskPuller:
 
     async def _listen(self) -> None:
         self._address = self._connection.new_inbox()
-        self._subscription = await self._connection.subscribe(
-            f"{self._address}.*.*", cb=self._on_message, pending_msgs_limit=0, pending_bytes_limit=0
-        )
+        self._subscription = await self._connection.subscribe_direct(f"{self._address}.*.*", self._on_message)
 
     async def _withdraw(self) -> None:
         """Nothing is parked when this returns: the server forgets a pull that nobody listens for.
@@ -245,24 +246,25 @@ class TaskPuller:
             with suppress(*AWAY):
                 await drain(subscription)
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_message(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK"):
-            await self._on_task(message)
+            self._on_task(message)
         else:
             self._on_status(message)
 
-    async def _on_task(self, message: Msg) -> None:
+    def _on_task(self, message: Msg) -> None:
         call = self._subjects.parse_work(message.subject)
         task = _task_message(message, call, self._connection) if call else None
         if task is None:
             _log.warning("dropped a message that is no task: %s", message.subject)
-            await self._connection.publish(message.reply, b"+TERM")
+            self._unsent.append((message.reply, b"+TERM"))
+            self._wake.set()
             return
         queue = self._queues[task.call.priority]
         queue.take()
         queue.heard = time.monotonic()
         if self._closing or self._free() <= 0:
-            await self._send_back(task)
+            self._give_back(task, message.reply)
             return
         queue.taken(task.stamp, pending=task.pending, again=task.deliveries > 1, now=time.time())
         self._accept(task)
@@ -271,13 +273,19 @@ class TaskPuller:
         if queue.outstanding <= PARKED_CREDITS // 2:
             self._wake.set()
 
-    async def _send_back(self, task: TaskMessage) -> None:
-        await task.give_back()
+    def _give_back(self, task: TaskMessage, reply: str) -> None:
+        self._unsent.append((reply, b"-NAK"))
+        self._wake.set()
         if not self._closing:
             self._withdrawing = True
-            self._wake.set()
             if self._refused is not None:
                 self._refused(task)
+
+    async def _send_back(self) -> None:
+        """What is lost on the way comes again when its time to be acknowledged is over."""
+        with suppress(*AWAY):
+            while self._unsent:
+                await self._connection.publish(*self._unsent.pop(0))
 
     def _stays_full(self) -> None:
         self._full = None
