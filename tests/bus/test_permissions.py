@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from nats import connect as nats_connect
 
+from runner.state import State
 from tests.support.intruders import intruder
 from tests.support.networks import LiveNetwork, live
 
@@ -44,6 +46,9 @@ async def inn(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
         "inn.queue.orders",  # a delivery: only the runner makes one
         "inn.topic.orders",
         "$KV.inn_deliveries.board",
+        "$O.inn_payloads.C.mine",  # an object: the runner puts it there
+        "$O.inn_payloads.M.mine",
+        "$JS.API.DIRECT.GET.OBJ_inn_payloads",
         "$JS.API.STREAM.INFO.inn_work_kitchen",
         "$JS.API.STREAM.PURGE.inn_work_kitchen",
         "$JS.API.STREAM.CREATE.mine",
@@ -110,3 +115,42 @@ async def test_a_fallback_may_be_asked(tmp_path: Path):
             assert desk.refusals == []
         finally:
             await desk.connection.close()
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "$KV.inn_results._cli.r1",  # a record
+        "$KV.inn_deliveries.board",
+        "$O.inn_other.C.mine",
+        "$JS.API.STREAM.PURGE.KV_inn_results",
+        "$JS.API.STREAM.UPDATE.OBJ_inn_payloads",
+        "$JS.API.STREAM.DELETE.OBJ_inn_payloads",
+        "$JS.API.STREAM.MSG.DELETE.OBJ_inn_payloads",
+        "$JS.API.CONSUMER.CREATE.inn_work_kitchen.mine",
+        "inn.queue.orders",
+    ],
+)
+async def test_the_operator_puts_documents_away_and_writes_no_other_state(inn: LiveNetwork, subject: str):
+    refusals: list[str] = []
+
+    async def on_error(problem: Exception) -> None:
+        refusals.append(str(problem))
+
+    running = State(inn.workspace.state).running()
+    assert running is not None
+    operator = await nats_connect(list(running.url), nkeys_seed_str=running.credentials, error_cb=on_error)
+    try:
+        store = await operator.jetstream().object_store("inn_payloads")
+        for text in (b"soup", b"stew"):
+            await store.put("menu", text)
+        assert (await store.get("menu")).data == b"stew"
+        assert [one.name for one in await store.list()] == ["menu"]
+        await store.delete("menu")
+        assert refusals == []
+        await operator.publish(subject, b"{}")
+        await operator.flush()
+        await operator.flush()
+        assert [refusal for refusal in refusals if subject.lower() in refusal.lower()], refusals
+    finally:
+        await operator.close()

@@ -220,6 +220,26 @@ def test_structures_are_json_and_input_may_be(slow: Directory) -> None:
     assert "is not JSON" in slow.run("call", "desk/shape", "--input", "-", stdin="{").err
 
 
+def test_what_is_large_goes_and_comes_like_anything_else(slow: Directory) -> None:
+    text = "hello " * 100_000
+    slow.write("long.txt", text)
+    slow.write("long.json", json.dumps({"room": text}))
+    slow.write("broken.json", "{")
+    process = slow.start("up", "--no-http", "--no-watch")
+    try:
+        read_until(process, "ready in")
+        assert slow.run("call", "desk/quick", "-", stdin=text).out == f"{text}!\n"
+        assert json.loads(slow.run("call", "desk/shape", "--input", "long.json").out) == {"said": {"room": text}}
+        assert slow.run("call", "desk/quick", "--document", "long.txt").out == f"{text}!\n"
+        assert json.loads(slow.run("call", "desk/shape", "--document", "long.json").out) == {"said": {"room": text}}
+        assert "is no JSON" in slow.run("call", "desk/quick", "--document", "broken.json").err
+        assert "cannot read none.txt" in slow.run("call", "desk/quick", "--document", "none.txt").err
+        assert "--document stands alone" in slow.run("call", "desk/quick", "x", "--document", "long.txt").err
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+
+
 def test_a_handler_that_raises_tells_its_message_and_logs_the_traceback(slow: Directory) -> None:
     ran = slow.run("call", "desk/break", "x")
     assert ran.code == 1

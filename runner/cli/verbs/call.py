@@ -93,7 +93,6 @@ def run(
       run-network call check-inventory "wagyu beef"        whoever offers it
       run-network call repair-status --tag repair "room 403"   whoever offers it and carries the tag
       echo "wagyu beef" | run-network call kitchen/check-inventory -
-      run-network call kitchen/prepare-meal --document menu.txt
       run-network call kitchen/prepare-meal "saffron risotto, room 210" --mode async --priority low
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
