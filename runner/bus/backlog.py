@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from runner.subjects import Subjects, TaskCall, priority_consumer
 from runner.work import Priority, WorkRequest
 
 ANSWER_SECONDS = 5.0
+_URGENCY = {priority: level for level, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class Waiting:
     call: TaskCall
     request: WorkRequest
     sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a task is in its queue. `given_back`: it was delivered, and waits again."""
+
+    priority: Priority
+    sequence: int
+    given_back: bool = False
 
 
 class Backlog:
@@ -79,25 +89,28 @@ class Backlog:
         """How many tasks are in nobody's hands."""
         return sum(await asyncio.gather(*(self._undelivered(ensemble, priority) for priority in Priority)))
 
-    async def position(
-        self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool = False
-    ) -> int | None:
-        """How many tasks are served before the one with this stream sequence; None where it is in somebody's hands.
+    async def positions(self, ensemble: str, spots: Sequence[Spot]) -> list[int | None]:
+        """How many tasks are served before the one at each spot; None where it is in somebody's hands.
 
         All that wait with higher priorities, and of its own those that wait less those that came after it. What was
-        `given_back` is delivered before all of its own priority.
+        given back is delivered before all of its own priority.
         """
-        urgent = list(Priority)[: list(Priority).index(priority)]
-        own, after, depths = await asyncio.gather(
-            self._consumer(ensemble, priority),
-            self._after(ensemble, priority, sequence),
-            asyncio.gather(*(self._undelivered(ensemble, level) for level in urgent)),
-        )
-        if given_back:
-            return sum(depths)
-        if own is None or own.delivered is None or own.delivered.stream_seq >= sequence:
-            return None
-        return sum(depths) + max(0, (own.num_pending or 0) - after - 1)
+        wanted = max(_URGENCY[spot.priority] for spot in spots)
+        levels = list(Priority)[: wanted + 1]
+        found = dict(zip(levels, await asyncio.gather(*(self._consumer(ensemble, p) for p in levels)), strict=True))
+        waiting = {priority: (info.num_pending or 0) if info else 0 for priority, info in found.items()}
+
+        async def position(spot: Spot) -> int | None:
+            before = sum(waiting[priority] for priority in levels[: _URGENCY[spot.priority]])
+            own = found[spot.priority]
+            if spot.given_back:
+                return before
+            if own is None or own.delivered is None or own.delivered.stream_seq >= spot.sequence:
+                return None
+            after = await self._after(ensemble, spot.priority, spot.sequence)
+            return before + max(0, waiting[spot.priority] - after - 1)
+
+        return list(await asyncio.gather(*map(position, spots)))
 
     async def head(self, ensemble: str, priority: Priority) -> float | None:
         """When the next task of a priority became durable, in seconds of the server's clock; None where none waits."""

@@ -124,6 +124,11 @@ class TaskPuller:
         self._pulls_sent = 0
         self._unsent: list[tuple[str, bytes]] = []
 
+    @property
+    def listening(self) -> bool:
+        """Whether something may be parked."""
+        return self._subscription is not None
+
     def wake(self) -> None:
         """A slot became free: look again, unless every queue is known to be empty and will tell by itself."""
         if not all(queue.pulls for queue in self._queues.values()):

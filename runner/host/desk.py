@@ -6,10 +6,11 @@ and answers are wire data, so that a desk may as well stand on the other end of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from runner.bus.backlog import Spot
 from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
@@ -88,11 +89,8 @@ class Desk(PayloadStore, Protocol):
         """How many runners have this ensemble READY."""
         ...
 
-    async def queue_position(self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool) -> int | None:
-        """How many tasks are served before the one with this sequence, or None where it waits no longer.
-
-        `given_back`: it was delivered, and waits again. Raises StoreAway.
-        """
+    async def queue_positions(self, ensemble: str, spots: Sequence[Spot]) -> list[int | None]:
+        """How many tasks are served before the one at each spot; None where it waits no longer. Raises StoreAway."""
         ...
 
     async def queue_head(self, ensemble: str, priority: Priority) -> float | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 from pydantic import ValidationError
 
 from runner.bus.away import AWAY
-from runner.bus.backlog import Backlog
+from runner.bus.backlog import Backlog, Spot
 from runner.bus.known import KnownKeys
 from runner.bus.objects import Objects
 from runner.bus.records import Bucket
@@ -129,9 +129,9 @@ class InlineDesk:
     def replicas(self, ensemble: str) -> int:
         return sum(registration.state is EnsembleState.READY for registration in self._registry.of(ensemble))
 
-    async def queue_position(self, ensemble: str, priority: Priority, sequence: int, *, given_back: bool) -> int | None:
+    async def queue_positions(self, ensemble: str, spots: Sequence[Spot]) -> list[int | None]:
         try:
-            return await self._backlog.position(ensemble, priority, sequence, given_back=given_back)
+            return await self._backlog.positions(ensemble, spots)
         except AWAY as problem:
             raise StoreAway from problem
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.bus import sightings
-from runner.bus.backlog import Backlog
+from runner.bus.backlog import Backlog, Spot
 from runner.bus.connection import Connection, connect
 from runner.bus.directget import StoredMessage
 from runner.bus.keys import key_in
@@ -120,14 +120,14 @@ async def test_the_position_counts_what_goes_before_and_nothing_that_is_in_hand(
 
     async def position(request_id: str) -> int | None:
         found = waiting[request_id]
-        return await backlog.position("kitchen", found.call.priority, found.sequence)
+        return (await backlog.positions("kitchen", [Spot(found.call.priority, found.sequence)]))[0]
 
     assert [await position(one) for one in ("h0", "h1", "l0", "l1", "l2")] == [0, 1, 2, 3, 4]
     taking = await js.pull_subscribe_bind("low", SUBJECTS.work_stream("kitchen"))
     await taking.fetch(1)
     assert [await position(one) for one in ("l0", "l1", "l2")] == [None, 2, 3]
     assert await backlog.undelivered("kitchen") == 4
-    assert await backlog.position("kitchen", low, waiting["l0"].sequence, given_back=True) == 2
+    assert await backlog.positions("kitchen", [Spot(low, waiting["l0"].sequence, given_back=True)]) == [2]
 
 
 async def test_the_head_of_a_queue_tells_since_when_it_waits(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from tests.support.networks import eventually
 SUBJECTS = Subjects("inn")
 STREAM = SUBJECTS.work_stream("kitchen")
 CRITICAL, HIGH, NORMAL, LOW = Priority
+AGEING_SECONDS = 300.0
 
 
 @dataclass
@@ -33,6 +35,9 @@ class Worker:
 
     connection: Connection
     slots: int
+    heads: dict[Priority, float] | None = None
+    asked: list[Priority] = field(default_factory=list)
+    deliveries: set[int] = field(default_factory=set)
     in_hand: list[TaskMessage] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     most: int = 0
@@ -40,10 +45,23 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.puller = TaskPuller(
-            self.connection, SUBJECTS, "kitchen", free=lambda: self.slots - len(self.in_hand), accept=self.accept
+            self.connection,
+            SUBJECTS,
+            "kitchen",
+            free=lambda: self.slots - len(self.in_hand),
+            accept=self.accept,
+            ageing=None if self.heads is None else AGEING_SECONDS,
+            heads=self.head,
         )
 
+    async def head(self, priority: Priority) -> float | None:
+        """Since when the head of a queue has waited, as this test has it."""
+        assert self.heads is not None
+        self.asked.append(priority)
+        return self.heads.pop(priority, None)
+
     def accept(self, message: TaskMessage) -> None:
+        self.deliveries.add(message.deliveries)
         self.in_hand.append(message)
         self.most = max(self.most, len(self.in_hand))
 
@@ -93,7 +111,7 @@ class Kitchen:
         return all(info.num_waiting for info in waiting)
 
     @asynccontextmanager
-    async def worker(self, slots: int) -> AsyncIterator[Worker]:
+    async def worker(self, slots: int, heads: dict[Priority, float] | None = None) -> AsyncIterator[Worker]:
         """A worker that pulls, over a connection of its own, until the block ends."""
         workers: list[Worker] = []
 
@@ -103,7 +121,7 @@ class Kitchen:
         connection = await connect(
             [self.server.url], caller="kitchen", credentials=self.key.seed, on_reconnect=on_reconnect
         )
-        workers.append(worker := Worker(connection, slots))
+        workers.append(worker := Worker(connection, slots, heads))
         running = asyncio.ensure_future(worker.puller.run())
         try:
             yield worker
@@ -243,3 +261,36 @@ async def test_it_goes_on_when_the_server_comes_back(kitchen: Kitchen) -> None:
             await worker.finish()
         assert sorted(worker.done) == texts(numbered(NORMAL, 5))
         assert worker.most <= 2
+
+
+async def test_what_has_waited_long_goes_before_the_more_urgent_that_came_later(kitchen: Kitchen) -> None:
+    """A LOW task is not starved by HIGH ones: after two `ageing` it is as urgent as they are, and older."""
+    await kitchen.send(*numbered(HIGH, 2), *numbered(LOW, 1))
+    await eventually(lambda: kitchen.waits(HIGH, LOW), "all in the queue")
+    old = time.time() - 2 * AGEING_SECONDS
+    async with kitchen.worker(slots=1, heads={LOW: old, HIGH: time.time()}) as worker:
+        assert [await worker.finish() for _ in range(3)] == ["high 0", "low 0", "high 1"]
+
+
+async def test_while_everything_is_young_nobody_is_asked_how_old_it_is(kitchen: Kitchen) -> None:
+    async with kitchen.worker(slots=2, heads={}) as worker:
+        await eventually(kitchen.parked, "parked pulls")
+        for _ in range(3):
+            await kitchen.send(*(task for priority in Priority for task in numbered(priority, 5)))
+            for _ in range(20):
+                await worker.finish()
+        assert worker.asked == []
+
+
+async def test_a_worker_that_stays_busy_leaves_what_comes_to_the_queue(kitchen: Kitchen) -> None:
+    """What is parked with it is withdrawn, so that nothing is delivered to it in vain: a task that goes back may be
+    overtaken by the next."""
+    async with kitchen.worker(slots=1) as busy:
+        await eventually(kitchen.parked, "parked pulls")
+        await kitchen.send((NORMAL, "first"))
+        await eventually(lambda: busy.has(1), "a task in hand")
+        await eventually(lambda: not busy.puller.listening, "the withdrawal")
+        await kitchen.send(*numbered(NORMAL, 3))
+        await eventually(lambda: kitchen.waits(NORMAL), "the rest in the queue")
+        assert [await busy.finish() for _ in range(4)] == ["first", "normal 0", "normal 1", "normal 2"]
+        assert busy.deliveries == {1}
