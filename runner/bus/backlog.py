@@ -107,8 +107,9 @@ class Backlog:
                 return before
             if own is None or own.delivered is None or own.delivered.stream_seq >= spot.sequence:
                 return None
-            after = await self._after(ensemble, spot.priority, spot.sequence)
-            return before + max(0, waiting[spot.priority] - after - 1)
+            ends = (own.delivered.stream_seq, spot.sequence)  # a consumer counts what came a moment too late
+            undelivered, after = await asyncio.gather(*(self._after(ensemble, spot.priority, end) for end in ends))
+            return before + max(0, undelivered - after - 1)
 
         return list(await asyncio.gather(*map(position, spots)))
 
