@@ -196,6 +196,14 @@ class Chaos:
             return None
         return pid if lives(pid) else None
 
+    def explain(self) -> None:
+        """Tell what the runners said last, apart from events, and how the server came and went."""
+        for one in self.runners:
+            lines = [line for line in one.said().splitlines() if " from " not in line]
+            print(f"--- {one.name}", *lines[-60:], sep="\n", file=sys.stderr)
+        lines = ServerFiles(State(self.directory / ".run-network").directory).log.read_text().splitlines()
+        print("--- nats-server", *[line for line in lines if "Listening" in line or "[ERR]" in line][-20:], sep="\n")
+
     async def tally(self, ids: list[str]) -> Tally:
         """Look up every request, by its record and by asking again."""
         reports = {(report.caller, report.request_id): report for report in await self.client.requests()}
@@ -332,8 +340,8 @@ async def measure(kills: int, tasks: int, runners: int, seed: int) -> bool:
                 show(tally, time.monotonic() - began)
                 well = not tally.wrong
             finally:
-                for one in () if well else chaos.runners:
-                    print(f"--- the end of what {one.name} said\n{one.said()[-4000:]}", file=sys.stderr)
+                if not well:
+                    chaos.explain()
     return well
 
 

@@ -85,6 +85,11 @@ class NetworkClient:
         self._questions = Questions(connection, self._subjects)
         await self._caller.open()
 
+    @property
+    def dropped(self) -> int:
+        """How many answers were none, or not to what was asked, and were dropped."""
+        return self._caller.dropped
+
     async def reattach(self) -> None:
         """The connection came back: whoever waits asks for what was missed."""
         self._caller.nudge()

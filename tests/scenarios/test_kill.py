@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from runner.bus.server import server_binary
 from runner.bus.server_config import ServerFiles
-from runner.client.connect import connect
-from runner.client.network import NetworkClient
-from runner.work import Status, WorkResponse
+from runner.work import WorkResponse
 from tests.support.networks import eventually
-from tests.support.terminal import Directory, ended, read_until
+from tests.support.processes import (
+    answer_of,
+    client,
+    files_of,
+    is_alive,
+    is_locked,
+    kill,
+    lines,
+    server_pid,
+    servers_on,
+    standing,
+    up,
+)
+from tests.support.terminal import Directory, ended
 
 NETWORK = """\
 network: inn
@@ -69,64 +78,6 @@ def inn(tmp_path: Path) -> Iterator[Directory]:
         os.kill(pid, signal.SIGKILL)
 
 
-def lines(directory: Directory, name: str) -> list[str]:
-    path = directory.path / name
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def files_of(directory: Directory) -> ServerFiles:
-    return ServerFiles(directory.path / ".run-network")
-
-
-def server_pid(directory: Directory) -> int:
-    return int(files_of(directory).pid.read_text())
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that nobody has buried yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def is_locked(directory: Directory) -> bool:
-    with (directory.path / ".run-network" / "lock").open() as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-@contextmanager
-def up(directory: Directory) -> Iterator[subprocess.Popen[str]]:
-    """`run-network up`, ready. What it prints goes on being read, so that it never waits for its reader."""
-    process = directory.start("up", "--no-http", "--no-watch")
-    reading = threading.Thread(target=process.communicate)
-    try:
-        read_until(process, "ready in")
-        reading.start()
-        yield process
-    finally:
-        if process.poll() is None:
-            (directory.path / "release").touch()
-            process.send_signal(signal.SIGTERM)
-        reading.join(30) if reading.ident else process.communicate()
-        assert process.poll() is not None, "run-network does not stop"
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
-
-
-@asynccontextmanager
-async def client(directory: Directory) -> AsyncIterator[NetworkClient]:
-    async with connect(directory.path / "network.yaml", name="tester") as network:
-        yield network
-
-
 async def test_nothing_is_left_behind_and_the_next_start_just_works(inn: Directory) -> None:
     for _ in range(3):
         with up(inn) as process:
@@ -158,16 +109,6 @@ async def test_killed_while_it_comes_up_it_leaves_nothing_behind_either(inn: Dir
     with up(inn):
         async with client(inn) as network:
             assert [e.state for e in (await network.status()).ensembles] == ["READY"]
-
-
-def servers_on(files: ServerFiles) -> list[int]:
-    """Every process that was started with this configuration file."""
-    found = []
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if process.name.isdigit() and str(files.config).encode() in (process / "cmdline").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
 
 
 async def test_queued_and_running_tasks_are_worked_after_the_restart_once_each(inn: Directory) -> None:
@@ -215,16 +156,6 @@ async def test_what_was_done_before_the_kill_stays_done(inn: Directory) -> None:
     assert set(effects) == set(ids)
     again = [request_id for request_id, times in effects.items() if times > 1]
     assert len(again) <= 1, f"at most the one in hand at the {cooked}th effect was done again, not {again}"
-
-
-async def standing(network: NetworkClient) -> Counter[str]:
-    return Counter(report.status for report in await network.requests())
-
-
-def answer_of(outcome: object) -> object:
-    assert isinstance(outcome, WorkResponse)
-    assert outcome.status is Status.COMPLETED, outcome
-    return outcome.result
 
 
 async def test_a_call_that_waits_in_another_process_gets_its_answer_after_the_restart(inn: Directory) -> None:

@@ -1,0 +1,73 @@
+"""`run-network` in a process that kills itself with SIGKILL at a named point of what it publishes.
+
+    python -m tests.support.killpoint POINT MARKER VERB …
+
+The code that runs is the product's own; only the connection's `publish` is watched, through which every message goes.
+The process dies once: where the file MARKER exists already, it lives on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.bus.connection import Connection
+from runner.cli.app import main
+
+Point = Callable[[str, bytes], bool]
+"""Whether a publication (subject, payload) is the one to die before."""
+
+
+def _accepting(caller: str) -> Point:
+    return lambda subject, payload: f".reply.{caller}" in subject and payload.startswith(b'{"type":"task_accepted"')
+
+
+def _recording(caller: str) -> Point:
+    return lambda subject, payload: f"_results.{caller}" in subject and b'"response":' in payload
+
+
+def _replying(caller: str) -> Point:
+    return lambda subject, payload: f".reply.{caller}" in subject and not payload.startswith(b'{"type":')
+
+
+def _acknowledging(provider: str) -> Point:
+    return lambda subject, payload: (
+        subject.startswith("$JS.ACK.") and f"_work_{provider}." in subject and payload == b"+ACK"
+    )
+
+
+POINTS = {
+    "accepting": _accepting,
+    "recording": _recording,
+    "replying": _replying,
+    "acknowledging": _acknowledging,
+}
+"""By name; each for one caller (`_client-`, `desk`), the last for one provider."""
+
+
+def arm(dies: Point, marker: Path) -> None:
+    """Die before the first publication that is meant."""
+    publish = Connection.publish
+
+    def die_if_meant(subject: str, payload: bytes) -> None:
+        if dies(subject, payload) and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def watched(
+        self: Connection, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        die_if_meant(subject, payload)
+        await publish(self, subject, payload, reply, headers)
+
+    Connection.publish = watched  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    (point, whose), marker, *rest = sys.argv[1].split(), sys.argv[2], *sys.argv[3:]
+    sys.argv[1:] = rest
+    arm(POINTS[point](whose), Path(marker))
+    main()
