@@ -58,6 +58,7 @@ async def ensure_network(
         ensure_stream(connection, _bucket(subjects, "capabilities", None)),
         ensure_stream(connection, _bucket(subjects, "leader", None)),
         ensure_stream(connection, _bucket(subjects, "dead", None)),
+        ensure_stream(connection, _bucket(subjects, "contents", results_kept)),
         ensure_stream(connection, _objects(subjects, "payloads")),
     )
 

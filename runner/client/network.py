@@ -105,6 +105,7 @@ class NetworkClient:
         request_id: str | None = None,
         tags: Sequence[str] = (),
         authority: str | None = None,
+        dedupe: str | None = None,
         on_accepted: Callable[[TaskAccepted], None] | None = None,
         on_progress: Callable[[TaskProgress], None] | None = None,
     ) -> WorkResponse | TaskAccepted | Standing:
@@ -112,8 +113,9 @@ class NetworkClient:
 
         Every outcome is a WorkResponse: a refusal, a failure, an expired deadline. With mode `async` a durable task's
         TaskAccepted comes back as soon as it is claimed, or a Standing where nobody claims it, and its outcome through
-        `result`. A repeated `request_id` joins the request of that id. Raises UsageProblem for what only the caller can
-        mend, NotRunning where no runner answers.
+        `result`. A repeated `request_id` joins the request of that id; with `dedupe` "content" a
+        task that is the same as an earlier one of this caller joins that one, under its own id. Raises UsageProblem for
+        what only the caller can mend, NotRunning where no runner answers.
         """
         if mode not in ("await", "async"):
             raise UsageProblem(f"there is no mode {mode!r}", hint="`await` or `async`")
@@ -127,6 +129,7 @@ class NetworkClient:
             delivery=delivery,
             request_id=request_id,
             authority=authority,
+            dedupe=dedupe,
         )
         entry = await self._provider(wanted, request)
         if isinstance(entry, WorkResponse):

@@ -17,6 +17,7 @@ from runner.subjects import is_name
 from runner.work import (
     REQUEST_ID_PATTERN,
     Authority,
+    Dedupe,
     DeliverySpec,
     Need,
     Priority,
@@ -43,6 +44,7 @@ def request_for(
     delivery: str | DeliverySpec | None,
     request_id: str | None,
     authority: str | None,
+    dedupe: str | None = None,
 ) -> WorkRequest:
     """A new request in a trace of its own. Raises UsageProblem naming the argument that is wrong."""
     if request_id is not None and not re.fullmatch(REQUEST_ID_PATTERN, request_id):
@@ -56,6 +58,7 @@ def request_for(
         deadline=_deadline(deadline),
         delivery=_delivery(delivery),
         authority=_member(Authority, authority, "authority") if authority else Authority.AUTONOMOUS,
+        dedupe=_member(Dedupe, dedupe, "dedupe") if dedupe else None,
         need=Need(name=target.capability, tags=target.tags) if target.ensemble is None else None,
         trace_context=new_trace(),
         submitted_at=datetime.now(UTC),

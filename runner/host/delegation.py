@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -99,6 +100,10 @@ class Delegation:
     async def pause(self, seconds: float) -> None:
         async with self._turn.elsewhere():
             await asyncio.sleep(seconds)
+
+    def elsewhere(self) -> AbstractAsyncContextManager[None]:
+        """A wait for somebody else, which holds no slot."""
+        return self._turn.elsewhere()
 
     async def progress(self, message: str, percent: float | None = None) -> None:
         hint = TaskProgress(request_id=self.request.request_id, message=message, percent=percent)

@@ -15,7 +15,7 @@ from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
 from runner.payload import PayloadStore
-from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
+from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest, WorkResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ class Delivered:
 
     replies: bool = True
     problem: WorkError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first request with some content. Without an outcome it is still at work."""
+
+    request_id: str
+    outcome: WorkResponse | None = None
 
 
 class Desk(PayloadStore, Protocol):
@@ -54,6 +62,10 @@ class Desk(PayloadStore, Protocol):
 
     async def record(self, record: Record, revision: int) -> int | None:
         """Write a record if it still stands at `revision`. The new one; None: somebody was first. Raises StoreAway."""
+        ...
+
+    async def first(self, caller: str, content: str, request_id: str) -> First | None:
+        """The caller's first request with a content, at work or completed; None: it is this one. Raises StoreAway."""
         ...
 
     async def publish(

@@ -19,6 +19,7 @@ from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.bus.streams import ensure_network, ensure_queue
 from runner.errors import ServerFailed
+from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
@@ -89,12 +90,11 @@ class Foundation:
             ),
             ensure_deliveries(self.connection, self.subjects, kept=defaults.results_kept),
         )
-        await asyncio.gather(*map(self._ensure_queue, sorted(self.network.ensembles)))
+        await asyncio.gather(*map(self._ensure_queue, _queues(self.network)))
 
     async def _ensure_queue(self, name: str) -> None:
-        ensemble = self.network.ensembles[name]
-        if any(kind is CapabilityType.TASK for kind, _ in ensemble.shared().values()):
-            await ensure_queue(self.connection, self.subjects, name, ensemble.capacity.queue_limit)
+        limit = self.network.ensembles[name].capacity.queue_limit
+        await ensure_queue(self.connection, self.subjects, name, limit)
 
     async def _forget_the_dead(self) -> None:
         """Registrations of runners that have no connection any more, such as one that was killed.
@@ -136,11 +136,14 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")))
+    contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, _queues(network))
     objects = Objects(connection, subjects.bucket("payloads"))
     outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
     deliveries = Deliveries(network.deliveries, outbox, results)
     requeue, events = Requeue(connection, subjects), Events(connection, subjects)
-    desk = InlineDesk(results, checkpoints, known, registry, backlog, deliveries, requeue, dead, objects, moved)
+    desk = InlineDesk(
+        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, objects, moved
+    )
     found = Foundation(
         network,
         subjects,
@@ -157,3 +160,9 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     )
     mending.append(found)
     return found
+
+
+def _queues(network: Network) -> tuple[str, ...]:
+    """The ensembles that share tasks, in order."""
+    shares = {name: ensemble.shared().values() for name, ensemble in sorted(network.ensembles.items())}
+    return tuple(name for name, shared in shares.items() if any(kind is CapabilityType.TASK for kind, _ in shared))

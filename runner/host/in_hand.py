@@ -21,6 +21,7 @@ class InHand:
     messages: dict[int, TaskMessage]
     work: asyncio.Task[object] | None = None
     cancelled: bool = False
+    _over: asyncio.Event | None = None
 
     @property
     def sender(self) -> str:
@@ -32,6 +33,17 @@ class InHand:
         self.delegation.abandon()
         if self.work is not None:
             self.work.cancel()
+
+    async def over(self) -> None:
+        """Return when it is in hand no longer."""
+        if self._over is None:
+            self._over = asyncio.Event()
+        await self._over.wait()
+
+    def end(self) -> None:
+        """It is in hand no longer."""
+        if self._over is not None:
+            self._over.set()
 
     async def alive(self) -> None:
         for message in list(self.messages.values()):

@@ -18,9 +18,10 @@ from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
+from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
-from runner.host.desk import Delivered, Held, StoreAway
+from runner.host.desk import Delivered, First, Held, StoreAway
 from runner.host.registry import Registry
 from runner.payload import Document, Reference
 from runner.subjects import record_key
@@ -42,6 +43,7 @@ class InlineDesk:
         deliveries: Deliveries,
         requeue: Requeue,
         dead: DeadLetters,
+        contents: Contents,
         objects: Objects,
         moved: Moved,
     ) -> None:
@@ -53,6 +55,7 @@ class InlineDesk:
         self._deliveries = deliveries
         self._requeue = requeue
         self._dead = dead
+        self._contents = contents
         self._objects = objects
         self._moved = moved
 
@@ -82,6 +85,9 @@ class InlineDesk:
             return await self._results.put_if(key, record.encode(), revision)
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
+
+    async def first(self, caller: str, content: str, request_id: str) -> First | None:
+        return await self._contents.first(caller, content, request_id)
 
     async def publish(
         self, request: WorkRequest, provider: str, *, sender: str | None = None, publication: int

@@ -21,6 +21,7 @@ from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.desk import StoreAway
 from runner.host.in_hand import InHand
+from runner.host.joining import LATER_SECONDS, Joining, Later
 from runner.host.ledger import Ledger
 from runner.host.outcome import cancelled, dead, fitting, outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
@@ -45,8 +46,12 @@ class TaskWork:
     crew: Crew
     recording: Recording
     in_hand: dict[tuple[str, str], InHand] = field(default_factory=dict)
+    _joining: Joining = field(init=False)
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When we last began to listen: the server may have forgotten how often it gave out what was published before."""
+
+    def __post_init__(self) -> None:
+        self._joining = Joining(self.workplace, self.in_hand)
 
     async def work(self, message: TaskMessage) -> None:
         """One delivery, from the record to the acknowledgement. Holds a slot when it starts and none when it ends."""
@@ -71,6 +76,7 @@ class TaskWork:
             raise
         finally:
             del self.in_hand[key]
+            hand.end()
             self.acceptance.forget(*key)
             delegation.finish()
 
@@ -93,6 +99,8 @@ class TaskWork:
             await self._see_through(hand, caller, request)
         except Superseded as other:
             await self._yield_to(hand, other.record)
+        except Later:
+            await hand.give_back(LATER_SECONDS)
         except (StoreAway, *AWAY) as problem:
             self.workplace.log.warning("the server is away (%s): %s stays queued", problem, request.request_id)
         except Exception:  # one piece of work: log and convert
@@ -217,8 +225,12 @@ class TaskWork:
         return response
 
     async def _attempt(self, hand: InHand, progress: Progress, ledger: Ledger) -> JsonValue:
-        """One real start."""
+        """The result of one real start, or of the same request that was first."""
         workplace = self.workplace
+        first = await self._joining.first(hand) if self._joining.applies(hand.claim.request) else None
+        if first is not None and first.outcome is not None:
+            ledger.write("joined", message=f"the same as {hand.claim.caller}/{first.request_id}")
+            return first.outcome.result
         ensemble, models = workplace.ensemble, workplace.network.models
         await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():

@@ -22,7 +22,7 @@ from runner.cli.presence import explained, readable
 from runner.cli.render import hints
 from runner.cli.session import CALLER, NetworkClient, complete, connect
 from runner.errors import NotRunning, UsageProblem
-from runner.work import Authority, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
+from runner.work import Authority, Dedupe, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
 
 
 class Mode(StrEnum):
@@ -43,6 +43,7 @@ class Question:
     priority: Priority | None
     authority: Authority | None
     delivery: str | None
+    dedupe: Dedupe | None
     request_id: str
     timeout: timedelta | None
 
@@ -69,6 +70,9 @@ def run(
     priority: Annotated[str | None, typer.Option(metavar="P", help="critical, high, normal or low.")] = None,
     authority: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="autonomous, supervised or human_required.")
+    ] = None,
+    dedupe: Annotated[
+        str | None, typer.Option(metavar="BY", help="content: join a task of yours that asks for the same.")
     ] = None,
     request_id: Annotated[
         str | None, typer.Option("--request-id", metavar="ID", help="Yours: a repeat returns the same outcome.")
@@ -108,6 +112,7 @@ def run(
         priority=member(Priority, priority, "--priority"),
         authority=member(Authority, authority, "--authority"),
         delivery=delivery,
+        dedupe=member(Dedupe, dedupe, "--dedupe"),
         request_id=request_id or new_request_id(),
         timeout=duration(timeout, "--timeout"),
     )
@@ -142,6 +147,7 @@ async def _ask(network: NetworkClient, question: Question) -> WorkResponse | Tas
         priority=question.priority,
         authority=question.authority,
         delivery=question.delivery,
+        dedupe=question.dedupe,
         request_id=question.request_id,
         tags=question.tags,
         on_accepted=lambda accepted: output.talk(hints.accepted(accepted)),
