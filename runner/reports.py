@@ -31,6 +31,8 @@ class EnsembleReport(Report):
     in_flight: int
     queued: QueuedReport
     capabilities: tuple[str, ...]
+    held: int = 0
+    """How many tasks wait although no replica is up."""
     detail: str | None = None
 
 
@@ -76,7 +78,7 @@ class CatalogEntry(Report):
 
 
 class RequestReport(Report):
-    """`status` is a terminal one, or PENDING with `state` QUEUED or RUNNING; FAILED with `state` DEAD can be retried.
+    """`status` is a terminal one, or PENDING with `state` QUEUED, HELD or RUNNING; FAILED and DEAD can be retried.
 
     `attempts` counts real starts, since the last retry; `history` tells of all that are known.
     """

@@ -309,7 +309,7 @@ class Caller:
     async def _last_word(self, request: WorkRequest, waiting: _Waiting, seconds: float) -> WorkResponse | None:
         """What a task that is being stopped says. One that was never started says nothing, and is not waited for."""
         standing = await self.standing(request.request_id)
-        if standing is None or standing.response or standing.state == "QUEUED":
+        if standing is None or standing.response or standing.state in ("QUEUED", "HELD"):
             return standing.response if standing else None
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

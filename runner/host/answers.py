@@ -14,7 +14,7 @@ from runner.host.foundation import Foundation
 from runner.host.revival import Revival
 from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
 from runner.subjects import RUNNERS
-from runner.work import Standing
+from runner.work import Record, Standing
 
 QUEUE = "runners"
 
@@ -59,24 +59,19 @@ class Answers:
 
     async def _standing(self, caller: str, request_id: str) -> Standing:
         """Looks twice at the record: a task may end between the look at it and the look at the queue."""
-        if done := await self._done(caller, request_id):
+        record = (await self._desk.read(caller, request_id)).record
+        if done := _done(request_id, record):
             return done
         waiting = await self._find(caller, request_id)
         if waiting is None:
-            return await self._done(caller, request_id) or Standing(request_id=request_id, status="UNKNOWN")
-        running = any(ensemble.holds(caller, request_id) for ensemble in self._hosted.values())
+            record = (await self._desk.read(caller, request_id)).record
+            return _done(request_id, record) or Standing(request_id=request_id, status="UNKNOWN")
         return Standing(
             request_id=request_id,
             status="PENDING",
-            state="RUNNING" if running else "QUEUED",
+            state=self._docket.state(waiting.call, request_id, record),
             expires_at=waiting.request.expires_at,
         )
-
-    async def _done(self, caller: str, request_id: str) -> Standing | None:
-        held = await self._desk.read(caller, request_id)
-        if held.record is None or held.record.response is None:
-            return None
-        return Standing(request_id=request_id, status="DONE", response=held.record.response)
 
     async def _find(self, caller: str, request_id: str) -> Waiting | None:
         return await self._backlog.find(self._census.queues(), caller, request_id)
@@ -112,3 +107,9 @@ class Answers:
     async def _on_stop(self, *_: object) -> bytes:
         self._stop()
         return b"{}"
+
+
+def _done(request_id: str, record: Record | None) -> Standing | None:
+    if record is None or record.response is None:
+        return None
+    return Standing(request_id=request_id, status="DONE", response=record.response)

@@ -98,13 +98,15 @@ class Census:
             taken = sum((Counter(vitals.in_hand) for vitals in replicas), Counter[Priority]())
             queued = QueuedReport(**{p.lower(): max(0, depths[p] - taken[p]) for p in Priority})
         registrations = self._registry.of(name)
+        ready = sum(r.state is EnsembleState.READY for r in registrations)
         offered = {c.name for registration in registrations for c in registration.capabilities}
         return EnsembleReport(
             name=name,
             state=self._state(name, beats),
-            replicas=sum(r.state is EnsembleState.READY for r in registrations),
+            replicas=ready,
             in_flight=sum(vitals.in_flight for vitals in replicas),
             queued=queued,
+            held=0 if ready else sum(amount for _, amount in queued),
             capabilities=tuple(sorted(offered)),
         )
 

@@ -15,12 +15,12 @@ from runner.host.dead_letters import DeadLetters
 from runner.host.ensemble import HostedEnsemble
 from runner.host.registry import Registry
 from runner.reports import RequestReport
-from runner.subjects import record_key
-from runner.work import REQUEST_ID_PATTERN, Code, Record, Status
+from runner.subjects import TaskCall, record_key
+from runner.work import REQUEST_ID_PATTERN, Code, EnsembleState, Record, Status
 
 _log = logging.getLogger("runner.host")
 
-DEAD = "DEAD"
+DEAD, HELD, QUEUED, RUNNING = "DEAD", "HELD", "QUEUED", "RUNNING"
 Records = Mapping[str, Record]
 
 
@@ -66,6 +66,13 @@ class Docket:
         dead = {letter.caller for letter in await self._dead.of(request_id)}
         return tuple(sorted(done | waiting | dead))
 
+    def state(self, call: TaskCall, request_id: str, record: Record | None) -> str:
+        """How a pending task is: RUNNING, QUEUED, or HELD where no replica of its provider is up."""
+        if self.is_running(call.provider, call.caller, request_id, record):
+            return RUNNING
+        up = any(one.state is EnsembleState.READY for one in self._registry.of(call.provider))
+        return QUEUED if up else HELD
+
     def is_running(self, provider: str, caller: str, request_id: str, record: Record | None) -> bool:
         """Whether somebody works on a pending task: here, or as its start record says, on a runner that is there."""
         if provider in self._hosted and self._hosted[provider].holds(caller, request_id):
@@ -85,7 +92,7 @@ class Docket:
 
     def _pending(self, found: Waiting, record: Record | None) -> RequestReport:
         request, call = found.request, found.call
-        running = self.is_running(call.provider, call.caller, request.request_id, record)
+        state = self.state(call, request.request_id, record)
         recorded = record.attempts if record is not None else 0
         return RequestReport(
             request_id=request.request_id,
@@ -93,10 +100,10 @@ class Docket:
             caller=request.caller,
             provider=call.provider,
             status="PENDING",
-            state="RUNNING" if running else "QUEUED",
+            state=state,
             priority=call.priority,
             submitted_at=request.submitted_at,
-            attempts=max(recorded, int(running)),
+            attempts=max(recorded, int(state == RUNNING)),
             history=record.history if record is not None else (),
             trace_id=request.trace_context.trace_id,
         )

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from runner.bus.away import AWAY
-from runner.bus.events import Events
 from runner.bus.work_queues import WorkQueues
 from runner.errors import ServerFailed
 from runner.host.desk import StoreAway
@@ -71,25 +70,21 @@ class Duties:
         self._leadership = ground.leadership
         self._callers = callers
         self._queues = WorkQueues(ground.connection, ground.subjects)
-        self._events = Events(ground.connection, ground.subjects)
-        self._moves = Moves(ground.subjects, ground.connection, self._queues, ground.desk, self._events)
+        self._moves = Moves(ground.subjects, ground.connection, self._queues, ground.desk, ground.events)
         self._looked: dict[str, _Looked] = {}
         self._full: set[str] = set()
 
     async def perform(self, _: int) -> None:
         """For as long as this runner leads. Cut off in the middle, it leaves to the next leader what it began."""
         self._looked = {name: _Looked(self._health(name, None)) for name in self._task_sharing()}
-        try:
-            while True:
-                try:
-                    await self.look()
-                except (StoreAway, ServerFailed, *AWAY) as problem:
-                    _logger.warning("the duties wait for the server: %s", str(problem) or type(problem).__name__)
-                except Exception:  # one look: log, and look again
-                    _logger.exception("a look at the queues broke")
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            await self._events.close()
+        while True:
+            try:
+                await self.look()
+            except (StoreAway, ServerFailed, *AWAY) as problem:
+                _logger.warning("the duties wait for the server: %s", str(problem) or type(problem).__name__)
+            except Exception:  # one look: log, and look again
+                _logger.exception("a look at the queues broke")
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look once at every queue that may need it. Raises StoreAway, ServerFailed or what `AWAY` lists."""
@@ -190,7 +185,7 @@ class Duties:
     def _is_under_work(self, task: Unclaimed) -> bool:
         """Whether a replica that takes nothing more, but still drains, was the last to start it."""
         provider, history = task.call.provider, task.record.history if task.record else ()
-        if not history or history[-1].provider != provider:
+        if not history or history[-1].ended or history[-1].provider != provider:
             return False
         return any(registration.runner == history[-1].runner for registration in self._registry.of(provider))
 

@@ -1,7 +1,8 @@
 """What the leader does to a task that nobody claims. Each step may be done again: the next leader goes on from there.
 
-Moved: the record names the new provider → the request is published to it → the old message is deleted → the caller is
-told. Ended: the outcome is recorded → delivered and answered as a worker would → the message is deleted.
+Moved: the record names the new provider → the caller is told, so that no answer comes from somebody it does not know →
+the request is published → the old message is deleted. Ended: the outcome is recorded → delivered and answered, as a
+worker would → the message is deleted.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from runner.bus.connection import Connection
+from pydantic import JsonValue
+
+from runner.bus.connection import Connection, settled
 from runner.bus.events import Events
 from runner.bus.work_queues import Stored, WorkQueues
+from runner.host.attempts import GONE, recorded
 from runner.host.desk import Desk, Held
 from runner.host.ledger import Ledger
+from runner.host.recording import Recording
 from runner.routing.claims import Candidate, Unclaimed
 from runner.subjects import Subjects, TaskCall
 from runner.work import Code, Record, Status, TaskMoved, WorkError, WorkRequest, WorkResponse
@@ -49,61 +54,51 @@ class Moves:
         """Give the task to another provider. False: it has no room, and all is as before."""
         task, capability = place.task, to.capability
         moved = task.request.model_copy(update={"task": capability.name, "priority": task.call.priority})
-        before = task.record or _first_record(task)
-        record = before.model_copy(
-            update={
-                "epoch": before.epoch + 1,
-                "provider": capability.provider,
-                "task": capability.name,
-                "moved": moved,
-            }
-        )
-        if not await self.desk.record(record, place.revision):
+        record = _moved_on(task, moved, capability.provider)
+        if await self.desk.record(record, place.revision) is None:
             return True  # somebody was first: the next look tells what it is now
         return await self._carry_on(place, record, moved, why)
 
     async def complete(self, place: Place, record: Record, moved: WorkRequest) -> bool:
-        """End what an earlier leader, or a provider that handed it off, began. False: no room, and it is taken back."""
+        """End what an earlier leader, or a provider that handed it off, began. False: the new provider has no room."""
         return await self._carry_on(place, record, moved, "whoever moved it went before it was done")
 
     async def expire(self, place: Place, *, why: str) -> None:
         """Record that the deadline passed, and answer. Without effect where somebody recorded another outcome."""
-        task = place.task
-        response = _expired(task, why)
-        record = (task.record or _first_record(task)).model_copy(update={"response": response})
-        if await self.desk.record(record, place.revision):
+        task, call = place.task, place.task.call
+        response = _expired(task, why, await self._partial(task))
+        record = recorded(task.request, call.caller, call.provider, task.record, response=response)
+        if await self.desk.record(record, place.revision) is not None:
             await self.answer(place, record)
             self._ledger(task).end(response)
+            await self.desk.forget_checkpoints(record.caller, record.request_id)
 
     async def answer(self, place: Place, record: Record) -> None:
         """All that follows a recorded outcome, in place of a provider that is not there."""
-        task, response = place.task, record.response
-        assert response is not None
-        delivered = await self.desk.deliver(record)
-        if (problem := delivered.problem) is not None:
-            _log.warning("%s of %s is not delivered: %s", record.request_id, record.caller, problem.message)
-            self._ledger(task).write("delivery-failed", message=f"{problem.code}: {problem.message}")
-        if delivered.replies:
-            subject = self.subjects.reply(record.caller, task.call.provider, record.request_id)
-            await self.connection.publish(subject, response.encode())
-        await self.queues.delete(task.call.provider, place.sequence)
+        call = place.task.call
+        answering = Recording(call.provider, self.subjects, self.connection, self.events, self.desk)
+        await answering.follow(record, place.task.request, sender=call.caller)
+        await self.queues.delete(call.provider, place.sequence)
 
     def hold(self, task: Unclaimed, why: str) -> None:
         """Tell that the task stays where it is."""
         call = task.call
-        message = f"{call.provider} is not up and {why}: held until {task.request.expires_at.isoformat()}"
+        message = f"{call.provider} is not up, and {why}: held until {task.request.expires_at.isoformat()}"
         self._ledger(task).write("CAPABILITY_DEGRADED", message=message)
 
     async def _carry_on(self, place: Place, record: Record, moved: WorkRequest, why: str) -> bool:
         """From the record on. Published twice under one message id is published once."""
         call = place.task.call
+        await self._tell(call, record, why)
         refused = await self.desk.publish(moved, record.provider, sender=_sender(call, moved), publication=record.epoch)
         if refused is not None:
             _log.info("%s does not take %s over: %s", record.provider, record.request_id, refused.message)
-            await self._take_back(place, record)
+            if not _is_handed_off(call, moved):  # its old provider has done its part, and does not get it back
+                await self._take_back(place, record)
             return False
         await self.queues.delete(call.provider, place.sequence)
-        await self._tell(place.task, record, why)
+        route = f"from {call.provider}/{call.capability} to {record.provider}/{record.task}"
+        self._ledger(place.task).write("DELEGATION_FAILED", message=f"{why}: moved {route}")
         return True
 
     async def _take_back(self, place: Place, record: Record) -> None:
@@ -119,13 +114,20 @@ class Moves:
         }
         await self.desk.record(held.record.model_copy(update=back), held.revision)
 
-    async def _tell(self, task: Unclaimed, record: Record, why: str) -> None:
-        call = task.call
+    async def _tell(self, call: TaskCall, record: Record, why: str) -> None:
+        """Returns when the server has it."""
         told = TaskMoved(request_id=record.request_id, provider=record.provider, reason=why)
         subject = self.subjects.reply(record.caller, call.provider, record.request_id)
         await self.connection.publish(subject, told.encode())
-        route = f"from {call.provider}/{call.capability} to {record.provider}/{record.task}"
-        self._ledger(task).write("DELEGATION_FAILED", message=f"{why}: moved {route}")
+        await settled(self.connection)
+
+    async def _partial(self, task: Unclaimed) -> dict[str, JsonValue] | None:
+        """The outputs of the steps that were finished under the claim that stands."""
+        if task.record is None:
+            return None
+        found = await self.desk.checkpoints(task.record.caller, task.record.request_id)
+        ours = ((mark, one) for mark, one in sorted(found.items()) if one.epoch == task.record.epoch)
+        return {mark[0]: one.output for mark, one in ours if len(mark) == 1 and one.ran} or None
 
     def _ledger(self, task: Unclaimed) -> Ledger:
         return Ledger(self.events, task.call.provider, task.request)
@@ -133,27 +135,22 @@ class Moves:
 
 def _sender(call: TaskCall, moved: WorkRequest) -> str:
     """Whom the subject names: who handed the task off, where its provider did so, else whoever sent it here."""
-    handed_off = bool(moved.chain) and moved.chain[-1].startswith(f"{call.provider}/")
-    return call.provider if handed_off else call.caller
+    return call.provider if _is_handed_off(call, moved) else call.caller
 
 
-def _first_record(task: Unclaimed) -> Record:
-    """The record that stands for none: epoch 0, nothing started."""
-    request = task.request
-    return Record(
-        request_id=request.request_id,
-        task=request.task,
-        caller=task.call.caller,
-        provider=task.call.provider,
-        priority=task.call.priority,
-        submitted_at=request.submitted_at,
-        trace_id=request.trace_context.trace_id,
-        attempts=0,
-        delivery=request.delivery,
-    )
+def _is_handed_off(call: TaskCall, moved: WorkRequest) -> bool:
+    """Whether the provider itself gave the task to another, after its own part of the work."""
+    return bool(moved.chain) and moved.chain[-1].startswith(f"{call.provider}/")
 
 
-def _expired(task: Unclaimed, why: str) -> WorkResponse:
+def _moved_on(task: Unclaimed, moved: WorkRequest, provider: str) -> Record:
+    """The record that gives the task to another provider; what was started before came to nothing."""
+    record = recorded(moved, task.call.caller, provider, task.record)
+    history = tuple(attempt.model_copy(update={"ended": attempt.ended or GONE}) for attempt in record.history)
+    return record.model_copy(update={"epoch": record.epoch + 1, "moved": moved, "history": history})
+
+
+def _expired(task: Unclaimed, why: str, partial: dict[str, JsonValue] | None) -> WorkResponse:
     request, call = task.request, task.call
     message = f"the deadline of {request.deadline.total_seconds():g} s passed: {why}"
     hint = f"see whether {call.provider} is up: `run-network status`"
@@ -162,4 +159,5 @@ def _expired(task: Unclaimed, why: str) -> WorkResponse:
         status=Status.EXPIRED,
         error=WorkError(code=Code.DEADLINE_EXCEEDED, message=message, hint=hint),
         provider=call.provider,
+        partial=partial,
     )

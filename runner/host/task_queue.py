@@ -29,7 +29,10 @@ class TaskQueue:
         self._crew = crew
         self.pressure = Pressure(workplace)
         self._acceptance = Acceptance(workplace, self.pressure)
-        self._tasks = TaskWork(workplace, self._acceptance, crew, Recording(workplace))
+        recording = Recording(
+            workplace.name, workplace.subjects, workplace.connection, workplace.events, workplace.desk
+        )
+        self._tasks = TaskWork(workplace, self._acceptance, crew, recording)
         self._intake = Intake(workplace, self._acceptance, self.pressure)
         self._notices = Notices(workplace.connection, workplace.subjects, workplace.name)
         self._puller = TaskPuller(

@@ -14,13 +14,29 @@ import pytest
 from runner.bus.events import Events
 from runner.bus.requeue import Requeue
 from runner.bus.work_queues import WorkQueues
+from runner.checkpoint import Checkpoint
 from runner.event import Event
+from runner.host.attempts import GONE, recorded
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
 from runner.routing.wiring import callers_of
 from runner.subjects import Subjects
-from runner.work import Code, DeliverySpec, Need, Priority, Record, Status, WorkRequest, WorkResponse, new_trace
-from tests.support.networks import LiveNetwork, eventually, live
+from runner.work import (
+    Attempt,
+    Code,
+    DeliverySpec,
+    EnsembleState,
+    Need,
+    Priority,
+    Record,
+    Registration,
+    Standing,
+    Status,
+    WorkRequest,
+    WorkResponse,
+    new_trace,
+)
+from tests.support.networks import PATIENCE_SECONDS, LiveNetwork, eventually, live
 
 NETWORK = """\
 network: inn
@@ -34,6 +50,16 @@ ensembles:
   canteen:
     tasks: {serve: {share: [food], steps: [{template: "{{ context }} of the canteen"}]}}
 """
+TWO_COOKS = """\
+network: inn
+ensembles:
+  auberge:
+    sla: 50ms
+    capacity: {max_concurrent: 1}
+    tasks: {cook: {share: true, steps: [{python: "inn:burn"}]}}
+  bistro:
+    tasks: {cook: {share: true, steps: [{python: "inn:cook"}]}}
+"""
 MODULE = """\
 import asyncio
 from pathlib import Path
@@ -43,6 +69,10 @@ async def cook(text: str) -> str:
     while Path(__file__).with_name("busy").exists():
         await asyncio.sleep(0.01)
     return f"{text} of the bistro"
+
+
+async def burn(text: str) -> str:
+    await asyncio.Event().wait()
 """
 SUBJECTS = Subjects("inn")
 
@@ -99,9 +129,9 @@ class Leader:
     async def events(self, kind: str) -> list[Event]:
         return [event async for event in Events(self.ground.connection, SUBJECTS).read(kind=kind)]
 
-    async def told(self, duties: Duties, kind: str) -> list[Event]:
+    async def told(self, kind: str) -> list[Event]:
         """What the duties have told by now: of all that they told, this comes last."""
-        duties._events.write(Event(kind="told", at=datetime.now(UTC), ensemble="kitchen"))
+        self.ground.events.write(Event(kind="told", at=datetime.now(UTC), ensemble="kitchen"))
         await eventually(lambda: self._has("told"), "the last of what was told")
         return await self.events(kind)
 
@@ -134,7 +164,7 @@ async def test_what_a_provider_does_not_claim_goes_to_another_with_an_event(tmp_
         record = await chief.record("soup")
         assert record is not None
         assert (record.epoch, record.provider, record.priority) == (1, "bistro", Priority.HIGH)
-        [event] = await chief.told(duties, "DELEGATION_FAILED")
+        [event] = await chief.told("DELEGATION_FAILED")
         assert (event.ensemble, event.request_id) == ("kitchen", "soup")
         why = "kitchen did not claim it within its sla of 0.05 s: moved from kitchen/cook to bistro/cook"
         assert event.message == why
@@ -209,9 +239,20 @@ async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) 
         await eventually(held, "an event")
         for _ in range(3):
             await duties.look()
-        [event] = await chief.told(duties, "CAPABILITY_DEGRADED")
+        [event] = await chief.told("CAPABILITY_DEGRADED")
         assert (event.ensemble, event.capability, event.request_id) == ("kitchen", "cook", "soup")
         assert await chief.queued("kitchen") == ["soup"]
+
+
+async def test_what_waits_for_nobody_is_held_for_all_to_see(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup", need=None)
+        standing = await chief.inn.client.result("soup", wait=False)
+        assert isinstance(standing, Standing)
+        assert (standing.status, standing.state) == ("PENDING", "HELD")
+        assert [report.request_id for report in await chief.inn.client.requests("held")] == ["soup"]
+        counted = {ensemble.name: ensemble.held for ensemble in (await chief.inn.client.status()).ensembles}
+        assert counted == {"bistro": 0, "canteen": 0, "kitchen": 1}
 
 
 async def test_what_is_past_its_deadline_is_expired_with_nobody_up(tmp_path: Path) -> None:
@@ -230,13 +271,79 @@ async def test_what_is_past_its_deadline_is_expired_with_nobody_up(tmp_path: Pat
         assert record.delivered, "it went where the request wanted it"
 
 
+async def test_what_expires_tells_what_an_earlier_start_had_finished(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        request = await chief.submit("soup", deadline=timedelta(milliseconds=50))
+        started = Attempt(number=1, runner="runner-gone", provider="kitchen", started_at=datetime.now(UTC))
+        desk, caller = chief.ground.desk, request.caller
+        assert await desk.record(recorded(request, caller, "kitchen", None, started), 0)
+        await desk.checkpoint(caller, "soup", ("stock",), Checkpoint(epoch=0, definition="x", output="3 left"))
+        await desk.checkpoint(caller, "soup", ("plan",), Checkpoint(epoch=0, definition="x", ran=False))
+        await desk.checkpoint(caller, "soup", ("cook", "0"), Checkpoint(epoch=0, definition="x", output="an item"))
+        await until(chief.duties(), chief, "kitchen")
+        outcome = await chief.outcome("soup")
+        assert (outcome.status, outcome.partial) == (Status.EXPIRED, {"stock": "3 left"})
+        record = await chief.record("soup")
+        assert record is not None
+        assert (record.attempts, len(record.history)) == (1, 1)
+        assert await desk.checkpoints(caller, "soup") == {}
+
+
+async def test_what_was_started_where_nobody_is_any_more_is_moved_with_its_history(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        request = await chief.submit("soup")
+        started = Attempt(number=1, runner="runner-gone", provider="kitchen", started_at=datetime.now(UTC))
+        assert await chief.ground.desk.record(recorded(request, request.caller, "kitchen", None, started), 0)
+        await until(chief.duties(), chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the bistro"
+        record = await chief.record("soup")
+        assert record is not None
+        assert (record.epoch, record.attempts) == (1, 2)
+        told = [(attempt.provider, attempt.ended) for attempt in record.history]
+        assert told == [("kitchen", GONE), ("bistro", None)]
+
+
+async def test_what_a_draining_replica_works_on_is_left_to_it(tmp_path: Path) -> None:
+    async with leader(tmp_path) as chief:
+        request = await chief.submit("soup")
+        runner, desk = chief.inn.runner.id, chief.ground.desk
+        started = Attempt(number=1, runner=runner, provider="kitchen", started_at=datetime.now(UTC))
+        assert await desk.record(recorded(request, request.caller, "kitchen", None, started), 0)
+        await desk.register(Registration(ensemble="kitchen", runner=runner, state=EnsembleState.DRAINING))
+        duties = chief.duties()
+        await chief.submit("fish")
+        await until(duties, chief, "kitchen", "soup")
+        await desk.register(Registration(ensemble="kitchen", runner=runner, state=EnsembleState.STOPPED))
+        await until(duties, chief, "kitchen")
+
+
+async def test_callers_that_wait_get_their_answers_from_another_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One task is in hand and one waits when the provider stops; nobody does anything about it."""
+    monkeypatch.setattr("runner.host.duties.LOOK_SECONDS", 0.05)
+    async with live(tmp_path, TWO_COOKS, inn=MODULE) as inn:
+        calls = [asyncio.ensure_future(inn.client.call("cook", dish, deadline="60s")) for dish in ("soup", "fish")]
+        auberge = inn.runner._hosted["auberge"]
+
+        async def busy() -> bool:
+            return auberge.in_flight == 1 and (await inn.client.status()).ensembles[0].queued.normal == 1
+
+        await eventually(busy, "one dish on the stove and one that waits")
+        await auberge.stop(0.0)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            responses = await asyncio.gather(*calls)
+    assert all(isinstance(response, WorkResponse) for response in responses)
+    assert [response.result for response in responses] == ["soup of the bistro", "fish of the bistro"]
+
+
 async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
     async with leader(tmp_path, without="nobody") as chief:
         duties = chief.duties()
         await chief.submit("soup")
         await duties.look()
         assert (await chief.outcome("soup")).provider == "kitchen"
-        assert await chief.told(duties, "DELEGATION_FAILED") == []
+        assert await chief.told("DELEGATION_FAILED") == []
 
 
 async def moved_by_hand(chief: Leader, request_id: str) -> None:

@@ -119,7 +119,8 @@ def _ensemble_row(ensemble: EnsembleReport) -> list[str]:
         ensemble.state.value,
         str(ensemble.replicas),
         str(ensemble.in_flight),
-        ", ".join(f"{amount} {name}" for name, amount in queued.items()) or "0",
+        (", ".join(f"{amount} {name}" for name, amount in queued.items()) or "0")
+        + (" (held)" if ensemble.held else ""),
         ", ".join(ensemble.capabilities) or "-",
     ]
 
