@@ -63,7 +63,7 @@ class AlreadyRunning(EnsembleNetworkError):
     """A network is already running in this directory."""
 
     code = "already-running"
-    hint = "stop it with `run-network down`, or talk to it with `run-network status`"
+    hint = "see `run-network status`, add a runner with `run-network up --join`, or stop it with `run-network down`"
 
 
 class ServerFailed(EnsembleNetworkError):

@@ -59,6 +59,8 @@ class StatusReport(Report):
     runners: tuple[RunnerReport, ...]
     ensembles: tuple[EnsembleReport, ...]
     last_reload: ReloadReport
+    leader_epoch: int = 0
+    """Grows by one whenever leadership passes to another runner."""
 
 
 class CatalogEntry(Report):

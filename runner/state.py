@@ -5,18 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
-from runner.errors import AlreadyRunning
 from runner.model import Defaults
 from runner.work import Priority
-
-LOCK_ATTEMPTS = 5
-LOCK_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +28,16 @@ class RunningNetwork:
     priority: Priority
     max_payload: int = Defaults().max_payload
     credentials: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lock on a file; freed by `release` and by any death."""
+
+    _stream: IO[str]
+
+    def release(self) -> None:
+        self._stream.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,50 +62,29 @@ class State:
     def log(self) -> Path:
         return self.directory / "runner.log"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the directory: one embedded server, one owner. Raises AlreadyRunning. Freed by any death."""
-        with (self.directory / "lock").open("a") as stream:
-            for _ in range(LOCK_ATTEMPTS):
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:  # held, or only looked at: see `is_locked`
-                    time.sleep(LOCK_PAUSE_SECONDS)
-            else:
-                running = self.running()
-                who = f" (pid {running.pid})" if running else ""
-                raise AlreadyRunning(f"a network is already running in {self.directory.parent}{who}")
-            yield
+    def take(self) -> Hold | None:
+        """Own the directory: one embedded server, one owner. None where another does, or looks at it just now."""
+        return _held(self.directory / "lock", fcntl.LOCK_EX)
+
+    def join(self) -> Hold | None:
+        """Be one of those who take over when the owner goes. None where somebody looks at them just now."""
+        return _held(self.directory / "joined", fcntl.LOCK_SH)
 
     def is_locked(self) -> bool:
-        """Whether a live runner holds the directory."""
-        try:
-            with (self.directory / "lock").open("r") as stream:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        """Whether a live runner owns the directory."""
+        return _is_held(self.directory / "lock", fcntl.LOCK_SH)
 
-    @contextmanager
-    def announced(self, running: RunningNetwork) -> Iterator[None]:
-        """Tell clients where the network is, for as long as the block runs.
+    def is_joined(self) -> bool:
+        """Whether a live runner waits to take over."""
+        return _is_held(self.directory / "joined", fcntl.LOCK_EX)
 
-        A runner on a server elsewhere does not speak over the owner of this directory.
-        """
-        if not running.embedded and self.is_locked():
-            yield
-            return
-        self._announce(running)
-        try:
-            yield
-        finally:
-            if (last := self.running()) and last.pid == running.pid:
-                self._connection.unlink(missing_ok=True)
+    def withdraw(self, pid: int) -> None:
+        """What this process announced holds no more."""
+        if (last := self.running()) and last.pid == pid:
+            self._connection.unlink(missing_ok=True)
 
-    def _announce(self, running: RunningNetwork) -> None:
+    def announce(self, running: RunningNetwork) -> None:
+        """Tell clients where the network is."""
         draft = self._connection.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
@@ -119,3 +102,36 @@ class State:
     @property
     def _connection(self) -> Path:
         return self.directory / "connection.json"
+
+
+def _held(path: Path, kind: int) -> Hold | None:
+    stream = path.open("a")
+    try:
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return Hold(stream)
+
+
+def _is_held(path: Path, kind: int) -> bool:
+    """Whether somebody holds a lock that excludes this kind."""
+    try:
+        with path.open("r") as stream:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

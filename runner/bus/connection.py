@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from secrets import token_hex
@@ -22,6 +23,7 @@ SCHEMES = ("nats", "tls", "ws", "wss")
 TOKEN_BYTES, TOKENS_DRAWN = 8, 256
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
+FRESH_SECONDS = 2.0
 PENDING_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger("runner.bus")
 
@@ -35,6 +37,15 @@ class Connection(Client):
         self._answers = ""
         self._direct: dict[int, Callable[[Msg], None]] = {}
         self._chance: list[str] = []
+        self._came_back: float | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was lost and has just come back: others may have yet to."""
+        return self._came_back is not None and time.monotonic() - self._came_back < FRESH_SECONDS
+
+    def came_back(self) -> None:
+        self._came_back = time.monotonic()
 
     async def request(
         self,
@@ -151,6 +162,7 @@ async def connect(
 
     async def on_reconnected() -> None:
         _log.info("%s: reconnected", caller)
+        connection.came_back()
         if on_reconnect is not None:
             await on_reconnect()
 

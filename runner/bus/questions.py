@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from nats.aio.msg import Msg
@@ -13,6 +14,10 @@ from nats.errors import TimeoutError as NatsTimeout
 from runner.bus.connection import Connection, settled
 from runner.subjects import Subjects
 
+SHARES = (0.1, 0.2, 0.7)
+"""A question is asked so many times, each with this part of its time."""
+
+PAUSE_SECONDS = 0.05
 _log = logging.getLogger("runner.bus")
 
 Answer = Callable[[str, bytes], Awaitable[bytes | None]]
@@ -41,11 +46,23 @@ class Questions:
         await self._connection.subscribe(subject, queue=queue, cb=on_message)
 
     async def ask(self, subject: str, body: bytes = b"", seconds: float = 1.0) -> bytes | None:
-        """The first answer, or None where nobody gives one within the bound."""
-        try:
-            return (await self._connection.request(subject, body, timeout=seconds)).data
-        except (NoRespondersError, NatsTimeout):
-            return None
+        """The first answer, or None where nobody gives one within the bound.
+
+        A question may be lost with a connection that breaks, so that it is asked again; just after that, nobody to ask
+        is somebody who has yet to come back.
+        """
+        for share in SHARES:
+            ends = time.monotonic() + share * seconds
+            while (left := ends - time.monotonic()) > 0:
+                try:
+                    return (await self._connection.request(subject, body, timeout=left)).data
+                except NatsTimeout:
+                    break
+                except NoRespondersError:
+                    if not self._connection.is_fresh:
+                        return None
+                    await asyncio.sleep(PAUSE_SECONDS)
+        return None
 
     async def is_anybody(self, subject: str, seconds: float) -> bool:
         """False where nobody listens; whoever does need not answer within the bound."""

@@ -23,6 +23,7 @@ from runner.errors import ServerFailed
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 WATCH_SECONDS = 0.1
+RETRY_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -37,29 +38,35 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    async def start(self, users: Mapping[str, Permissions], system_key: str) -> None:
+    async def start(self, users: Mapping[str, Permissions], system_key: str, *, moving: bool = True) -> None:
         """Return when the server answers on `url`. Raises ServerFailed with the end of its log.
 
-        The port of the last run is kept where it is still free, so that clients find the network again.
+        The port of the last run is kept where it is still free, so that clients find the network again. Unless
+        `moving`, no other will do: somebody waits there already.
         """
         stop_stale(self._files)
         last_port = self._last_port()
-        for port in dict.fromkeys((last_port, -1)):
+        for port in dict.fromkeys((last_port, -1) if moving else (last_port,)):
             if await self._try(server_config(self._files, port, users, system_key)):
                 return
         raise ServerFailed(f"nats-server did not start: {self._log_end()}")
 
     async def keep(self, users: Mapping[str, Permissions], system_key: str, told: Callable[[str], None]) -> None:
-        """Start it again whenever it ends by itself, on its port and store, until cancelled. `told` hears of it."""
+        """Start it on its port and store whenever it does not run, until cancelled. `told` hears of it."""
+        failure = ""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            if self._process is None or self._process.poll() is None:
+            if self._process is not None and self._process.poll() is None:
+                await asyncio.sleep(WATCH_SECONDS)
                 continue
-            told(f"nats-server ended with status {self._process.returncode} and is started again")
+            if self._process is not None:
+                told(f"nats-server ended with status {self._process.returncode} and is started again")
             try:
-                await self.start(users, system_key)
+                await self.start(users, system_key, moving=False)
+                failure = ""
             except ServerFailed as problem:
-                told(problem.message)
+                if problem.message != failure:
+                    told(failure := problem.message)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after a bound. Without effect on a server that is gone."""

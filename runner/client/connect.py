@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,9 @@ from runner.state import RunningNetwork, State
 from runner.subjects import outside_caller
 from runner.work import Priority
 from runner.workspace import Workspace
+
+TAKE_OVER_SECONDS = 5.0
+LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ async def connect(
         caller = outside_caller(name)
     except ValueError as problem:
         raise UsageProblem(str(problem)) from problem
-    address = _named(workspace, nats) if nats else _announced(workspace)
+    address = _named(workspace, nats) if nats else await _announced(workspace)
     client = NetworkClient(address.network, caller, address.deadline, address.priority, address.max_payload)
     try:
         connection = await connect_bus(
@@ -60,12 +64,21 @@ async def connect(
         await connection.close()
 
 
-def _announced(workspace: Workspace) -> Address:
+async def _announced(workspace: Workspace) -> Address:
     state = State(workspace.state)
+    await _taken_over(state)
     running = state.running()
     if running is None or (running.embedded and not state.is_locked()):
         raise NotRunning(f"no network is running in {workspace.directory}")
     return _address(running, running.url)
+
+
+async def _taken_over(state: State) -> None:
+    """The owner of a directory may have gone while others stay: one of them takes its place. Bounded."""
+    for _ in range(round(TAKE_OVER_SECONDS / LOOK_SECONDS)):
+        if state.is_locked() or not state.is_joined():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _named(workspace: Workspace, nats: str) -> Address:

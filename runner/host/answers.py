@@ -16,11 +16,16 @@ from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
 from runner.subjects import RUNNERS
 from runner.work import Record, Standing
 
-QUEUE = "runners"
+ONE = "runners"
+"""For what only one runner is to do. A question that comes to one that was stopped for a while is asked again."""
 
 
 class Answers:
-    """Serves the question subjects of a network for one runner."""
+    """Serves the question subjects of a network for one runner.
+
+    What changes nothing every runner answers, and the first answer counts: with a queue group, what is asked of a
+    runner that was stopped for a while would be lost.
+    """
 
     def __init__(
         self,
@@ -43,13 +48,13 @@ class Answers:
 
     async def serve(self, questions: Questions) -> None:
         subjects = self._subjects
-        await questions.answer(subjects.results(), self._result, queue=QUEUE)
+        await questions.answer(subjects.results(), self._result)
         await questions.answer(subjects.cancels(), self._cancel)
         await questions.answer(subjects.control(RUNNERS, "status"), self._status)
-        await questions.answer(subjects.control(RUNNERS, "catalog"), self._catalog, queue=QUEUE)
-        await questions.answer(subjects.control(RUNNERS, "requests"), self._requests, queue=QUEUE)
-        await questions.answer(subjects.control(RUNNERS, "callers"), self._callers, queue=QUEUE)
-        await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=QUEUE)
+        await questions.answer(subjects.control(RUNNERS, "catalog"), self._catalog)
+        await questions.answer(subjects.control(RUNNERS, "requests"), self._requests)
+        await questions.answer(subjects.control(RUNNERS, "callers"), self._callers)
+        await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=ONE)
         await questions.answer(subjects.control(RUNNERS, "stop"), self._on_stop)
         await questions.ready()
 

@@ -63,6 +63,7 @@ class Census:
             runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
             last_reload=ReloadReport(ok=True, generation=GENERATION),
+            leader_epoch=self._leadership.epoch,
         )
 
     def catalog(self) -> tuple[CatalogEntry, ...]:

@@ -25,8 +25,8 @@ from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
+from runner.host.reach import Reach
 from runner.host.registry import Registry
-from runner.host.server import Reach
 from runner.model import Network
 from runner.subjects import Subjects
 from runner.work import CapabilityType

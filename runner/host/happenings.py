@@ -11,12 +11,13 @@ from runner.work import EnsembleState
 
 @dataclass(frozen=True, slots=True)
 class ServerReady:
-    """The NATS server answers. `version` is None for one that does not tell."""
+    """The NATS server answers. `version` is None for one that does not tell; `joined` is whose it is, if another's."""
 
     url: str
     embedded: bool
     version: str | None
     milliseconds: float
+    joined: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Pulse:
         self._last: dict[str, Beat] = {}
         self._live: frozenset[str] = frozenset()
         self._told: list[Callable[[], None]] = []
+        self._changed = asyncio.Event()
         self._own: Callable[[int], Beat] | None = None
         self._sequence = 0
         self._beating: asyncio.Task[None] | None = None
@@ -89,6 +90,14 @@ class Pulse:
         """The live runners beside this one."""
         return self._liveness.live(self._clock())
 
+    async def until_alone(self, seconds: float) -> None:
+        """Return when no other runner is there, or when the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.others():
+                    self._changed.clear()
+                    await self._changed.wait()
+
     def silence(self, runner: str) -> float:
         """For how many seconds a runner was not heard while it could have been."""
         return self._liveness.silence(runner, self._clock())
@@ -111,6 +120,7 @@ class Pulse:
         live = self.others()
         if live != self._live:
             self._live = live
+            self._changed.set()
             for told in self._told:
                 told()
 

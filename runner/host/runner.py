@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -19,13 +19,15 @@ from runner.bus.questions import Questions
 from runner.catalog import declared
 from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
+from runner.host.announcement import Announcement
 from runner.host.answers import Answers
 from runner.host.census import GENERATION, Census
 from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import EnsembleMoved, NetworkReady, Notice, Watcher, Worked
-from runner.host.server import Reach, server_for
+from runner.host.reach import Reach
+from runner.host.server import server_for
 from runner.model import Network
 from runner.routing.wiring import callers_of, drain_order
 from runner.state import RunningNetwork, State
@@ -49,20 +51,23 @@ async def running(
     workspace: Workspace,
     *,
     nats: str | None = None,
+    join: bool = False,
     only: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
     watcher: Watcher = silent,
 ) -> AsyncIterator[Runner]:
     """A runner whose ensembles are all READY; leaving the block drains them and stops.
 
-    `nats` is the address of a server to use in place of what the file says. `only` and `without` choose the ensembles
+    `nats` is the address of a server to use in place of what the file says; with `join` the embedded server may be
+    another runner's. `only` and `without` choose the ensembles
     that this runner hosts. Raises AlreadyRunning, ServerFailed, StartFailed. Call from the main thread.
     """
     began = time.perf_counter()
     state = State(workspace.state)
     state.prepare()
     async with AsyncExitStack() as stack:
-        reach = await stack.enter_async_context(server_for(network, state, nats, watcher))
+        site = await stack.enter_async_context(server_for(network, state, nats, watcher, join=join))
+        reach = site.reach
         hosted = frozenset(name for name in network.ensembles if (not only or name in only) and name not in without)
 
         def moved(ensemble: str, ensemble_state: EnsembleState, detail: str | None) -> None:
@@ -75,7 +80,11 @@ async def running(
         runner = Runner(network, workspace, reach, ground, hosted, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()
-        stack.enter_context(state.announced(_announcement(network, reach)))
+        announcement = Announcement(state, _announced(network, reach), site.speaks)
+        stack.push_async_callback(announcement.close)
+        announcement.open()
+        if reach.embedded:
+            stack.push_async_callback(runner.see_others_off, site.speaks)
         stack.push_async_callback(runner.stop_ensembles)
         await runner.start_ensembles()
         watcher(NetworkReady((time.perf_counter() - began) * 1000))
@@ -163,6 +172,11 @@ class Runner:
             here = [self._hosted[name] for name in sorted(group) if name in self._hosted]
             await asyncio.gather(*(ensemble.stop(max(0.0, give_up - time.monotonic())) for ensemble in here))
 
+    async def see_others_off(self, owns: Callable[[], bool]) -> None:
+        """Where the whole network stops, whoever keeps its server goes last: others still finish what they work on."""
+        if self._stop_asked.is_set() and owns():
+            await self._ground.pulse.until_alone(self._network.defaults.drain_timeout.total_seconds())
+
     async def close(self) -> None:
         if self._watching is not None:
             with suppress(*AWAY):  # the last events are on their way
@@ -199,7 +213,7 @@ class Runner:
             self._watcher(Worked(event))
 
 
-def _announcement(network: Network, reach: Reach) -> RunningNetwork:
+def _announced(network: Network, reach: Reach) -> RunningNetwork:
     return RunningNetwork(
         network=network.name,
         url=reach.urls,

@@ -12,6 +12,8 @@ _COLOURS = {EnsembleState.READY: "green", EnsembleState.FAILED: "red", EnsembleS
 
 def server(happening: ServerReady, network: str) -> str:
     what = "its own nats-server" if happening.embedded else "nats-server"
+    if happening.joined is not None:
+        what = f"the nats-server of pid {happening.joined}"
     version = f" {happening.version}" if happening.version else ""
     return f"{network} on {what}{version} at {happening.url} ({happening.milliseconds:,.0f} ms)"
 

@@ -62,23 +62,27 @@ def never() -> bool:
 
 
 async def _directory_down(file: str, state: State, give_up: float) -> bool:
-    """Whether the runner of this directory has let go of it and ended in time. Raises where it does not answer."""
+    """Whether every runner of this directory has let go of it and ended in time. Raises where none answers."""
     pid = holder(state)
-    if not await _asked(file, state, min(give_up, time.monotonic() + _ASK_SECONDS)):
+    pids: set[int | str] = {pid}
+    if not await _asked(file, state, pids, min(give_up, time.monotonic() + _ASK_SECONDS)):
         raise EnsembleNetworkError(f"pid {pid} does not answer, and holds {state.directory}", hint=ending(pid))
-    while state.is_locked() or not has_ended(pid):
+    while state.is_locked() or not all(map(has_ended, pids)):
         if time.monotonic() >= give_up:
             return False
         await asyncio.sleep(_POLL_SECONDS)
     return True
 
 
-async def _asked(file: str, state: State, until: float) -> bool:
-    """Whether somebody took the wish to stop in time, or is gone already. Asks again while the server is away."""
+async def _asked(file: str, state: State, pids: set[int | str], until: float) -> bool:
+    """Whether somebody took the wish to stop in time, or is gone already. Asks again while the server is away.
+
+    `pids` has then the processes of all who were there.
+    """
     until = max(until, time.monotonic() + _LEAST_SECONDS)
     while state.is_locked():
         try:
-            return await _finished(_stop(file), until)
+            return await _finished(_stop(file, pids), until)
         except NotRunning:
             if time.monotonic() >= until:
                 return False
@@ -118,8 +122,9 @@ async def _finished(work: Coroutine[None, None, None], until: float, needless: C
     return task.done()
 
 
-async def _stop(file: str) -> None:
+async def _stop(file: str, pids: set[int | str]) -> None:
     async with connect(path=file, name=CALLER) as network:
+        pids.update(runner.pid for runner in (await network.status()).runners)
         await network.stop()
 
 

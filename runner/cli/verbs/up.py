@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, assert_never
 
 import typer
+from pydantic import JsonValue
 
 from runner.cli import detach, journal, output
 from runner.cli.interrupts import Interrupts
@@ -34,7 +35,7 @@ def run(
     no_watch: Annotated[
         bool, typer.Option("--no-watch", help="Accepted; changes of the files need a restart as yet.")
     ] = False,
-    join: Annotated[bool, typer.Option("--join", hidden=True)] = False,
+    join: Annotated[bool, typer.Option("--join", help="Be one more runner of the network that runs here.")] = False,
     watch: Annotated[bool, typer.Option("--watch", hidden=True)] = False,
     http: Annotated[str | None, typer.Option("--http", hidden=True)] = None,
     profile: Annotated[str | None, typer.Option("--profile", hidden=True)] = None,
@@ -49,15 +50,19 @@ def run(
       run-network                              ./network.yaml, on a NATS server of its own
       run-network up -f hotel/network.yaml
       run-network up --detach                  in the background; `run-network down` stops it
+      run-network up --join --only kitchen     one more runner, on the server of the one that runs here
       run-network up --nats nats://nats:4222 --only kitchen,procurement
     """
-    refuse_later(join=join, watch=watch, http=http, profile=profile)
+    refuse_later(watch=watch, http=http, profile=profile)
     workspace = workspace_of(file)
     network = network_of(workspace, warn=True)
-    hosted = Hosted(_hosted(only, without, network), nats)
+    hosted = Hosted(_hosted(only, without, network), nats, join)
     if detach_:
         return _detached(
-            workspace, _arguments(file, only, without, nats, as_json), alone=_alone(network, nats), as_json=as_json
+            workspace,
+            _arguments(file, only, without, nats, join=join, as_json=as_json),
+            alone=_alone(network, nats) and not join,
+            as_json=as_json,
         )
     journal.keep(workspace)
     watcher = _announcing(_watcher(network, hosted, as_json), ready_fd)
@@ -73,6 +78,7 @@ class Hosted:
 
     names: frozenset[str]
     nats: str | None
+    join: bool
 
 
 async def _serve(
@@ -110,7 +116,9 @@ async def _host(
     came_up: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    async with running(network, workspace, nats=hosted.nats, only=hosted.names, watcher=watcher) as live:
+    async with running(
+        network, workspace, nats=hosted.nats, join=hosted.join, only=hosted.names, watcher=watcher
+    ) as live:
         came_up.set()
         over_network = asyncio.create_task(live.wait_stopped())
         by_signal = asyncio.create_task(stop.wait())
@@ -155,11 +163,11 @@ def _watcher(network: Network, hosted: Hosted, as_json: bool) -> Callable[[Happe
 def json_lines(happening: Happening) -> None:
     """Shows happenings to a program: one JSON document a line, told apart by `type`."""
     match happening:
-        case ServerReady(url, embedded, version, milliseconds):
-            output.line({"type": "server", "url": url, "embedded": embedded, "version": version, "ms": milliseconds})
-        case EnsembleMoved(ensemble, state, milliseconds, detail):
-            told = {"type": "ensemble", "ensemble": ensemble, "state": state.value, "ms": milliseconds}
-            output.line({**told, "detail": detail})
+        case ServerReady(url, embedded, version, ms, joined):
+            place: dict[str, JsonValue] = {"url": url, "embedded": embedded, "joined": joined}
+            output.line({"type": "server", **place, "version": version, "ms": ms})
+        case EnsembleMoved(ensemble, state, ms, detail):
+            output.line({"type": "ensemble", "ensemble": ensemble, "state": state.value, "ms": ms, "detail": detail})
         case NetworkReady(milliseconds):
             output.line({"type": "ready", "ms": milliseconds})
         case Notice(message):
@@ -233,8 +241,10 @@ def _detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool, as
     return 0
 
 
-def _arguments(file: str, only: str | None, without: str | None, nats: str | None, as_json: bool) -> list[str]:
+def _arguments(
+    file: str, only: str | None, without: str | None, nats: str | None, *, join: bool, as_json: bool
+) -> list[str]:
     """The command line of the background `up`."""
     given = {"--file": file, "--only": only, "--except": without, "--nats": nats}
     valued = [word for option, value in given.items() if value is not None for word in (option, value)]
-    return [*valued, *(["--json"] if as_json else [])]
+    return [*valued, *(["--join"] if join else []), *(["--json"] if as_json else [])]
