@@ -64,7 +64,8 @@ class StatusReport(Report):
 
 
 class CatalogEntry(Report):
-    """`status` is the provider's state; `load` is its requests in flight over its slots."""
+    """`status` is the provider's state; `load` is its requests in flight over its slots; `constrained` says that more
+    wait for it than its `backpressure` allows."""
 
     name: str
     type: CapabilityType
@@ -73,6 +74,7 @@ class CatalogEntry(Report):
     authority: Authority
     status: EnsembleState
     load: float
+    constrained: bool = False
     description: str | None = None
     input_schema: Annotated[
         dict[str, JsonValue] | None, Field(serialization_alias="schema", validation_alias="schema")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -20,11 +21,13 @@ from runner.bus.objects import Objects
 from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
 from runner.client.documents import as_document
+from runner.client.patience import Doubts, Patience, constrained
 from runner.client.request import request_for
 from runner.client.targets import Target, resolve
 from runner.client.trace import trace_report
 from runner.errors import NotRunning, UsageProblem
 from runner.event import Event
+from runner.model import OnConstrained
 from runner.payload import PayloadProblem, PayloadsAway
 from runner.reports import (
     CALLERS,
@@ -58,6 +61,9 @@ ASK_SECONDS = 10.0
 CLAIM_SECONDS = 5.0
 """How long an asynchronous call waits to hear that its durable task was claimed."""
 
+CATALOG_SECONDS = 1.0
+"""How old what is known of the providers' load may be."""
+
 UPLOAD_KEPT = timedelta(days=1)
 POLL_SECONDS = (0.05, 1.0)
 """First and longest pause between two looks at a pending request."""
@@ -74,6 +80,7 @@ class NetworkClient:
         self._priority = priority
         self._max_payload = max_payload
         self._known: tuple[CatalogEntry, ...] = ()
+        self._known_at = 0.0
 
     async def attach(self, connection: Connection) -> None:
         """Start calling over this connection. Once, by `connect`."""
@@ -106,6 +113,9 @@ class NetworkClient:
         tags: Sequence[str] = (),
         authority: str | None = None,
         dedupe: str | None = None,
+        on_deadline: str = "fail",
+        on_late_eta: str = "accept",
+        on_constrained: str = "wait",
         on_accepted: Callable[[TaskAccepted], None] | None = None,
         on_progress: Callable[[TaskProgress], None] | None = None,
     ) -> WorkResponse | TaskAccepted | Standing:
@@ -113,12 +123,18 @@ class NetworkClient:
 
         Every outcome is a WorkResponse: a refusal, a failure, an expired deadline. With mode `async` a durable task's
         TaskAccepted comes back as soon as it is claimed, or a Standing where nobody claims it, and its outcome through
-        `result`. A repeated `request_id` joins the request of that id; with `dedupe` "content" a
-        task that is the same as an earlier one of this caller joins that one, under its own id. Raises UsageProblem for
-        what only the caller can mend, NotRunning where no runner answers.
+        `result`. A repeated `request_id` joins the request of that id; with `dedupe` "content" a task that is the same
+        as an earlier one of this caller joins that one, under its own id.
+
+        With `on_deadline="continue"` an expired task has a moment to say what it finished, in `partial`. A task whose
+        provider expects to be late is told of through `on_progress`, and with `on_late_eta="continue"` called off;
+        with `on_constrained="fail"` one is not asked, or called off, where too many wait already.
+
+        Raises UsageProblem for what only the caller can mend, NotRunning where no runner answers.
         """
         if mode not in ("await", "async"):
             raise UsageProblem(f"there is no mode {mode!r}", hint="`await` or `async`")
+        patience = Patience.of(on_deadline, on_late_eta, on_constrained)
         wanted = Target.parse(target, tags)
         request = request_for(
             wanted,
@@ -131,7 +147,7 @@ class NetworkClient:
             authority=authority,
             dedupe=dedupe,
         )
-        entry = await self._provider(wanted, request)
+        entry = await self._provider(wanted, request, patience)
         if isinstance(entry, WorkResponse):
             return entry
         if entry.type is CapabilityType.TOOL:
@@ -141,7 +157,10 @@ class NetworkClient:
             return response
         if mode == "async":
             return await self._caller.accepted(entry.provider, request, CLAIM_SECONDS)
-        return await self._caller.task(entry.provider, request, _hints(on_accepted, on_progress))
+        hints = _hints(on_accepted, on_progress)
+        doubts = Doubts(request, patience, hints)
+        response = await self._caller.task(entry.provider, request, hints, doubts=doubts, grace=patience.grace)
+        return doubts.made_of(response, entry.provider)
 
     async def result(self, request_id: str, wait: bool = True, timeout: float | None = None) -> WorkResponse | Standing:
         """The outcome of a request (`ID` or `CALLER/ID`), or, not waiting or waiting no longer, where it stands.
@@ -207,6 +226,7 @@ class NetworkClient:
     async def catalog(self, tags: Sequence[str] = ()) -> tuple[CatalogEntry, ...]:
         """Every capability of the network that carries all of `tags`, in order of provider and name."""
         self._known = await self._pages("catalog", CATALOG, None)
+        self._known_at = time.monotonic()
         return tuple(entry for entry in self._known if set(tags) <= set(entry.tags))
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
@@ -243,14 +263,22 @@ class NetworkClient:
         """Ask every runner of the network to drain and stop."""
         await self._ask("stop")
 
-    async def _provider(self, wanted: Target, request: WorkRequest) -> CatalogEntry | WorkResponse:
-        """Whom to ask; what is not known is looked up once more before it is a failure."""
-        found = resolve(wanted, self._known)
+    async def _provider(self, wanted: Target, request: WorkRequest, patience: Patience) -> CatalogEntry | WorkResponse:
+        """Whom to ask; what is not known is looked up once more before it is a failure.
+
+        Where it matters who has too much to do, what is known is a second old at most.
+        """
+        load_matters = wanted.ensemble is None or patience.on_constrained is OnConstrained.FAIL
+        found = resolve(wanted, () if load_matters and self._is_stale() else self._known)
         if not isinstance(found, CatalogEntry):
             found = resolve(wanted, await self.catalog())
         if isinstance(found, CatalogEntry):
-            return found
+            refused = found.constrained and patience.on_constrained is OnConstrained.FAIL
+            return constrained(request, found.provider) if refused else found
         return failure(request, found.code, found.message, found.hint)
+
+    def _is_stale(self) -> bool:
+        return time.monotonic() - self._known_at > CATALOG_SECONDS
 
     async def _whose(self, request_id: str) -> tuple[str, str]:
         """(caller, id) of `ID` or `CALLER/ID`. Raises UsageProblem for one that is none, unknown or ambiguous."""

@@ -43,16 +43,19 @@ class Missing:
 
 
 def resolve(wanted: Target, catalog: Sequence[CatalogEntry]) -> CatalogEntry | Missing:
-    """The entry to call: the named one whatever its state (its queue waits for it), else the first that is ready."""
+    """The entry to call: the named one whatever its state (its queue waits for it), else the first that is ready.
+
+    One that is constrained is passed over while there are others.
+    """
     offers = [entry for entry in catalog if entry.name == wanted.capability and set(wanted.tags) <= set(entry.tags)]
     if wanted.ensemble is not None:
         for entry in offers:
             if entry.provider == wanted.ensemble:
                 return entry
         return _unknown(wanted, [f"{entry.provider}/{entry.name}" for entry in catalog])
-    for entry in offers:
-        if entry.status is EnsembleState.READY:
-            return entry
+    ready = [entry for entry in offers if entry.status is EnsembleState.READY]
+    if ready:
+        return next((entry for entry in ready if not entry.constrained), ready[0])
     if offers:
         states = ", ".join(f"{entry.provider} is {entry.status}" for entry in offers)
         hint = f"{states}: see `run-network status`"

@@ -79,6 +79,7 @@ class Census:
                 authority=capability.authority,
                 status=self._state(capability.provider, beats),
                 load=loads.get(capability.provider, 0.0),
+                constrained=self._registry.constrained(capability.provider),
                 description=capability.description,
                 input_schema=capability.input_schema,
             )

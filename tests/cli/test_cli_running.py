@@ -21,6 +21,7 @@ ensembles:
     tasks:
       work: {share: true, steps: [{tool: wait}]}
       quick: {share: true, steps: [{template: "{{ context }}!"}]}
+      staged: {share: true, steps: [{id: first, template: "began"}, {tool: wait}]}
       break: {share: true, steps: [{python: "slow:fail"}]}
       shape: {share: true, steps: [{template: {said: "{{ context }}"}}]}
   idle: {}
@@ -355,3 +356,21 @@ def test_a_call_delivers_where_it_is_told_and_refuses_what_is_nowhere(slow: Dire
     assert (unknown.code, unknown.json["error"]["code"]) == (1, "UNKNOWN_DELIVERY")
     later = slow.run("call", "desk/quick", "soup", "--delivery", "webhook:https://erp.example", "--json")
     assert (later.code, "is not supported yet" in later.json["error"]["message"]) == (1, True)
+
+
+def test_a_call_may_go_on_with_what_was_finished_by_the_deadline(slow: Directory) -> None:
+    asked = ("call", "desk/staged", "soup", "--deadline", "1s")
+    failed = slow.run(*asked)
+    assert (failed.code, failed.out) == (1, "")
+    went_on = slow.run(*asked, "--on-deadline", "continue")
+    assert (went_on.code, json.loads(went_on.out)) == (0, {"first": "began"})
+    assert "going on with what was finished" in went_on.err
+    whole = slow.run(*asked, "--on-deadline", "continue", "--json")
+    assert (whole.code, whole.json["status"], whole.json["partial"]) == (0, "EXPIRED", {"first": "began"})
+
+
+def test_a_word_that_is_none_is_the_callers_mistake(slow: Directory) -> None:
+    for option in ("--on-deadline", "--on-late-eta", "--on-constrained"):
+        ran = slow.run("call", "desk/quick", "soup", option, "fallback")
+        assert (ran.code, ran.out) == (1, "")
+        assert f"error[usage]: there is no {option[2:].replace('-', '_')} 'fallback'" in ran.err

@@ -132,3 +132,13 @@ def test_what_is_no_target_is_the_callers_mistake(text: str) -> None:
 )
 def test_a_target_is_shown_as_it_was_asked_for(text: str, tags: tuple[str, ...], shown: str) -> None:
     assert str(Target.parse(text, tags)) == shown
+
+
+def test_a_constrained_provider_is_passed_over_while_there_are_others() -> None:
+    def found(*constrained: str) -> str:
+        catalog = tuple(e.model_copy(update={"constrained": e.provider in constrained}) for e in CATALOG)
+        entry = resolve(Target.parse("check-inventory"), catalog)
+        assert isinstance(entry, CatalogEntry)
+        return entry.provider
+
+    assert (found(), found("kitchen"), found("kitchen", "procurement")) == ("kitchen", "procurement", "kitchen")

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from runner.subjects import Subjects
-from runner.work import Standing, Status, WorkResponse
+from runner.work import Standing, Status, TaskProgress, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
 MODULE = """\
@@ -245,3 +245,187 @@ async def by_hand(text: str, context: runner.Context) -> list:
             13,
         ]
         assert {r.status for r in several} == {Status.COMPLETED}
+
+
+# on_late_eta
+
+
+LATE_MODULE = """\
+import asyncio
+
+
+async def cook(text: str) -> str:
+    await asyncio.sleep(0.6 if text == "measured" else 0.01)
+    return f"cooked {text} here"
+
+
+async def stall(text: str) -> str:
+    await asyncio.sleep(30)
+    return text
+"""
+
+
+def late_network(use: str) -> str:
+    """Two kitchens; the first is made to look slow by what it did before, and busy."""
+    return f"""\
+network: inn
+ensembles:
+  desk:
+    uses: {{meal: {use}}}
+    tasks: {{order: {{share: true, steps: [{{id: meal, use: meal}}], output: {{got: "{{{{ steps.meal }}}}"}}}}}}
+  kitchen:
+    capacity: {{max_concurrent: 1}}
+    tasks:
+      cook: {{share: [food], steps: [{{python: "inn:cook"}}]}}
+      stall: {{share: true, steps: [{{python: "inn:stall"}}]}}
+  tavern:
+    tasks:
+      cook: {{share: [food], steps: [{{template: "cooked {{{{ context }}}} at the tavern"}}]}}
+"""
+
+
+async def slowed(inn: LiveNetwork) -> asyncio.Task[WorkResponse]:
+    """The kitchen is known to take 0.6 s a task, and has its slot taken for long."""
+    await call(inn, "kitchen/cook", "measured")
+    stalled = asyncio.ensure_future(call(inn, "kitchen/stall", request_id="stalled"))
+
+    async def running() -> bool:
+        return any(r.state == "RUNNING" for r in await inn.client.requests("PENDING"))
+
+    await eventually(running, "the stalled task")
+    return stalled
+
+
+async def freed(inn: LiveNetwork, stalled: asyncio.Task[WorkResponse]) -> None:
+    await inn.client.cancel("stalled")
+    await stalled
+
+
+async def test_a_late_task_is_told_of_and_accepted(tmp_path: Path):
+    """The caller's caller hears of it too."""
+    async with live(tmp_path, late_network("{to: kitchen/cook, deadline: 500ms}"), inn=LATE_MODULE) as inn:
+        stalled = await slowed(inn)
+        heard: list[TaskProgress] = []
+        response = await call(inn, "desk/order", on_progress=heard.append)
+        assert response.error is not None
+        assert response.error.code == "DEADLINE_EXCEEDED"
+        assert [hint.message.partition(" expects")[0] for hint in heard] == ["meal: kitchen/cook"]
+
+        async def told() -> bool:
+            return [kind for kind, _ in await kinds(inn)] == ["late"]
+
+        await eventually(told, "the event")
+        await freed(inn, stalled)
+
+
+async def test_a_late_task_goes_to_another_provider(tmp_path: Path):
+    use = "{discover: cook, deadline: 500ms, on_late_eta: other-provider}"
+    async with live(tmp_path, late_network(use), inn=LATE_MODULE) as inn:
+        stalled = await slowed(inn)
+        response = await call(inn, "desk/order")
+        assert (response.status, response.result) == (Status.COMPLETED, {"got": "cooked soup at the tavern"})
+        asked = {(r.provider, r.status) for r in await inn.client.requests() if r.caller == "desk"}
+        assert asked == {("kitchen", "CANCELLED"), ("tavern", "COMPLETED")}
+        await freed(inn, stalled)
+
+
+async def test_a_late_task_stays_where_nobody_else_could_do_it(tmp_path: Path):
+    use = "{to: kitchen/cook, deadline: 500ms, on_late_eta: other-provider}"
+    async with live(tmp_path, late_network(use), inn=LATE_MODULE) as inn:
+        stalled = await slowed(inn)
+        ordered = asyncio.ensure_future(call(inn, "desk/order"))
+        response = await ordered
+        assert response.error is not None
+        assert response.error.code == "DEADLINE_EXCEEDED"
+        await freed(inn, stalled)
+
+
+async def test_a_late_task_is_gone_on_without(tmp_path: Path):
+    use = "{to: kitchen/cook, deadline: 500ms, on_late_eta: continue}"
+    async with live(tmp_path, late_network(use), inn=LATE_MODULE) as inn:
+        stalled = await slowed(inn)
+        response = await call(inn, "desk/order")
+        assert (response.status, response.result) == (Status.COMPLETED, {"got": None})
+        await freed(inn, stalled)
+
+
+async def test_an_outside_caller_goes_on_without_a_late_task(tmp_path: Path):
+    async with live(tmp_path, late_network("kitchen/cook"), inn=LATE_MODULE) as inn:
+        stalled = await slowed(inn)
+        heard: list[TaskProgress] = []
+        response = await call(inn, "kitchen/cook", deadline=0.5, on_late_eta="continue", on_progress=heard.append)
+        assert response.error is not None
+        assert (response.status, response.error.code) == (Status.CANCELLED, "DEADLINE_EXCEEDED")
+        assert [hint.message.partition(" expects")[0] for hint in heard] == ["kitchen/cook"]
+        await freed(inn, stalled)
+
+
+# on_constrained
+
+
+def pressed_network(use: str) -> str:
+    return network(use).replace(
+        "  kitchen:\n    capacity: {max_concurrent: 1}",
+        "  kitchen:\n    capacity: {max_concurrent: 1, backpressure: 1}",
+    )
+
+
+async def pressed(inn: LiveNetwork) -> list[asyncio.Task[WorkResponse]]:
+    """The kitchen is held up, and more wait than it allows, as the whole network knows."""
+    held = [asyncio.ensure_future(call(inn, "kitchen/hold", f"n{n}", request_id=f"n{n}")) for n in range(4)]
+
+    async def known() -> bool:
+        """To the client as well, who would otherwise go by what it knew a second ago."""
+        return "kitchen" in {entry.provider for entry in await inn.client.catalog() if entry.constrained}
+
+    await eventually(known, "a constrained kitchen")
+    return held
+
+
+async def relieved(inn: LiveNetwork, held: list[asyncio.Task[WorkResponse]]) -> None:
+    release(inn)
+    await asyncio.gather(*held)
+
+
+async def test_a_constrained_provider_is_passed_over_by_discovery(tmp_path: Path):
+    async with live(tmp_path, pressed_network("{discover: cook}"), inn=MODULE) as inn:
+        held = await pressed(inn)
+        response = await call(inn, "desk/order")
+        assert response.result == {"got": "cooked soup at the tavern"}
+
+        assert (await call(inn, "cook")).result == "cooked soup at the tavern", "outside callers pass it over too"
+        await relieved(inn, held)
+
+
+async def test_a_static_caller_of_a_constrained_provider_is_told_and_waits(tmp_path: Path):
+    async with live(tmp_path, pressed_network("{to: kitchen/cook}"), inn=MODULE) as inn:
+        held = await pressed(inn)
+        ordered = asyncio.ensure_future(call(inn, "desk/order"))
+
+        async def told() -> bool:
+            return await kinds(inn) == [("CAPACITY_CONSTRAINED", "later: kitchen/cook is constrained")]
+
+        await eventually(told, "the event")
+        await relieved(inn, held)
+        assert (await ordered).status is Status.COMPLETED
+
+
+async def test_a_static_caller_may_fail_where_too_many_wait_and_nothing_is_submitted(tmp_path: Path):
+    use = "{to: kitchen/cook, on_constrained: fail}"
+    async with live(tmp_path, pressed_network(use), inn=MODULE) as inn:
+        held = await pressed(inn)
+        for asked in (call(inn, "desk/order"), call(inn, "kitchen/cook", on_constrained="fail")):
+            response = await asked
+            assert response.error is not None
+            assert response.error.code == "CAPACITY_CONSTRAINED"
+        assert {r.task for r in await inn.client.requests()} == {"hold", "order"}
+        await relieved(inn, held)
+
+
+async def test_a_static_caller_may_turn_to_its_fallback_where_too_many_wait(tmp_path: Path):
+    use = "{to: kitchen/cook, on_constrained: fallback, fallback: tavern/cook}"
+    async with live(tmp_path, pressed_network(use), inn=MODULE) as inn:
+        held = await pressed(inn)
+        response = await call(inn, "desk/order")
+        assert response.result == {"got": "cooked soup at the tavern"}
+        await relieved(inn, held)

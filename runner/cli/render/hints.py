@@ -8,9 +8,18 @@ from runner.work import TaskAccepted, TaskProgress
 
 
 def accepted(hint: TaskAccepted) -> str:
-    """`accepted by kitchen: position 3, about 40s to go (5f0c…)`; nothing of the time where nobody can tell it."""
+    """`accepted by kitchen: position 3, about 40s to go (5f0c…)`; nothing of the time where nobody can tell it.
+
+    A second line says where too many wait.
+    """
     left = f", about {format_duration(hint.estimated_completion)} to go" if hint.estimated_completion else ""
-    return f"accepted by {visible(hint.provider)}: position {hint.queue_position}{left} ({visible(hint.request_id)})"
+    said = f"accepted by {visible(hint.provider)}: position {hint.queue_position}{left} ({visible(hint.request_id)})"
+    return f"{said}\n{constrained(hint)}" if hint.constrained else said
+
+
+def constrained(hint: TaskAccepted) -> str:
+    """`kitchen is constrained: 12 wait`."""
+    return f"{visible(hint.provider)} is constrained: {hint.queue_position} wait"
 
 
 def progress(hint: TaskProgress) -> str:

@@ -7,12 +7,32 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
 
-import typer
 from pydantic import JsonValue
 
 from runner.cli import answer, journal, output
+from runner.cli.call_options import (
+    AsClient,
+    AuthorityName,
+    CacheKey,
+    Deadline,
+    DedupeBy,
+    Delivery,
+    Document,
+    Fresh,
+    Input,
+    ModeName,
+    NoHttp,
+    OnConstrainedWord,
+    OnDeadlineWord,
+    OnLateEtaWord,
+    PriorityName,
+    RequestId,
+    Tags,
+    TargetName,
+    Text,
+    Timeout,
+)
 from runner.cli.context import sole, to_send
 from runner.cli.door import FINE
 from runner.cli.load import network_of, workspace_of
@@ -21,6 +41,7 @@ from runner.cli.place import Place
 from runner.cli.presence import explained, readable
 from runner.cli.render import hints
 from runner.cli.session import CALLER, NetworkClient, complete, connect
+from runner.client.patience import Patience
 from runner.errors import NotRunning, UsageProblem
 from runner.work import Authority, Dedupe, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
 
@@ -46,46 +67,31 @@ class Question:
     dedupe: Dedupe | None
     request_id: str
     timeout: timedelta | None
+    patience: Patience
 
 
 def run(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="ENSEMBLE/CAPABILITY, or a capability to discover.")],
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What to say; - reads stdin.")] = None,
+    target: TargetName,
+    text: Text = None,
     file: NetworkFile = DEFAULT_FILE,
-    input: Annotated[
-        str | None, typer.Option("--input", metavar="FILE", help="A JSON file to send instead of TEXT.")
-    ] = None,
-    document: Annotated[
-        str | None,
-        typer.Option("--document", metavar="FILE", help="A text or JSON file to put away and pass by reference."),
-    ] = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only a provider that carries it.")] = None,
-    mode: Annotated[
-        str, typer.Option(metavar="MODE", help="await prints the result, async the request's id once accepted.")
-    ] = "await",
-    deadline: Annotated[str | None, typer.Option(metavar="DURATION", help="When the request expires.")] = None,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="When to stop waiting (exit 5); the request goes on.")
-    ] = None,
-    priority: Annotated[str | None, typer.Option(metavar="P", help="critical, high, normal or low.")] = None,
-    authority: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="autonomous, supervised or human_required.")
-    ] = None,
-    dedupe: Annotated[
-        str | None, typer.Option(metavar="BY", help="content: join a task of yours that asks for the same.")
-    ] = None,
-    request_id: Annotated[
-        str | None, typer.Option("--request-id", metavar="ID", help="Yours: a repeat returns the same outcome.")
-    ] = None,
-    delivery: Annotated[
-        str | None,
-        typer.Option(metavar="WHERE", help="Also to queue:NAME, topic:NAME, store:KEY or one of the file; or none."),
-    ] = None,
-    on_deadline: Annotated[str | None, typer.Option("--on-deadline", hidden=True)] = None,
-    cache_key: Annotated[str | None, typer.Option("--cache-key", hidden=True)] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", hidden=True)] = False,
-    as_client: Annotated[str | None, typer.Option("--as", hidden=True)] = None,
-    no_http: Annotated[bool, typer.Option("--no-http", hidden=True)] = False,
+    input: Input = None,
+    document: Document = None,
+    tag: Tags = None,
+    mode: ModeName = "await",
+    deadline: Deadline = None,
+    timeout: Timeout = None,
+    priority: PriorityName = None,
+    authority: AuthorityName = None,
+    dedupe: DedupeBy = None,
+    request_id: RequestId = None,
+    delivery: Delivery = None,
+    on_deadline: OnDeadlineWord = "fail",
+    on_late_eta: OnLateEtaWord = "accept",
+    on_constrained: OnConstrainedWord = "wait",
+    cache_key: CacheKey = None,
+    fresh: Fresh = False,
+    as_client: AsClient = None,
+    no_http: NoHttp = False,
     as_json: AsJson = False,
     nats: Nats = None,
     verbose: Verbose = False,
@@ -101,7 +107,7 @@ def run(
 
     With no network running here, one is brought up for this call. Exits 1 if the request did not complete.
     """
-    refuse_later(on_deadline=on_deadline, cache_key=cache_key, fresh=fresh, **{"as": as_client})
+    refuse_later(cache_key=cache_key, fresh=fresh, **{"as": as_client})
     question = Question(
         target=target,
         context=None if document is not None else to_send(text, input),
@@ -115,6 +121,7 @@ def run(
         dedupe=member(Dedupe, dedupe, "--dedupe"),
         request_id=request_id or new_request_id(),
         timeout=duration(timeout, "--timeout"),
+        patience=Patience.of(on_deadline, on_late_eta, on_constrained),
     )
     if nats is None:
         readable(workspace_of(file))
@@ -134,7 +141,7 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
         except asyncio.CancelledError:
             output.talk(f"interrupted; the request goes on: {result}")
             raise
-        return answer.tell(response, as_json=as_json, pending_code=FINE)
+        return answer.tell(response, as_json=as_json, pending_code=FINE, patience=question.patience)
 
 
 async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted | Standing:
@@ -150,6 +157,9 @@ async def _ask(network: NetworkClient, question: Question) -> WorkResponse | Tas
         dedupe=question.dedupe,
         request_id=question.request_id,
         tags=question.tags,
+        on_deadline=question.patience.on_deadline.value,
+        on_late_eta=question.patience.on_late_eta.value,
+        on_constrained=question.patience.on_constrained.value,
         on_accepted=lambda accepted: output.talk(hints.accepted(accepted)),
         on_progress=lambda progress: output.talk(hints.progress(progress)),
     )
