@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -77,8 +77,8 @@ class Objects:
         try:
             before = await self._meta(name) if replace else None
             nuid = token_hex(11)
-            await self._send_chunks(f"$O.{self._bucket}.C.{nuid}", data, _expiring(kept))
-            digest = sha256(data)
+            digest = sha256()
+            await self._send_chunks(f"$O.{self._bucket}.C.{nuid}", data, _expiring(kept), digest.update)
             await self._send_meta(name, nuid, len(data), digest.digest(), kind, kept)
             if before is not None:
                 await self._purge(before.nuid)
@@ -86,7 +86,13 @@ class Objects:
             raise PayloadsAway(str(away)) from away
         return Reference(object=name, size=len(data), sha256=digest.hexdigest())
 
-    async def _send_chunks(self, subject: str, data: bytes | bytearray, headers: dict[str, str] | None) -> None:
+    async def _send_chunks(
+        self,
+        subject: str,
+        data: bytes | bytearray,
+        headers: dict[str, str] | None,
+        also: Callable[[memoryview], None],
+    ) -> None:
         """A few at a time: they are stored in the order in which they are published here."""
         size = min(CHUNK_BYTES, self._connection.max_payload - HEADER_ROOM_BYTES)
         view = memoryview(data)
@@ -99,6 +105,8 @@ class Objects:
             for failed in sent:
                 if failed is not None:
                     raise failed
+            for chunk in group:
+                also(chunk)
 
     async def _send_meta(
         self, name: str, nuid: str, size: int, digest: bytes, kind: Kind, kept: timedelta | None

@@ -105,6 +105,13 @@ class Payloads:
             return request
         return request.model_copy(update={"context": await self._fetched(request.context, request.expires_at)})
 
+    def message(self, response: WorkResponse) -> bytes | None:
+        """A response as a message, or None where it must be packed."""
+        if isinstance(response.result, str) and len(response.result) > self.inline:
+            return None
+        data = response.encode()
+        return data if len(data) <= self.inline else None
+
     async def packed_response(self, response: WorkResponse, kept: timedelta, patience: timedelta) -> WorkResponse:
         """The response as it is recorded and sent; what is over the limit is its failure.
 

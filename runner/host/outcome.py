@@ -81,7 +81,7 @@ async def fitting(response: WorkResponse, payloads: Payloads, kept: timedelta, p
 
     Raises PayloadsAway where the object store is away for longer than the patience.
     """
-    if len(response.encode()) <= payloads.inline:
+    if payloads.message(response) is not None:
         return response
     response = await payloads.packed_response(response, kept, patience)
     limit, size = payloads.server_limit - RECORD_OVERHEAD_BYTES, len(response.encode())

@@ -80,8 +80,8 @@ class ToolCalls:
 
     async def _respond(self, message: ToolMessage, request: WorkRequest | None, response: WorkResponse) -> WorkResponse:
         """Send a response, or what stands in for one that the server would not carry."""
-        data = response.encode()
-        if len(data) > self._workplace.payloads.inline:
+        data = self._workplace.payloads.message(response)
+        if data is None:
             response = await self._fitting(response, request)
             data = response.encode()
         await message.respond(data)
