@@ -6,7 +6,6 @@ On the wire it is `{"$payload": {"object": NAME, "bytes": N, "sha256": HEX}}`, a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -128,17 +127,17 @@ def encoded(value: JsonValue) -> bytes:
     return to_json(value)
 
 
-def content_digest(value: JsonValue) -> str:
-    """The SHA-256 of a value's JSON: the same whether it stands there itself or a reference with its hash does.
+def comparable(value: JsonValue, unknown: str) -> JsonValue:
+    """What two values are compared by: of what travels by reference the hash of its content, whatever its name.
 
-    Two references without a hash are the same where they name the same object.
+    Where the hash is not known it is `unknown`: what an object holds may change.
     """
-    if is_reference(value):
-        try:
-            return reference_in(value).sha256 or hashlib.sha256(to_json(value)).hexdigest()
-        except PayloadProblem:
-            pass
-    return hashlib.sha256(to_json(value)).hexdigest()
+    if not is_reference(value):
+        return value
+    try:
+        return {MARK: reference_in(value).sha256 or unknown}
+    except PayloadProblem:
+        return value
 
 
 def kind_of(name: str, headers: Mapping[str, object] | None) -> Kind:

@@ -135,19 +135,20 @@ class Payloads:
         if not _refers(response):
             return response
         try:
-            result = await self._value(response.result, until)
+            result = await self.value(response.result, until)
         except PayloadProblem as problem:
             code = Code.INVALID_RESPONSE if problem.error.code == Code.INVALID_INPUT else problem.error.code
             error = problem.error.model_copy(update={"code": code, "message": f"the result: {problem.error.message}"})
             return response.model_copy(update={"status": Status.FAILED, "result": None, "error": error})
         try:
-            partial = await self._value(response.partial, until)
+            partial = await self.value(response.partial, until)
         except PayloadProblem:
             partial = None
         found = partial if isinstance(partial, dict) else None
         return response.model_copy(update={"result": result, "partial": found})
 
-    async def _value(self, value: JsonValue, until: datetime) -> JsonValue:
+    async def value(self, value: JsonValue, until: datetime) -> JsonValue:
+        """What a value is, wherever it is. Raises PayloadProblem."""
         return await self._fetched(value, until) if is_reference(value) else value
 
     async def _put_away(self, value: JsonValue, what: str, kept: timedelta, until: datetime) -> JsonValue:

@@ -15,13 +15,15 @@ from runner.bus.backlog import Backlog
 from runner.bus.records import Bucket
 from runner.errors import ServerFailed
 from runner.host.desk import First, StoreAway
+from runner.payload import comparable
 from runner.subjects import record_key
 from runner.work import Record, Status, WorkRequest
 
 
 def content_of(request: WorkRequest, capability: str) -> str:
     """What makes two requests of one caller the same, as a key token. `capability` is `ensemble/name`."""
-    content = json.dumps([capability, request.authority, request.context], sort_keys=True, separators=(",", ":"))
+    context = comparable(request.context, request.request_id)
+    content = json.dumps([capability, request.authority, context], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:40]
 
 

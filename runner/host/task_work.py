@@ -7,6 +7,7 @@ where the request wants it → replied → acknowledged. Killed anywhere on the 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,7 +29,7 @@ from runner.host.pipeline import run_pipeline
 from runner.host.progress import Progress
 from runner.host.recording import Recording
 from runner.host.workplace import Workplace
-from runner.payload import PayloadsAway
+from runner.payload import PayloadProblem, PayloadsAway
 from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
 from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
@@ -229,8 +230,10 @@ class TaskWork:
         workplace = self.workplace
         first = await self._joining.first(hand) if self._joining.applies(hand.claim.request) else None
         if first is not None and first.outcome is not None:
-            ledger.write("joined", message=f"the same as {hand.claim.caller}/{first.request_id}")
-            return first.outcome.result
+            with suppress(PayloadProblem):  # its result is gone: then this one is the first
+                result = await workplace.payloads.value(first.outcome.result, hand.delegation.deadline)
+                ledger.write("joined", message=f"the same as {hand.claim.caller}/{first.request_id}")
+                return result
         ensemble, models = workplace.ensemble, workplace.network.models
         await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():

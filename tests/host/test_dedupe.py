@@ -90,6 +90,32 @@ async def joined(inn: LiveNetwork) -> bool:
     return ("joined", f"the same as {CALLER}/a") in told
 
 
+async def test_what_is_large_is_the_same_by_its_content_and_each_outcome_has_a_result_of_its_own(tmp_path: Path):
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
+        egg = "egg" * 300_000
+        for name in ("a", "b"):
+            assert (await call(inn, "kitchen/note", egg, request_id=name, dedupe="content")).result == f"{egg}!"
+        assert len(effects(inn)) == 1
+        results = []
+        for name in ("a", "b"):
+            record = await books.record(name)
+            assert record is not None
+            assert record.response is not None
+            results.append(record.response.result)
+        assert [list(result) for result in results] == [["$payload"], ["$payload"]]
+        assert results[0] != results[1]
+        await call(inn, "kitchen/note", "egg" * 300_001, dedupe="content")
+        assert len(effects(inn)) == 2
+
+
+async def test_a_named_document_is_not_taken_for_the_one_that_stood_there_before(tmp_path: Path):
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        for dish in (b"egg", b"ham"):
+            await inn.client.upload(dish, name="dish")
+            await call(inn, "kitchen/note", {"$payload": {"object": "dish"}}, dedupe="content")
+        assert effects(inn) == ["egg", "ham"]
+
+
 async def test_what_differs_or_does_not_ask_for_it_is_worked_on(tmp_path: Path):
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         await call(inn, "kitchen/note", "egg", dedupe="content")
