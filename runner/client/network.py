@@ -13,13 +13,14 @@ from typing import Literal
 from pydantic import JsonValue, TypeAdapter
 
 from runner.bus.away import AWAY
-from runner.bus.caller import Caller, Hints
+from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.failures import failure
 from runner.bus.objects import Objects
 from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
+from runner.bus.waiting import Hints
 from runner.client.documents import as_document
 from runner.client.patience import Doubts, Patience, constrained
 from runner.client.request import request_for

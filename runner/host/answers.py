@@ -74,7 +74,7 @@ class Answers:
         return Standing(
             request_id=request_id,
             status="PENDING",
-            state=self._docket.state(waiting.call, request_id, record),
+            state=self._docket.state(waiting.call, waiting.request, record),
             expires_at=waiting.request.expires_at,
         )
 
