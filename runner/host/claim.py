@@ -58,6 +58,19 @@ class Claim:
         return self._epoch or 0
 
     @property
+    def record_stands(self) -> bool:
+        return self._held.record is not None
+
+    @property
+    def holder(self) -> str | None:
+        """Another runner whose start is the last one recorded, and has not come to its end."""
+        history = self._held.record.history if self._held.record else ()
+        last = history[-1] if history else None
+        if last is None or last.ended is not None or last.provider != self.provider or last.runner == self.runner:
+            return None
+        return last.runner
+
+    @property
     def may_have_begun(self) -> bool:
         """Whether somebody may have worked on the request before."""
         return not self.afresh or self._held.record is not None

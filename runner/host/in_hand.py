@@ -36,6 +36,12 @@ class InHand:
         """Whom the subject says it is from."""
         return next(iter(self.messages.values())).call.caller
 
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it was published before, and this publication is delivered for the first time."""
+        first = next(iter(self.messages.values()))
+        return first.publication > 0 and first.deliveries == 1
+
     def partial(self) -> dict[str, JsonValue] | None:
         """The outputs of the steps that are finished by now."""
         return self.progress.partial() if self.progress else None

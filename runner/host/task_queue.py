@@ -81,6 +81,10 @@ class TaskQueue:
         """How many tasks of each priority are worked on here."""
         return Counter(hand.priority for hand in self._tasks.in_hand.values())
 
+    def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
+        hand = self._tasks.in_hand.get((caller, request_id))
+        return tuple(hand.messages) if hand else ()
+
     def holds(self, caller: str, request_id: str) -> bool:
         hand = self._tasks.in_hand.get((caller, request_id))
         return hand is not None and not hand.passed

@@ -40,6 +40,9 @@ from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkRespon
 ASTRAY_SECONDS = 2.0
 """When a task that is somebody else's by now is looked at again: its message is about to be taken out of our queue."""
 
+REPEAT_SECONDS = 0.05
+"""After which a request that was published before, and has no record, is looked at again: by then a start has one."""
+
 
 @dataclass(slots=True, eq=False)
 class TaskWork:
@@ -183,6 +186,13 @@ class TaskWork:
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         await hand.claim.look()
+        if hand.is_repeat and not hand.claim.record_stands:
+            await asyncio.sleep(REPEAT_SECONDS)
+            await hand.claim.look()
+        if await self._is_at_work_elsewhere(hand, request):
+            await self.acceptance.say(caller, request.request_id)
+            await hand.ack()
+            return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
             ledger.write("accepted")
@@ -202,6 +212,14 @@ class TaskWork:
             await hand.ack()
         else:
             await self.recording.answer(hand, record)
+
+    async def _is_at_work_elsewhere(self, hand: InHand, request: WorkRequest) -> bool:
+        """Whether another runner works on the request, and has it from another message: ours is one too many."""
+        holder, claim = hand.claim.holder, hand.claim
+        if holder is None:
+            return False
+        held = await claim.desk.held_by(holder, self.workplace.name, claim.caller, request.request_id)
+        return bool(held) and held.isdisjoint(hand.messages)
 
     async def _settle(self, hand: InHand, caller: str, request: WorkRequest, ledger: Ledger) -> Record:
         """Work, and record what came of it."""
