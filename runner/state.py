@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -84,12 +85,11 @@ class State:
             self._connection.unlink(missing_ok=True)
 
     def announce(self, running: RunningNetwork) -> None:
-        """Tell clients where the network is."""
-        draft = self._connection.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        """Tell clients where the network is; several runners may at once. Nobody but the user can read it."""
+        descriptor, draft = tempfile.mkstemp(dir=self.directory, prefix="connection-")
         with os.fdopen(descriptor, "w") as stream:
             json.dump(asdict(running), stream)
-        draft.replace(self._connection)
+        os.replace(draft, self._connection)
 
     def running(self) -> RunningNetwork | None:
         """What was announced last, live or not; None where nothing is, or nothing readable."""
