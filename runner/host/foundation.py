@@ -22,7 +22,6 @@ from runner.errors import ServerFailed
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
-from runner.host.holders import Holders
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
@@ -138,13 +137,12 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     backlog = Backlog(connection, subjects)
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")))
     contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, _queues(network))
-    holders = Holders(Questions(connection, subjects), subjects)
     objects = Objects(connection, subjects.bucket("payloads"))
     outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
     deliveries = Deliveries(network.deliveries, outbox, results)
     requeue, events = Requeue(connection, subjects), Events(connection, subjects)
     desk = InlineDesk(
-        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, holders, objects, moved
+        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, objects, moved
     )
     found = Foundation(
         network,
