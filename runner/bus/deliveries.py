@@ -102,9 +102,7 @@ class Outbox:
 
         Raises PayloadProblem where there is nothing to copy, PayloadsAway while the server does not answer.
         """
-        document = await self._objects.load_payload(reference, self._most)
-        name = f"{DELIVERED}/{key}"
-        return await self._objects.put(name, document.data, kind=document.kind, kept=ttl, replace=True)
+        return await self._objects.copy(reference, f"{DELIVERED}/{key}", kept=ttl, most=self._most)
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)

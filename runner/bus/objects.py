@@ -78,13 +78,28 @@ class Objects:
             before = await self._meta(name) if replace else None
             nuid = token_hex(11)
             digest = sha256()
-            await self._send_chunks(f"$O.{self._bucket}.C.{nuid}", data, _expiring(kept), digest.update)
+            await self._send_chunks(self._chunk_subject(nuid), data, _expiring(kept), digest.update)
             await self._send_meta(name, nuid, len(data), digest.digest(), kind, kept)
             if before is not None:
-                await self._purge(before.nuid)
+                await self._purge(self._chunk_subject(before.nuid))
         except AWAY as away:
             raise PayloadsAway(str(away)) from away
         return Reference(object=name, size=len(data), sha256=digest.hexdigest())
+
+    async def copy(self, reference: Reference, name: str, *, kept: timedelta | None, most: int) -> Reference:
+        """Put what a reference names under another name, in place of what stood there."""
+        found = await self.load_payload(reference, most)
+        return await self.put(name, found.data, kind=found.kind, kept=kept, replace=True)
+
+    async def delete(self, name: str) -> None:
+        """Nothing is under the name when this returns, and was not where there was nothing."""
+        try:
+            meta = await self._meta(name)
+            if meta is not None:
+                await self._purge(self._meta_subject(name))
+                await self._purge(self._chunk_subject(meta.nuid))
+        except AWAY as away:
+            raise PayloadsAway(str(away)) from away
 
     async def _send_chunks(
         self,
@@ -136,8 +151,7 @@ class Objects:
         if error := json.loads(answer.data).get("error"):
             raise _refused(error)
 
-    async def _purge(self, nuid: str) -> None:
-        subject = f"$O.{self._bucket}.C.{nuid}"
+    async def _purge(self, subject: str) -> None:
         await self._connection.request(
             f"$JS.API.STREAM.PURGE.{self._stream}", json.dumps({"filter": subject}).encode(), timeout=ANSWER_SECONDS
         )
@@ -150,7 +164,7 @@ class Objects:
         if meta.size > most:
             raise over_limit(f"the object {name}", meta.size, most)
         data, digest = bytearray(), sha256()
-        async for message in read_batch(self._connection, self._stream, f"$O.{self._bucket}.C.{meta.nuid}"):
+        async for message in read_batch(self._connection, self._stream, self._chunk_subject(meta.nuid)):
             data += message.data
             digest.update(message.data)
             if len(data) > meta.size:
@@ -174,6 +188,9 @@ class Objects:
             return _Meta(str(told["nuid"]), int(told.get("size") or 0), _padded(told), told.get("headers") or {})
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+    def _chunk_subject(self, nuid: str) -> str:
+        return f"$O.{self._bucket}.C.{nuid}"
 
     def _meta_subject(self, name: str) -> str:
         return f"$O.{self._bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"

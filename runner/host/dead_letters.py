@@ -13,6 +13,7 @@ from runner.bus.records import Bucket
 from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
 from runner.host.desk import Desk, StoreAway
+from runner.host.keepsakes import Keepsakes
 from runner.subjects import record_key
 from runner.work import Code, Record, WorkError, WorkRequest
 
@@ -22,14 +23,16 @@ _log = logging.getLogger("runner.host")
 class DeadLetters:
     """Over the `dead` bucket, whose entries never expire."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, keepsakes: Keepsakes) -> None:
         self._bucket = bucket
+        self._keepsakes = keepsakes
 
     async def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter; burying it again changes nothing. Raises StoreAway."""
         try:
             if await self._bucket.get(_key(letter)) is None:
-                await self._bucket.put(_key(letter), letter.encode())
+                request = await self._keepsakes.kept(letter.request, _key(letter))
+                await self._bucket.put(_key(letter), letter.model_copy(update={"request": request}).encode())
         except (ServerFailed, *AWAY) as problem:
             raise StoreAway from problem
 
@@ -52,7 +55,8 @@ class DeadLetters:
         if not _awaits_retry(letter, held.record):
             await self._remove(letter)
             return _revived(letter)
-        request = letter.request.model_copy(update={"submitted_at": datetime.now(UTC)})
+        renewed = letter.request.model_copy(update={"submitted_at": datetime.now(UTC)})
+        request = await self._keepsakes.taken(renewed, _key(letter))
         opened = _opened(letter, request, held.record)
         revision = await desk.record(opened, held.revision)
         if revision is None:
@@ -74,6 +78,7 @@ class DeadLetters:
     async def _remove(self, letter: DeadLetter) -> None:
         try:
             await self._bucket.delete(_key(letter))
+            await self._keepsakes.forget(letter.request, _key(letter))
         except (ServerFailed, *AWAY) as problem:
             raise StoreAway from problem
 

@@ -23,6 +23,7 @@ from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.inline_desk import InlineDesk, Moved
+from runner.host.keepsakes import Keepsakes
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.reach import Reach
@@ -135,9 +136,9 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
-    dead = DeadLetters(Bucket(connection, subjects.bucket("dead")))
     contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, _queues(network))
     objects = Objects(connection, subjects.bucket("payloads"))
+    dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, network.defaults.max_payload))
     outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
     deliveries = Deliveries(network.deliveries, outbox, results)
     requeue, events = Requeue(connection, subjects), Events(connection, subjects)

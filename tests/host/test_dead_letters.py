@@ -11,6 +11,7 @@ import pytest
 
 from runner.errors import UsageProblem
 from runner.host.attempts import GONE
+from runner.payload import PayloadProblem, Reference, reference_in
 from runner.work import Attempt, Record, Status, WorkRequest, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.records import CALLER, Ledgers, a_record, a_request, ledgers
@@ -162,6 +163,23 @@ async def test_a_retry_queues_it_again_under_a_new_claim_with_its_whole_deadline
 
 async def kinds(inn: LiveNetwork, kind: str) -> bool:
     return kind in [event.kind async for event in inn.client.events(request_id="r1")]
+
+
+async def test_a_large_context_is_kept_with_the_dead_letter_and_not_longer(opened: Open):
+    async with opened() as (inn, books):
+        text = "poison" * 200_000
+        reference = await inn.client.upload(text.encode())
+        await worn_out(books, a_request("r1", "say", reference))
+        await eventually(lambda: buried(books, "r1"), "the dead letter")
+        objects = inn.runner._ground.desk._objects
+        await objects.delete(reference_in(reference).object)  # its time is over
+        await inn.client.retry("r1")
+        await eventually(lambda: gone(books, "r1"), "the end of the dead letter")
+        outcome = await inn.client.result("r1")
+        assert isinstance(outcome, WorkResponse)
+        assert outcome.result == text
+        with pytest.raises(PayloadProblem, match="there is no object dead/"):
+            await objects.load_payload(Reference(object=f"dead/{CALLER}.r1"), len(text))
 
 
 async def test_what_dies_again_after_a_retry_is_a_dead_letter_again(opened: Open):
