@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from pydantic import ValidationError
 
+from runner.bus.away import AWAY
 from runner.bus.backlog import Waiting
-from runner.bus.events import Events
+from runner.host.descendants import Descendants
+from runner.host.desk import StoreAway
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
 from runner.host.ledger import Ledger
@@ -39,12 +42,15 @@ class Cancelling:
         self._hosted = hosted
         self._find = find
         self._runner = runner
+        self._descendants = Descendants(ground.network, ground.backlog)
         ground.known.tell(self.noticed)
 
     async def cancel(self, asked: Reply) -> Standing | None:
         """Where it stands then; None where another runner is to say so. One that has its outcome keeps it."""
         caller, request_id = asked.caller, asked.request_id
         if self._stop(caller, request_id):
+            with suppress(StoreAway, *AWAY):
+                await self._recall((await self._ground.desk.read(caller, request_id)).record)
             return Standing(request_id=request_id, status="PENDING", state="CANCELLING")
         if self._others():
             await asyncio.sleep(HOLDER_SECONDS)
@@ -60,6 +66,7 @@ class Cancelling:
             record = _cancelled(held.record, waiting)
             if await self._ground.desk.record(record, held.revision):
                 await self._tell(record, waiting.request if waiting else None)
+                await self._recall(held.record)
                 return Standing(request_id=request_id, status="DONE", response=record.response)
         done = (await self._ground.desk.read(caller, request_id)).record
         if done is not None and done.response is not None:
@@ -80,6 +87,16 @@ class Cancelling:
             return
         if record.response is not None and record.response.status is Status.CANCELLED:
             self._stop(caller, request_id)
+
+    async def _recall(self, record: Record | None) -> None:
+        """Cancel what was asked for a request by a runner that is gone; a runner that works on it knows by itself."""
+        lost = [attempt for attempt in record.history if attempt.runner != self._runner] if record else []
+        if record is None or not lost:
+            return
+        async for child in self._descendants.of(record):
+            subject = self._ground.subjects.cancel(child.caller, child.provider, child.request_id)
+            await self._ground.connection.publish(subject, b"")  # the other runners hear of it, this one does not
+            await self.cancel(child)
 
     def _stop(self, caller: str, request_id: str) -> bool:
         """Wherever it is in hand: it may have been handed from one ensemble here to another."""
@@ -105,9 +122,7 @@ class Cancelling:
             subject = ground.subjects.reply(record.caller, record.provider, record.request_id)
             await ground.connection.publish(subject, response.encode())
         if request is not None:
-            events = Events(ground.connection, ground.subjects)
-            Ledger(events, record.provider, request).end(response)
-            await events.close()
+            Ledger(ground.events, record.provider, request).end(response)
 
 
 def _cancelled(record: Record | None, waiting: Waiting | None) -> Record:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -31,6 +33,7 @@ class Registry:
         self._registrations: dict[str, Registration] = {}
         self._own: dict[str, Registration] = {}
         self._catalog: Catalog | None = None
+        self._ready: Mapping[str, Sequence[str]] | None = None
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
         pulse.on_change(self._changed)
@@ -68,9 +71,19 @@ class Registry:
 
     def constrained(self, ensemble: str) -> bool:
         """Whether every replica that could take work says that too much waits already."""
-        ready = [r for r in self.of(ensemble) if r.state is EnsembleState.READY]
-        told = [self._pulse.vitals(r.runner, ensemble) for r in ready]
+        told = [self._pulse.vitals(runner, ensemble) for runner in self._replicas.get(ensemble, ())]
         return bool(told) and all(vitals is not None and vitals.constrained for vitals in told)
+
+    @property
+    def _replicas(self) -> Mapping[str, Sequence[str]]:
+        """The live runners on which each ensemble is ready: looked up with every use of one."""
+        if self._ready is None:
+            ready: defaultdict[str, list[str]] = defaultdict(list)
+            for registration in self._live():
+                if registration.state is EnsembleState.READY:
+                    ready[registration.ensemble].append(registration.runner)
+            self._ready = ready
+        return self._ready
 
     def runners(self) -> frozenset[str]:
         """Every runner that has registered something, dead or alive."""
@@ -107,6 +120,7 @@ class Registry:
 
     def _changed(self) -> None:
         self._catalog = None
+        self._ready = None
 
     def _heard(self, key: str, value: bytes | None) -> None:
         self._changed()

@@ -223,6 +223,27 @@ async def test_a_runner_that_missed_the_word_learns_it_from_the_record(tmp_path:
         assert other is not None
 
 
+async def test_what_a_runner_left_behind_is_cancelled_with_the_request_it_was_for(tmp_path: Path):
+    """Nobody works on the request, and nobody remembers what it asked for."""
+    text = NETWORK.replace("network: inn\n", "network: inn\ndefaults: {drain_timeout: 100ms}\n")
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "a", text, nats=url, without=frozenset({"desk"}), inn=MODULE) as inn,
+    ):
+        async with running(inn.network, inn.workspace, nats=url, only=frozenset({"desk"})):
+            asked = await started(inn, "desk/leave", begun=("left", "held"))
+            await eventually(lambda: recorded_start(inn), "the start on record")
+        assert not (inn.workspace.directory / "stopped-held").exists(), "work that may be taken up again is left alone"
+        await inn.client.cancel("r1")
+        assert (await asked).status is Status.CANCELLED
+        await stopped(inn, "left", "held")
+
+
+async def recorded_start(inn: LiveNetwork) -> bool:
+    record = (await inn.runner._ground.desk.read("_client-tester", "r1")).record
+    return record is not None and bool(record.history)
+
+
 async def test_an_unknown_request_is_unknown_to_all(tmp_path: Path):
     async with (
         plain_server(tmp_path) as url,
