@@ -36,6 +36,9 @@ class Beat(Wire):
     host: str
     url: str
     """The server's address as people may see it."""
+    server: str | None = None
+    """The server's own id, new with each of its starts, by which `clients` are the runner's connections."""
+    clients: tuple[int, ...] = ()
     started_at: AwareDatetime
     sequence: int
     ensembles: tuple[Vitals, ...] = ()

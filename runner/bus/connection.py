@@ -44,6 +44,12 @@ class Connection(Client):
         """Whether it was lost and has just come back: others may have yet to."""
         return self._came_back is not None and time.monotonic() - self._came_back < FRESH_SECONDS
 
+    @property
+    def server_id(self) -> str | None:
+        """The id that the server gave itself when it started."""
+        found = self._server_info.get("server_id")
+        return str(found) if found else None
+
     def came_back(self) -> None:
         self._came_back = time.monotonic()
 

@@ -61,6 +61,7 @@ class Embedded:
             runner=self._users.runner.seed,
             operator=self._users.operator.seed,
             ensembles={name: key.seed for name, key in self._users.ensembles.items()},
+            system=self._users.system.seed,
         )
 
     async def close(self) -> None:

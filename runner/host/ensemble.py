@@ -105,6 +105,11 @@ class HostedEnsemble:
         return round(len(self._crew) / self._slots.count, 3)
 
     @property
+    def client(self) -> int | None:
+        """The server's number for its connection."""
+        return self._connection.client_id if self._connection is not None and self._connection.is_connected else None
+
+    @property
     def vitals(self) -> Vitals:
         """How it is now, for the runner's beat and for who asks."""
         return Vitals(

@@ -17,7 +17,7 @@ from runner.subjects import Subjects
 JUDGED_A_BEAT = 4
 """How often the dead are looked for, from one beat to the next."""
 
-GOODBYE_SECONDS = 1.0
+SETTLE_SECONDS = 1.0
 
 
 class Pulse:
@@ -48,16 +48,22 @@ class Pulse:
         self._own = own
         self._beating = asyncio.ensure_future(self._beat())
 
+    async def say(self) -> None:
+        """Beat now, for what has changed; others are sent it when this returns."""
+        with suppress(*AWAY):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._say()
+                await settled(self.connection)
+
     async def close(self) -> None:
         """Say goodbye, so that nobody has to wait for what will not come; the connection closes too."""
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.wait((self._beating,))
         with suppress(*AWAY):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                if self._own is not None and self.connection.is_connected:
-                    await self._beats.say(self._own(self._sequence).model_copy(update={"ended": True}))
-                    await settled(self.connection)
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._say(ended=True)
+                await settled(self.connection)
         await self.connection.close()
 
     def on_change(self, told: Callable[[], None]) -> None:
@@ -85,6 +91,10 @@ class Pulse:
     def beats(self) -> Mapping[str, Beat]:
         """The last beat of every live runner that was heard, this one included, in order of runner."""
         return {runner: beat for runner, beat in sorted(self._last.items()) if self.alive(runner)}
+
+    def silent(self) -> Mapping[str, Beat]:
+        """The last beat of every runner that was heard once, has not said goodbye, and is not alive."""
+        return {runner: beat for runner, beat in self._last.items() if not self.alive(runner)}
 
     def others(self) -> frozenset[str]:
         """The live runners beside this one."""
@@ -124,14 +134,18 @@ class Pulse:
             for told in self._told:
                 told()
 
+    async def _say(self, *, ended: bool = False) -> None:
+        if self._own is None:
+            return
+        self._sequence += 1
+        with suppress(*AWAY):
+            await self._beats.say(self._own(self._sequence).model_copy(update={"ended": ended}))
+
     async def _beat(self) -> None:
-        assert self._own is not None
         due = self._clock()
         while True:
             if self._clock() >= due:
                 due = max(due + BEAT_SECONDS, self._clock())
-                self._sequence += 1
-                with suppress(*AWAY):
-                    await self._beats.say(self._own(self._sequence))
+                await self._say()
             self._judge()
             await asyncio.sleep(BEAT_SECONDS / JUDGED_A_BEAT)

@@ -15,6 +15,8 @@ class Reach:
     runner: str | None = field(repr=False)
     operator: str | None = field(repr=False)
     ensembles: Mapping[str, str | None] = field(repr=False)
+    system: str | None = field(default=None, repr=False)
+    """Of the one who may ask the server how it is, and cut connections; None where nobody here may."""
 
     @property
     def shown(self) -> str:

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -17,10 +17,11 @@ from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
 from runner.catalog import declared
-from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
+from runner.errors import EnsembleNetworkError, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.host.announcement import Announcement
 from runner.host.answers import Answers
+from runner.host.burial import Burial
 from runner.host.census import GENERATION, Census
 from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
@@ -36,9 +37,6 @@ from runner.workspace import Workspace
 
 START_AT_ONCE = 64
 """How many ensembles come up side by side."""
-
-BURIED_SECONDS = 10.0
-"""A runner that was silent for so long is forgotten, until it registers again."""
 
 
 def silent(_: object) -> None:
@@ -59,8 +57,8 @@ async def running(
     """A runner whose ensembles are all READY; leaving the block drains them and stops.
 
     `nats` is the address of a server to use in place of what the file says; with `join` the embedded server may be
-    another runner's. `only` and `without` choose the ensembles
-    that this runner hosts. Raises AlreadyRunning, ServerFailed, StartFailed. Call from the main thread.
+    another runner's. `only` and `without` choose the ensembles that this runner hosts. Raises AlreadyRunning,
+    ServerFailed, StartFailed. Call from the main thread.
     """
     began = time.perf_counter()
     state = State(workspace.state)
@@ -125,6 +123,7 @@ class Runner:
             )
             for name in sorted(hosted)
         }
+        self._silent: Mapping[str, Beat] = {}
         self._started_at = datetime.now(UTC)
         self._census = Census(network, catalog, ground, self._hosted, own=lambda: self._beat(0))
         self._duties = Duties(network, ground, callers)
@@ -139,8 +138,9 @@ class Runner:
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
         answers = Answers(ground, self._census, self._hosted, runner=self.id, stop=self._stop_asked.set)
         await answers.serve(self._questions)
+        ground.pulse.on_change(self._heard)
         ground.pulse.start(self._beat)
-        ground.leadership.perform(self._bury)
+        ground.leadership.perform(Burial(ground.pulse, ground.registry, self._reach).perform)
         ground.leadership.perform(self._duties.perform)
         ground.leadership.on_change(self._led)
         await ground.leadership.open()
@@ -164,6 +164,7 @@ class Runner:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+        await self._ground.pulse.say()
 
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""
@@ -193,17 +194,27 @@ class Runner:
             pid=os.getpid(),
             host=socket.gethostname(),
             url=self._reach.shown,
+            server=self._ground.connection.server_id,
+            clients=self._clients(),
             started_at=self._started_at,
             sequence=sequence,
             ensembles=tuple(ensemble.vitals for ensemble in self._hosted.values()),
         )
 
-    async def _bury(self, _: int) -> None:
-        """A duty of the leader: nobody need read for ever what the dead once offered."""
-        while True:
-            with suppress(*AWAY, ServerFailed):
-                await self._ground.registry.bury(BURIED_SECONDS)
-            await asyncio.sleep(BURIED_SECONDS)
+    def _clients(self) -> tuple[int, ...]:
+        """The connections by which others give this runner work; its pulse has one of its own."""
+        found = (self._ground.connection.client_id, *(ensemble.client for ensemble in self._hosted.values()))
+        return tuple(client for client in found if client is not None)
+
+    def _heard(self) -> None:
+        """Tell of runners that fell silent, and of those that are heard again."""
+        silent = self._ground.pulse.silent()
+        for runner in sorted(silent.keys() - self._silent.keys()):
+            where = f"pid {silent[runner].pid} on {silent[runner].host}"
+            self._watcher(Notice(f"{runner} ({where}) is not heard any more: nothing is routed to it"))
+        for runner in sorted((self._silent.keys() - silent.keys()) & self._ground.pulse.others()):
+            self._watcher(Notice(f"{runner} is heard again"))
+        self._silent = silent
 
     def _led(self, before: str, lease: Lease) -> None:
         self._watcher(Notice(f"{lease.runner} leads the network in place of {before} (epoch {lease.epoch})"))

@@ -233,6 +233,12 @@ async def test_a_stopped_process_is_out_of_routing_until_it_goes_on(fleet: Fleet
 
         await eventually(is_out, "the stopped one to be out")
         assert set(await runners(network)) == {stays.pid}
+
+        async def is_cut() -> bool:
+            said = [await network.call("kitchen/say", deadline=2) for _ in range(8)]
+            return {one.result for one in said if isinstance(one, WorkResponse)} == {str(stays.pid)}
+
+        await eventually(is_cut, "every call to come to the other")
         os.kill(stopped.pid, signal.SIGCONT)
 
         async def is_back() -> bool:
