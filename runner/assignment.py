@@ -56,6 +56,13 @@ class Assignment(Protocol):
         """Delegate through a use and return the result. The slot is free meanwhile. Raises CallFailed."""
         ...
 
+    async def hand_off(self, name: str, input: JsonValue) -> str:
+        """Choose, through a use, which task answers in place of this one: `ensemble/task`. Raises CallFailed.
+
+        It is asked when the work here is over without a failure.
+        """
+        ...
+
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         """Call one of the ensemble's own tools and return its result. Takes no slot. Raises CallFailed."""
         ...

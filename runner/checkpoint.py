@@ -26,6 +26,8 @@ class Checkpoint(Wire):
     ran: bool = True
     """False: it was passed over."""
     output: JsonValue = None
+    stored: bool = False
+    """The output is too large for a message, and stands in the object store; here is a reference to it."""
 
 
 def definition_of(*parts: Any) -> str:

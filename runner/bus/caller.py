@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -25,16 +24,13 @@ from runner.bus.connection import Connection, settled
 from runner.bus.failures import failure, late, nobody, refusal
 from runner.bus.notices import TRACEPARENT
 from runner.bus.payloads import Payloads
+from runner.bus.waiting import Doubts, Hints, Waiting
 from runner.subjects import Subjects, message_id
 from runner.work import (
     Code,
-    Hint,
     Standing,
     Status,
     TaskAccepted,
-    TaskMoved,
-    TaskProgress,
-    TaskRejected,
     WorkRequest,
     WorkResponse,
     decode_hint,
@@ -56,20 +52,6 @@ PUBLISH_ATTEMPTS = 5
 
 _log = logging.getLogger("runner.bus")
 
-Hints = Callable[[TaskAccepted | TaskProgress], None]
-
-
-class Doubts(Protocol):
-    """What a caller makes of a task's acceptance, while it waits."""
-
-    def has(self, accepted: TaskAccepted) -> bool:
-        """Whether there is anything to settle."""
-        ...
-
-    async def settle(self, accepted: TaskAccepted) -> bool:
-        """Whether the task is to be called off."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Durable:
@@ -77,53 +59,6 @@ class Durable:
 
     response: WorkResponse | None = None
     repeated: bool = False
-
-
-class _Waiting:
-    """One request that somebody waits for."""
-
-    def __init__(self, provider: str, hints: Hints | None, doubts: Doubts | None) -> None:
-        self.provider = provider
-        self.acceptance: TaskAccepted | None = None
-        self.response: WorkResponse | None = None
-        self.doubted: TaskAccepted | None = None
-        self._hints = hints
-        self._doubts = doubts
-        self._told = asyncio.Event()
-        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def news(self) -> WorkResponse | None:
-        """Return when there is a response, or when somebody says `look`: then None."""
-        if self.response is None:
-            await self._news
-            self._news = asyncio.get_running_loop().create_future()
-        return self.response
-
-    async def claimed(self) -> None:
-        """Return when the task is claimed or answered."""
-        await self._told.wait()
-
-    def look(self) -> None:
-        if not self._news.done():
-            self._news.set_result(None)
-
-    def take(self, hint: Hint) -> None:
-        match hint:
-            case WorkResponse():
-                self.response = self.response or hint
-                self._told.set()
-                self.look()
-            case TaskAccepted() | TaskProgress():
-                if isinstance(hint, TaskAccepted):
-                    self.acceptance = self.acceptance or hint
-                    self._told.set()
-                    if self._doubts and self._doubts.has(hint):
-                        self.doubted = hint
-                        self.look()
-                if self._hints:
-                    self._hints(hint)
-            case TaskRejected() | TaskMoved():
-                pass  # the response follows
 
 
 class Caller:
@@ -134,7 +69,7 @@ class Caller:
         self._subjects = subjects
         self.name = name
         self._payloads = payloads
-        self._waiting: dict[str, set[_Waiting]] = {}
+        self._waiting: dict[str, set[Waiting]] = {}
         self.dropped = 0
 
     async def open(self) -> None:
@@ -234,7 +169,7 @@ class Caller:
         if response is not None:
             return await self._payloads.opened(response, request)
         hint = f"it may still complete: ask with `run-network result {request.request_id}`"
-        return late(request, waiting.provider, hint)
+        return late(request, waiting.providers[-1], hint)
 
     async def accepted(
         self, provider: str, request: WorkRequest, patience: float
@@ -275,7 +210,7 @@ class Caller:
         return Standing.model_validate_json(answer.data)
 
     async def _outcome(
-        self, request: WorkRequest, waiting: _Waiting, doubts: Doubts | None = None
+        self, request: WorkRequest, waiting: Waiting, doubts: Doubts | None = None
     ) -> WorkResponse | None:
         """Wait for the reply; ask for the record after a reconnect, now and then, and when the time is up.
 
@@ -297,16 +232,16 @@ class Caller:
                 return response
         return None
 
-    async def _called_off(self, request: WorkRequest, waiting: _Waiting) -> WorkResponse:
+    async def _called_off(self, request: WorkRequest, waiting: Waiting) -> WorkResponse:
         """Cancel it. Its own outcome, where that was first."""
-        standing = await self.cancel(waiting.provider, request.request_id)
+        standing = await self.cancel(waiting.providers[-1], request.request_id)
         if standing and standing.response:
             return standing.response
         response = await self._last_word(request, waiting, CALLED_OFF_SECONDS)
-        called_off = f"{waiting.provider}/{request.task} was called off"
+        called_off = f"{waiting.providers[-1]}/{request.task} was called off"
         return response or failure(request, Code.CANCELLED, called_off, status=Status.CANCELLED)
 
-    async def _last_word(self, request: WorkRequest, waiting: _Waiting, seconds: float) -> WorkResponse | None:
+    async def _last_word(self, request: WorkRequest, waiting: Waiting, seconds: float) -> WorkResponse | None:
         """What a task that is being stopped says. One that was never started says nothing, and is not waited for."""
         standing = await self.standing(request.request_id)
         if standing is None or standing.response or standing.state in ("QUEUED", "HELD"):
@@ -324,8 +259,8 @@ class Caller:
     @contextmanager
     def _listening(
         self, request_id: str, provider: str, hints: Hints | None, doubts: Doubts | None
-    ) -> Iterator[_Waiting]:
-        waiting = _Waiting(provider, hints, doubts)
+    ) -> Iterator[Waiting]:
+        waiting = Waiting(provider, hints, doubts)
         others = self._waiting.setdefault(request_id, set())
         others.add(waiting)
         try:
@@ -338,9 +273,13 @@ class Caller:
     def _on_reply(self, message: Msg) -> None:
         reply = self._subjects.parse_reply(message.subject)
         asked = self._waiting.get(reply.request_id, set()) if reply else set()
-        waiting = [one for one in asked if reply and one.provider == reply.provider]  # only who was asked may answer
-        if reply is None or not waiting:
+        if reply is None or not asked:
             return  # late, or for somebody else of this name
+        waiting = [one for one in asked if reply.provider in one.providers]  # only who was asked may answer
+        for one in asked.difference(waiting):
+            one.meet(reply.provider)
+        if not waiting:
+            return
         try:
             hint = decode_hint(message.data)
         except ValidationError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -13,21 +12,21 @@ from typing import Literal
 from pydantic import JsonValue, TypeAdapter
 
 from runner.bus.away import AWAY
-from runner.bus.caller import Caller, Hints
+from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
-from runner.bus.failures import failure
 from runner.bus.objects import Objects
 from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
+from runner.bus.waiting import Hints
 from runner.client.documents import as_document
-from runner.client.patience import Doubts, Patience, constrained
+from runner.client.offers import Offers
+from runner.client.patience import Doubts, Patience
 from runner.client.request import request_for
-from runner.client.targets import Target, resolve
+from runner.client.targets import Target
 from runner.client.trace import trace_report
 from runner.errors import NotRunning, UsageProblem
 from runner.event import Event
-from runner.model import OnConstrained
 from runner.payload import PayloadProblem, PayloadsAway
 from runner.reports import (
     CALLERS,
@@ -53,16 +52,12 @@ from runner.work import (
     Standing,
     TaskAccepted,
     TaskProgress,
-    WorkRequest,
     WorkResponse,
 )
 
 ASK_SECONDS = 10.0
 CLAIM_SECONDS = 5.0
 """How long an asynchronous call waits to hear that its durable task was claimed."""
-
-CATALOG_SECONDS = 1.0
-"""How old what is known of the providers' load may be."""
 
 UPLOAD_KEPT = timedelta(days=1)
 POLL_SECONDS = (0.05, 1.0)
@@ -79,8 +74,7 @@ class NetworkClient:
         self._deadline = deadline
         self._priority = priority
         self._max_payload = max_payload
-        self._known: tuple[CatalogEntry, ...] = ()
-        self._known_at = 0.0
+        self._offers = Offers(lambda: self._pages("catalog", CATALOG, None))
 
     async def attach(self, connection: Connection) -> None:
         """Start calling over this connection. Once, by `connect`."""
@@ -147,13 +141,13 @@ class NetworkClient:
             authority=authority,
             dedupe=dedupe,
         )
-        entry = await self._provider(wanted, request, patience)
+        entry = await self._offers.provider(wanted, request, patience)
         if isinstance(entry, WorkResponse):
             return entry
         if entry.type is CapabilityType.TOOL:
             response = await self._caller.tool(entry.provider, entry.name, request)
             if response.error is not None and response.error.code == Code.NO_PROVIDER:
-                self._known = ()  # whoever was there has left: the next call looks again
+                self._offers.forget()
             return response
         if mode == "async":
             return await self._caller.accepted(entry.provider, request, CLAIM_SECONDS)
@@ -225,9 +219,7 @@ class NetworkClient:
 
     async def catalog(self, tags: Sequence[str] = ()) -> tuple[CatalogEntry, ...]:
         """Every capability of the network that carries all of `tags`, in order of provider and name."""
-        self._known = await self._pages("catalog", CATALOG, None)
-        self._known_at = time.monotonic()
-        return tuple(entry for entry in self._known if set(tags) <= set(entry.tags))
+        return tuple(entry for entry in await self._offers.all() if set(tags) <= set(entry.tags))
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""
@@ -262,23 +254,6 @@ class NetworkClient:
     async def stop(self) -> None:
         """Ask every runner of the network to drain and stop."""
         await self._ask("stop")
-
-    async def _provider(self, wanted: Target, request: WorkRequest, patience: Patience) -> CatalogEntry | WorkResponse:
-        """Whom to ask; what is not known is looked up once more before it is a failure.
-
-        Where it matters who has too much to do, what is known is a second old at most.
-        """
-        load_matters = wanted.ensemble is None or patience.on_constrained is OnConstrained.FAIL
-        found = resolve(wanted, () if load_matters and self._is_stale() else self._known)
-        if not isinstance(found, CatalogEntry):
-            found = resolve(wanted, await self.catalog())
-        if isinstance(found, CatalogEntry):
-            refused = found.constrained and patience.on_constrained is OnConstrained.FAIL
-            return constrained(request, found.provider) if refused else found
-        return failure(request, found.code, found.message, found.hint)
-
-    def _is_stale(self) -> bool:
-        return time.monotonic() - self._known_at > CATALOG_SECONDS
 
     async def _whose(self, request_id: str) -> tuple[str, str]:
         """(caller, id) of `ID` or `CALLER/ID`. Raises UsageProblem for one that is none, unknown or ambiguous."""

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from runner.bus.caller import Hints
 from runner.bus.failures import failure
+from runner.bus.waiting import Hints
 from runner.durations import format_duration
 from runner.errors import UsageProblem
 from runner.model import OnConstrained, OnDeadline, OnLateEta

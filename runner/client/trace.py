@@ -10,7 +10,7 @@ from runner.reports import SpanReport, TraceReport
 from runner.work import Status
 
 RUNNING = "RUNNING"
-_ENDED = frozenset(status.lower() for status in Status)
+_ENDED = frozenset({"moved", *(status.lower() for status in Status)})
 
 
 def trace_report(trace_id: str, events: Iterable[Event]) -> TraceReport:

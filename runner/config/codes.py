@@ -64,6 +64,8 @@ class Rule(StrEnum):
     NAME_CLASH = "name-clash"
     # the network as a whole
     STEP_CYCLE = "step-cycle"
+    HANDOFF_NOT_LAST = "handoff-not-last"
+    HANDOFF_TO_TOOL = "handoff-to-tool"
     DELEGATION_CYCLE = "delegation-cycle"
     AUTHORITY_EXCEEDED = "authority-exceeded"
     NOT_YET_SUPPORTED = "not-yet-supported"

@@ -22,6 +22,7 @@ from runner.config.fields import (
 
 KINDS = ("tool", "agent", "use", "handoff", "review", "template", "python")
 _PROMPTED = ("agent",)
+_WAITED_FOR = ("for_each", "retry", "needs")
 _WITHOUT_INPUT = ("agent", "template", "review")
 
 
@@ -81,7 +82,7 @@ class StepFile(FileModel):
     use: Given[Name] = None
     """Delegates to another ensemble through one of `uses`, and waits for its result."""
     handoff: Given[Name] = None
-    """Lets another ensemble answer in place of this one, through one of `uses`."""
+    """Lets a task of another ensemble answer in place of this one, through one of `uses`: the end of this one."""
     review: Given[ReviewFile] = None
     """Waits for a human."""
     template: Structure = None
@@ -113,6 +114,9 @@ class StepFile(FileModel):
         if len(kinds) > 1:
             message = f"this step has `{kinds[0]}` and `{kinds[1]}`; a step does one thing"
             raise problem(Rule.CONFLICTING_KEYS, message, "make two steps of it")
+        if kinds[0] == "handoff" and (odd := next((key for key in _WAITED_FOR if key in written), None)):
+            hint = "nobody waits here for what it gives; for that, write `use:`"
+            raise problem(Rule.CONFLICTING_KEYS, f"`handoff` steps take no `{odd}`", hint)
         if "prompt" in written and kinds[0] not in _PROMPTED:
             hint = "write `input:`" if kinds[0] not in _WITHOUT_INPUT else "leave it out"
             raise problem(Rule.CONFLICTING_KEYS, f"`{kinds[0]}` steps take no `prompt`", hint)

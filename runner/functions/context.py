@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from runner.assignment import Assignment, Place, whatever_attempt
 from runner.errors import CallFailed
+from runner.lineage import turn_of
 from runner.work import Code, WorkRequest, child_id
 
 _GRACE = timedelta(seconds=5)
@@ -52,7 +53,8 @@ class Context:
         """The same for every delivery of this request to this step and every attempt at it, and for nothing else: give
         it to what must happen once."""
         request = self._assignment.request
-        return child_id(request.caller, request.request_id, "idempotency", *whatever_attempt(self._place))
+        place = (*turn_of(request), *whatever_attempt(self._place))
+        return child_id(request.caller, request.request_id, "idempotency", *place)
 
     @property
     def memory(self) -> NoReturn:

@@ -11,6 +11,7 @@ from runner.host.census import Census
 from runner.host.docket import Docket
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.holders import HOLDS, held
 from runner.host.revival import Revival
 from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
 from runner.subjects import RUNNERS
@@ -44,6 +45,7 @@ class Answers:
         self._hosted = hosted
         self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
         self._revival = Revival(ground.dead, ground.desk, self._docket, ground.events)
+        self._runner = runner
         self._stop = stop
 
     async def serve(self, questions: Questions) -> None:
@@ -55,6 +57,7 @@ class Answers:
         await questions.answer(subjects.control(RUNNERS, "requests"), self._requests)
         await questions.answer(subjects.control(RUNNERS, "callers"), self._callers)
         await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=ONE)
+        await questions.answer(subjects.control(self._runner, HOLDS), self._holds)
         await questions.answer(subjects.control(RUNNERS, "stop"), self._on_stop)
         await questions.ready()
 
@@ -74,7 +77,7 @@ class Answers:
         return Standing(
             request_id=request_id,
             status="PENDING",
-            state=self._docket.state(waiting.call, request_id, record),
+            state=self._docket.state(waiting.call, waiting.request, record),
             expires_at=waiting.request.expires_at,
         )
 
@@ -104,6 +107,9 @@ class Answers:
     async def _callers(self, _: str, body: bytes) -> bytes:
         """Who used a request id: rarely more than one."""
         return CALLERS.dump_json(await self._docket.callers(body.decode(errors="replace")))
+
+    async def _holds(self, _: str, body: bytes) -> bytes:
+        return held(self._hosted, body)
 
     async def _retry(self, _: str, body: bytes) -> bytes:
         report = await self._revival.retry(body.decode(errors="replace"))

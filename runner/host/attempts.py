@@ -36,9 +36,41 @@ def recorded(
         trace_id=request.trace_context.trace_id,
         attempts=attempts,
         history=history,
-        moved=before.moved if before else None,
+        moved=before.moved if before and response is None else None,
         delivery=request.delivery,
         response=response,
+    )
+
+
+def passed_on(record: Record, provider: str, request: WorkRequest) -> Record:
+    """What stands once it is the claim of another provider. That one's starts are counted anew."""
+    ended = f"handed off to {provider}/{request.task}"
+    history = tuple(one if one.ended else one.model_copy(update={"ended": ended}) for one in record.history)
+    return record.model_copy(
+        update={
+            "epoch": record.epoch + 1,
+            "task": request.task,
+            "provider": provider,
+            "priority": request.priority,
+            "attempts": 0,
+            "history": history,
+            "moved": request,
+        }
+    )
+
+
+def taken_back(passed: Record, request: WorkRequest, provider: str, response: WorkResponse) -> Record:
+    """What stands where the one it was passed on to never got it: the outcome is of the one before."""
+    return passed.model_copy(
+        update={
+            "epoch": passed.epoch + 1,
+            "task": request.task,
+            "provider": provider,
+            "priority": request.priority,
+            "attempts": len(passed.history),
+            "moved": None,
+            "response": response,
+        }
     )
 
 

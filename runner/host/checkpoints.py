@@ -6,21 +6,22 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
+from runner.bus.payloads import GRACE
 from runner.checkpoint import Checkpoint, Mark, definition_of
 from runner.host.desk import StoreAway
 from runner.host.workplace import Workplace
 from runner.model import Task
+from runner.payload import PayloadProblem, PayloadsAway, encoded, is_reference, reference_in
 from runner.work import WorkRequest
 
 PATIENCE_SECONDS = 60.0
 """How long, in all, a piece of work waits for a store that is away before it goes on without checkpoints."""
 
 RETRY_SECONDS = 0.25
-HEADER_ROOM_BYTES = 1024
-"""What the headers of a checkpoint may take of the server's limit."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,12 +42,26 @@ class Checkpoints:
 
     async def load(self) -> None:
         """Find what an earlier start left. Raises StoreAway."""
+        if not self.matters:
+            return
         request = self.request
         found = await self.workplace.desk.checkpoints(request.caller, request.request_id)
         ours = {mark: checkpoint for mark, checkpoint in found.items() if checkpoint.epoch == self.epoch}
-        self.finished = {mark: one for mark, one in ours.items() if one.definition == self.definition}
-        self.outdated = len(self.finished) < len(ours)
+        same = {mark: one for mark, one in ours.items() if one.definition == self.definition}
+        self.outdated = len(same) < len(ours)
+        fetched = {mark: await self._fetched(one) for mark, one in same.items()}
+        self.finished = {mark: one for mark, one in fetched.items() if one is not None}
         self.written = bool(found)
+
+    @property
+    def matters(self) -> bool:
+        """Whether there is anything to keep: between the steps of a task, or between the items of one."""
+        return len(self.task.steps) > 1 or any(step.for_each is not None for step in self.task.steps)
+
+    def partial(self) -> dict[str, JsonValue] | None:
+        """What earlier starts finished, for one who is not to start again."""
+        kept = {step.label: self.of(step.label) for step in self.task.steps}
+        return {label: one.output for label, one in kept.items() if one is not None and one.ran} or None
 
     @property
     def definition(self) -> str:
@@ -57,10 +72,12 @@ class Checkpoints:
     @property
     def story(self) -> str | None:
         """What another start is told to go on with; None where there was none, or none got anywhere."""
-        done = [step.label for step in self.task.steps if self.of(step.label)]
-        begun = {mark[0] for mark in self.finished} - set(done)
-        at = next((step.label for step in self.task.steps if step.label not in done), None)
-        if not done and not begun:
+        if self.outdated and not self.finished:
+            return "from the beginning: the steps of the task have changed since"
+        labels = [step.label for step in self.task.steps]
+        done = [label for label in labels if self.of(label)]
+        at = next((label for label in labels if label not in done), labels[-1])
+        if not self.finished:
             return None
         return f"at step `{at}`; done before: {', '.join(done) or 'some of its items'}"
 
@@ -70,37 +87,55 @@ class Checkpoints:
 
     async def keep(self, *mark: str, output: JsonValue = None, ran: bool = True) -> None:
         """Returns when it is written, or cannot be: it is too large, or the store was away for too long."""
-        checkpoint = Checkpoint(epoch=self.epoch, definition=self.definition, ran=ran, output=output)
-        size, limit = len(checkpoint.encode()), self.workplace.connection.max_payload - HEADER_ROOM_BYTES
-        if size > limit:
-            self._say("%s is not checkpointed: %s bytes; the server takes %s", mark, f"{size:,}", f"{limit:,}")
-            return
         self.written = True
-        while not await self._put(mark, checkpoint):
-            if self._patience <= 0:
-                self._say("%s is not checkpointed: the server is away", mark)
+        while True:
+            try:
+                await self._put(mark, output, ran)
                 return
+            except PayloadProblem as problem:
+                self._say(f"%s is not checkpointed: {problem}", mark)
+                return
+            except (StoreAway, PayloadsAway):
+                if self._patience <= 0:
+                    self._say("%s is not checkpointed: the server is away", mark)
+                    return
             began = time.monotonic()
             await asyncio.sleep(RETRY_SECONDS)
             self._patience -= time.monotonic() - began
 
     async def forget(self) -> None:
         """The task has its outcome: nothing that is kept of it is needed any more. What is left behind expires."""
-        if not self.written:
+        if not self.written and not self.epoch:  # whoever had it before, under another claim, may have left some
             return
         try:
             await self.workplace.desk.forget_checkpoints(self.request.caller, self.request.request_id)
         except StoreAway:
             self.workplace.log.warning("the checkpoints of %s are left to expire", self.request.request_id)
 
-    async def _put(self, mark: Mark, checkpoint: Checkpoint) -> bool:
-        request = self.request
-        try:
-            await self.workplace.desk.checkpoint(request.caller, request.request_id, mark, checkpoint)
-        except StoreAway:
-            return False
-        return True
+    async def _put(self, mark: Mark, output: JsonValue, ran: bool) -> None:
+        """Raises StoreAway, PayloadsAway, PayloadProblem."""
+        request, desk = self.request, self.workplace.desk
+        stored = len(data := encoded(output)) > self.workplace.payloads.inline
+        if stored:
+            kept = max(timedelta(0), request.expires_at - datetime.now(UTC)) + GRACE
+            output = (await desk.store_payload(data, kept)).told()
+        checkpoint = Checkpoint(epoch=self.epoch, definition=self.definition, ran=ran, output=output, stored=stored)
+        await desk.checkpoint(request.caller, request.request_id, mark, checkpoint)
 
-    def _say(self, text: str, mark: Mark, *details: str) -> None:
+    async def _fetched(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """With its output; None where that is nowhere any more. Raises StoreAway."""
+        if not checkpoint.stored or not is_reference(checkpoint.output):
+            return checkpoint
+        try:
+            found = await self.workplace.desk.load_payload(
+                reference_in(checkpoint.output), self.workplace.payloads.most
+            )
+            return checkpoint.model_copy(update={"output": found.value()})
+        except PayloadProblem:
+            return None
+        except PayloadsAway as problem:
+            raise StoreAway from problem
+
+    def _say(self, text: str, mark: Mark) -> None:
         step = f"step `{' '.join(mark)}` of {self.workplace.name}/{self.task.name} for {self.request.request_id}"
-        self.workplace.log.warning(text, step, *details)
+        self.workplace.log.warning(text, step)

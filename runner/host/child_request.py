@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from runner.assignment import Place
+from runner.lineage import turn_of
 from runner.model import Discovery, Use
 from runner.work import Budget, CapabilityInfo, Need, TraceContext, WorkRequest, child_id, span_of
 
@@ -28,25 +29,22 @@ class Sending:
     ) -> WorkRequest:
         """What is sent to a provider, `found` by the use's own need or named by its fallback."""
         parent, use = self.parent, self.use
-        span = span_of(parent.caller, parent.request_id, *(place[:1] if self.is_task else ()))
+        here = (parent.caller, parent.request_id, *turn_of(parent))
         return WorkRequest(
-            request_id=child_id(parent.caller, parent.request_id, *place),
+            request_id=child_id(*here, *place),
             caller=self.ensemble,
             task=provider.name,
             context=self.context,
             priority=use.priority or parent.priority,
             deadline=max(expires_at - now, timedelta(0)),
             delivery=use.delivery,
-            trace_context=TraceContext(
-                traceparent=f"00-{parent.trace_context.trace_id}-{span}-01",
-                tracestate=parent.trace_context.tracestate,
-            ),
+            trace_context=under(parent.trace_context, span_of(*here, *(place[:1] if self.is_task else ()))),
             authority=use.authority,
             scope=parent.scope,
             need=need_of(use) if found else None,
             dedupe=use.dedupe,
             chain=(*parent.chain, f"{self.ensemble}/{self.capability}"),
-            budget=_spend(parent.budget, use.max_hops),
+            budget=spent(parent.budget, use.max_hops),
             generation=parent.generation,
             submitted_at=now,
         )
@@ -57,7 +55,12 @@ def need_of(use: Use) -> Need | None:
     return Need(name=use.target.name, tags=use.target.tags) if isinstance(use.target, Discovery) else None
 
 
-def _spend(budget: Budget | None, max_hops: int | None) -> Budget | None:
+def under(trace: TraceContext, span: str) -> TraceContext:
+    """The same trace, within this span."""
+    return TraceContext(traceparent=f"00-{trace.trace_id}-{span}-01", tracestate=trace.tracestate)
+
+
+def spent(budget: Budget | None, max_hops: int | None) -> Budget | None:
     """One hop less; a use's own `max_hops` narrows or opens the count."""
     left = None if budget is None or budget.hops is None else budget.hops - 1
     hops = max_hops if left is None else left if max_hops is None else min(left, max_hops)

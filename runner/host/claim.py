@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runner.host.attempts import recorded
+from runner.host.attempts import passed_on, recorded, taken_back
 from runner.host.desk import Desk, Held, StoreAway
+from runner.routing.handoffs import is_current
 from runner.work import Attempt, Record, WorkRequest, WorkResponse
 
 START_RECORD_SECONDS = 0.02
@@ -57,6 +58,19 @@ class Claim:
         return self._epoch or 0
 
     @property
+    def record_stands(self) -> bool:
+        return self._held.record is not None
+
+    @property
+    def holder(self) -> str | None:
+        """Another runner whose start is the last one recorded, and has not come to its end."""
+        history = self._held.record.history if self._held.record else ()
+        last = history[-1] if history else None
+        if last is None or last.ended is not None or last.provider != self.provider or last.runner == self.runner:
+            return None
+        return last.runner
+
+    @property
     def may_have_begun(self) -> bool:
         """Whether somebody may have worked on the request before."""
         return not self.afresh or self._held.record is not None
@@ -73,7 +87,7 @@ class Claim:
         record = held.record
         epoch = record.epoch if record else 0
         mine = self._epoch if self._epoch is not None else epoch
-        if record is not None and (record.response or record.provider != self.provider or epoch != mine):
+        if record is not None and (epoch != mine or not self._is_ours(record)):
             raise Superseded(record)
         self._held, self._epoch = held, mine
 
@@ -113,6 +127,50 @@ class Claim:
                 if datetime.now(UTC) > give_up:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def pass_on(self, provider: str, request: WorkRequest) -> Record:
+        """Make it the claim of another provider, who is to be sent `request`; the record as it stands then.
+
+        Raises Superseded, and StoreAway when patience ends.
+        """
+        passed = passed_on(self.record, provider, request)
+        give_up = datetime.now(UTC) + RECORD_PATIENCE
+        while True:
+            try:
+                if await self._put(passed):
+                    return passed
+                held = await self.desk.read(self.caller, request.request_id)
+                if held.record == passed:  # it was written, and nobody said so
+                    self._held = held
+                    return passed
+                await self.look()
+                passed = passed_on(self.record, provider, request)
+            except StoreAway:
+                if datetime.now(UTC) > give_up:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def take_back(self, passed: Record, response: WorkResponse) -> Record:
+        """Record an outcome of our own in place of what was passed on, which nobody got.
+
+        Raises Superseded where somebody did, and StoreAway when patience ends.
+        """
+        record = taken_back(passed, self.request, self.provider, response)
+        give_up = datetime.now(UTC) + RECORD_PATIENCE
+        while True:
+            try:
+                held = await self.desk.read(self.caller, self.request.request_id)
+                if held.record is None or held.record != passed:
+                    raise Superseded(held.record or passed)
+                if await self.desk.record(record, held.revision):
+                    return record
+            except StoreAway:
+                if datetime.now(UTC) > give_up:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _is_ours(self, record: Record) -> bool:
+        return record.response is None and record.provider == self.provider and is_current(record, self.request)
 
     async def _try_write(self) -> None:
         """What hinders it stands in the way of the outcome as well, and is dealt with there."""

@@ -17,6 +17,7 @@ from runner.host.asking import Asking
 from runner.host.child_request import Sending
 from runner.host.children import Children
 from runner.host.pipeline import WorkFailed
+from runner.host.successor import Successor, successor
 from runner.host.turn import Turn
 from runner.host.workplace import Workplace
 from runner.payload import PayloadProblem, is_reference
@@ -33,6 +34,8 @@ class Delegation:
     capability: str
     size: int = 0
     """How many bytes the message had that it came in."""
+    successor: Successor | None = None
+    """Who answers in place of this ensemble, once the work here is over."""
     _turn: Turn = field(init=False)
     _children: Children | None = None
     _reference: JsonValue = None
@@ -90,6 +93,10 @@ class Delegation:
         asking = Asking(self.workplace, sending, place, self._children, self.progress)
         async with self._turn.elsewhere():
             return await asking.value()
+
+    async def hand_off(self, name: str, input: JsonValue) -> str:
+        chosen = self.successor = successor(self.workplace, self.request, self.capability, name, input)
+        return f"{chosen.provider}/{chosen.request.task}"
 
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         tool = self.workplace.ensemble.tools.get(name)

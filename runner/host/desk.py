@@ -64,6 +64,10 @@ class Desk(PayloadStore, Protocol):
         """Write a record if it still stands at `revision`. The new one; None: somebody was first. Raises StoreAway."""
         ...
 
+    async def held_by(self, runner: str, ensemble: str, caller: str, request_id: str) -> frozenset[int]:
+        """The messages, by sequence, in which a runner has a request in hand; none where it does not say in time."""
+        ...
+
     async def first(self, caller: str, content: str, request_id: str) -> First | None:
         """The caller's first request with a content, at work or completed; None: it is this one. Raises StoreAway."""
         ...

@@ -185,6 +185,10 @@ class HostedEnsemble:
         """How many tasks of each priority are worked on here."""
         return self._queue.in_hand() if self._queue is not None else {}
 
+    def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
+        """In which messages of its queue, by sequence, a task is in hand here."""
+        return self._queue.messages(caller, request_id) if self._queue else ()
+
     def holds(self, caller: str, request_id: str) -> bool:
         return self._queue is not None and self._queue.holds(caller, request_id)
 

@@ -22,6 +22,7 @@ from runner.errors import ServerFailed
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
+from runner.host.holders import Holders
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.keepsakes import Keepsakes
 from runner.host.leadership import Leadership
@@ -137,13 +138,14 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
     contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, _queues(network))
+    holders = Holders(Questions(connection, subjects), subjects)
     objects = Objects(connection, subjects.bucket("payloads"))
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, network.defaults.max_payload))
     outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
     deliveries = Deliveries(network.deliveries, outbox, results)
     requeue, events = Requeue(connection, subjects), Events(connection, subjects)
     desk = InlineDesk(
-        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, objects, moved
+        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, holders, objects, moved
     )
     found = Foundation(
         network,

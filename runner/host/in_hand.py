@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from runner.bus.puller import TaskMessage
+from runner.host.checkpoints import Checkpoints
 from runner.host.claim import Claim
 from runner.host.delegation import Delegation
+from runner.host.progress import Progress
 from runner.work import Priority
 
 
@@ -21,6 +25,10 @@ class InHand:
     messages: dict[int, TaskMessage]
     work: asyncio.Task[object] | None = None
     cancelled: bool = False
+    passed: bool = False
+    """It was handed off, and is somebody else's: only our message is left."""
+    progress: Progress | None = None
+    kept: Checkpoints | None = None
     _over: asyncio.Event | None = None
 
     @property
@@ -28,11 +36,25 @@ class InHand:
         """Whom the subject says it is from."""
         return next(iter(self.messages.values())).call.caller
 
-    def cancel(self) -> None:
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it was published before, and this publication is delivered for the first time."""
+        first = next(iter(self.messages.values()))
+        return first.publication > 0 and first.deliveries == 1
+
+    def partial(self) -> dict[str, JsonValue] | None:
+        """The outputs of the steps that are finished by now."""
+        return self.progress.partial() if self.progress else None
+
+    def cancel(self) -> bool:
+        """Stop the work. False where it is somebody else's by now."""
+        if self.passed:
+            return False
         self.cancelled = True
         self.delegation.abandon()
         if self.work is not None:
             self.work.cancel()
+        return True
 
     async def over(self) -> None:
         """Return when it is in hand no longer."""

@@ -22,6 +22,7 @@ from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, First, Held, StoreAway
+from runner.host.holders import Holders
 from runner.host.registry import Registry
 from runner.payload import Document, Reference
 from runner.subjects import record_key
@@ -44,6 +45,7 @@ class InlineDesk:
         requeue: Requeue,
         dead: DeadLetters,
         contents: Contents,
+        holders: Holders,
         objects: Objects,
         moved: Moved,
     ) -> None:
@@ -56,6 +58,7 @@ class InlineDesk:
         self._requeue = requeue
         self._dead = dead
         self._contents = contents
+        self._holders = holders
         self._objects = objects
         self._moved = moved
 
@@ -85,6 +88,9 @@ class InlineDesk:
             return await self._results.put_if(key, record.encode(), revision)
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
+
+    async def held_by(self, runner: str, ensemble: str, caller: str, request_id: str) -> frozenset[int]:
+        return await self._holders.ask(runner, ensemble, caller, request_id)
 
     async def first(self, caller: str, content: str, request_id: str) -> First | None:
         return await self._contents.first(caller, content, request_id)

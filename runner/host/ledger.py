@@ -9,6 +9,7 @@ from runner.assignment import Place
 from runner.bus.events import Events
 from runner.event import Event
 from runner.host.step_ends import StepStatus
+from runner.lineage import turn_of
 from runner.work import WorkRequest, WorkResponse, span_of
 
 
@@ -27,7 +28,7 @@ class Ledger:
         request = self.request
         self._write(
             kind,
-            span=span_of(request.caller, request.request_id),
+            span=self._span(),
             parent=request.trace_context.span_id,
             name=f"{self.ensemble}/{request.task}",
             at=datetime.now(UTC),
@@ -45,18 +46,22 @@ class Ledger:
         self, place: Place, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
     ) -> None:
         """A step ended. Its span hangs under the request's; what it delegated and its attempts hang under it."""
-        request = self.request
         above = place[:1] if len(place) > 1 else ()
         self._write(
             "step",
-            span=span_of(request.caller, request.request_id, *place),
-            parent=span_of(request.caller, request.request_id, *above),
+            span=self._span(*place),
+            parent=self._span(*above),
             name=" ".join(map(str, place)),
             at=started_at,
             status=status,
             duration_ms=duration_ms,
             message=message,
         )
+
+    def _span(self, *place: str | int) -> str:
+        """The same for the same work, however often it is done."""
+        request = self.request
+        return span_of(request.caller, request.request_id, *turn_of(request), *place)
 
     def _write(
         self,

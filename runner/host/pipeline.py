@@ -23,7 +23,7 @@ from runner.host.progress import Progress
 from runner.host.retry import Chance, with_retries
 from runner.host.step_ends import OnStep, StepStatus
 from runner.host.step_order import StepOrder
-from runner.model import AnyModel, AnyStep, Ensemble, PythonTarget, Task
+from runner.model import AnyModel, AnyStep, Ensemble, HandoffStep, PythonTarget, Task
 from runner.steps import for_each
 from runner.steps.scope import Scope
 from runner.steps.together import is_own_cancellation, together
@@ -98,6 +98,8 @@ class _Steps:
             return
         for step in self.steps:
             await self._one(step, self.results)
+            if isinstance(step, HandoffStep) and self.progress.ran(step.label):
+                return  # what follows is for whoever goes on here
 
     async def _as_needed(self, order: StepOrder) -> None:
         steps = {step.label: step for step in self.steps}

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.dead_letter import DeadLetter
+from runner.host.claim import RECORD_PATIENCE
 from runner.host.dead_letters import is_dead
-from runner.host.desk import Desk
+from runner.host.desk import Desk, StoreAway
 from runner.host.in_hand import InHand
 from runner.host.ledger import Ledger
+from runner.host.outcome import fitting
+from runner.host.workplace import Workplace
+from runner.payload import PayloadsAway
 from runner.subjects import Subjects
-from runner.work import Record, WorkRequest
+from runner.work import Record, WorkRequest, WorkResponse
 
 _log = logging.getLogger("runner.host")
 
@@ -65,3 +69,12 @@ def _letter(record: Record, request: WorkRequest, sender: str) -> DeadLetter:
         history=record.history,
         died_at=datetime.now(UTC),
     )
+
+
+async def fitted(workplace: Workplace, response: WorkResponse) -> WorkResponse:
+    """The response as it is recorded. Raises StoreAway when patience ends."""
+    kept = workplace.network.defaults.results_kept
+    try:
+        return await fitting(response, workplace.payloads, kept, RECORD_PATIENCE)
+    except PayloadsAway as problem:
+        raise StoreAway from problem

@@ -13,6 +13,7 @@ from runner.bus.streams import ACK_WAIT
 from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.desk import StoreAway
+from runner.host.handing_over import HandingOver
 from runner.host.intake import Intake
 from runner.host.pressure import Pressure
 from runner.host.recording import Recording
@@ -32,7 +33,7 @@ class TaskQueue:
         recording = Recording(
             workplace.name, workplace.subjects, workplace.connection, workplace.events, workplace.desk
         )
-        self._tasks = TaskWork(workplace, self._acceptance, crew, recording)
+        self._tasks = TaskWork(workplace, self._acceptance, crew, recording, HandingOver(workplace))
         self._intake = Intake(workplace, self._acceptance, self.pressure)
         self._notices = Notices(workplace.connection, workplace.subjects, workplace.name)
         self._puller = TaskPuller(
@@ -80,15 +81,18 @@ class TaskQueue:
         """How many tasks of each priority are worked on here."""
         return Counter(hand.priority for hand in self._tasks.in_hand.values())
 
+    def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
+        hand = self._tasks.in_hand.get((caller, request_id))
+        return tuple(hand.messages) if hand else ()
+
     def holds(self, caller: str, request_id: str) -> bool:
-        return (caller, request_id) in self._tasks.in_hand
+        hand = self._tasks.in_hand.get((caller, request_id))
+        return hand is not None and not hand.passed
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task in hand. False where it is not here."""
         hand = self._tasks.in_hand.get((caller, request_id))
-        if hand is not None:
-            hand.cancel()
-        return hand is not None
+        return hand is not None and hand.cancel()
 
     def _accept(self, message: TaskMessage) -> None:
         self._workplace.slots.take()

@@ -17,25 +17,31 @@ from runner.bus.away import AWAY
 from runner.bus.events import NO_TRACE
 from runner.bus.puller import TaskMessage
 from runner.host.acceptance import Acceptance
-from runner.host.claim import RECORD_PATIENCE, Claim, Superseded
+from runner.host.checkpoints import Checkpoints
+from runner.host.claim import Claim, Superseded
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.desk import StoreAway
+from runner.host.handing_over import HandingOver
 from runner.host.in_hand import InHand
 from runner.host.joining import LATER_SECONDS, Joining, Later
 from runner.host.ledger import Ledger
-from runner.host.outcome import cancelled, dead, fitting, outcome, refused, rejected
+from runner.host.outcome import cancelled, dead, outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
 from runner.host.progress import Progress
-from runner.host.recording import Recording
+from runner.host.recording import Recording, fitted
 from runner.host.workplace import Workplace
-from runner.payload import PayloadProblem, PayloadsAway
+from runner.payload import PayloadProblem
 from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
+from runner.routing.handoffs import handed_off_by, is_proven
 from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
 
 ASTRAY_SECONDS = 2.0
 """When a task that is somebody else's by now is looked at again: its message is about to be taken out of our queue."""
+
+REPEAT_SECONDS = 0.05
+"""After which a request that was published before, and has no record, is looked at again: by then a start has one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +52,7 @@ class TaskWork:
     acceptance: Acceptance
     crew: Crew
     recording: Recording
+    handing_over: HandingOver
     in_hand: dict[tuple[str, str], InHand] = field(default_factory=dict)
     _joining: Joining = field(init=False)
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -62,16 +69,25 @@ class TaskWork:
             self.workplace.slots.give()
             await self._refuse_garbage(message, problem)
             return
-        key = (message.call.caller, request.request_id)
-        if hand := self.in_hand.get(key):  # delivered again while it is worked on: one piece of work answers both
-            hand.messages[message.sequence] = message
+        try:
+            caller = await self._owner(message, request)
+        except StoreAway:
             self.workplace.slots.give()
+            await message.give_back(ASTRAY_SECONDS)
+            return
+        key = (caller, request.request_id)
+        if hand := self.in_hand.get(key):
+            self.workplace.slots.give()
+            if hand.claim.request.chain == request.chain:  # delivered again: one piece of work answers both
+                hand.messages[message.sequence] = message
+            else:  # it was handed off and came back, and we are not done with its other turn
+                await message.give_back(ASTRAY_SECONDS)
             return
         delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
-        claim = self._claim(message, request)
+        claim = self._claim(message, caller, request)
         self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
         try:
-            await self._to_the_end(hand, message.call.caller, request)
+            await self._to_the_end(hand, caller, request)
         except asyncio.CancelledError:
             await hand.give_back()
             raise
@@ -81,13 +97,24 @@ class TaskWork:
             self.acceptance.forget(*key)
             delegation.finish()
 
-    def _claim(self, message: TaskMessage, request: WorkRequest) -> Claim:
+    async def _owner(self, message: TaskMessage, request: WorkRequest) -> str:
+        """Whose request it is: the sender's, unless it was handed off by one who had it from somebody else.
+
+        Raises StoreAway.
+        """
+        sender, named = message.call.caller, request.caller
+        if named == sender:
+            return sender
+        held = await self.workplace.desk.read(named, request.request_id)
+        return named if is_proven(held.record, request, sender) else sender
+
+    def _claim(self, message: TaskMessage, caller: str, request: WorkRequest) -> Claim:
         workplace = self.workplace
         first = message.deliveries == 1 and message.publication == 0
         return Claim(
             workplace.desk,
             request,
-            message.call.caller,
+            caller,
             workplace.name,
             workplace.runner,
             first_delivery=first,
@@ -124,14 +151,9 @@ class TaskWork:
         if record.response is not None:
             await self.recording.answer(hand, record)
             return
-        moved = record.moved
-        if moved is not None and moved.chain and moved.chain[-1].startswith(f"{self.workplace.name}/"):
-            refused = await self.workplace.desk.publish(
-                moved, record.provider, sender=self.workplace.name, publication=record.epoch
-            )
-            if refused is None:
-                await hand.ack()
-                return
+        if handed_off_by(record, self.workplace.name):
+            await self._end(hand, await self.handing_over.again(hand, record))
+            return
         self.workplace.log.info("%s is %s's by now: given back", record.request_id, record.provider)
         await hand.give_back(ASTRAY_SECONDS)
 
@@ -164,6 +186,13 @@ class TaskWork:
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         await hand.claim.look()
+        if hand.is_repeat and not hand.claim.record_stands:
+            await asyncio.sleep(REPEAT_SECONDS)
+            await hand.claim.look()
+        if await self._is_at_work_elsewhere(hand, request):
+            await self.acceptance.say(caller, request.request_id)
+            await hand.ack()
+            return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
             ledger.write("accepted")
@@ -171,27 +200,50 @@ class TaskWork:
                 record = await self._settle(hand, caller, request, ledger)
         else:
             record = await self._settle(hand, caller, request, ledger)
-        await self.recording.answer(hand, record)
+        await self._end(hand, record)
         if record.response is not None:
             ledger.end(record.response)
+            if hand.kept is not None:
+                await hand.kept.forget()
+
+    async def _end(self, hand: InHand, record: Record) -> None:
+        """Our part of it is over: it has its outcome, or another goes on with it."""
+        if record.response is None:
+            await hand.ack()
+        else:
+            await self.recording.answer(hand, record)
+
+    async def _is_at_work_elsewhere(self, hand: InHand, request: WorkRequest) -> bool:
+        """Whether another runner works on the request, and has it from another message: ours is one too many."""
+        holder, claim = hand.claim.holder, hand.claim
+        if holder is None:
+            return False
+        held = await claim.desk.held_by(holder, self.workplace.name, claim.caller, request.request_id)
+        return bool(held) and held.isdisjoint(hand.messages)
 
     async def _settle(self, hand: InHand, caller: str, request: WorkRequest, ledger: Ledger) -> Record:
         """Work, and record what came of it."""
         delegation = hand.delegation
-        response = self._refusal(caller, request, delegation) or self._death(hand, request, ledger)
-        response = response or await self._run(hand, request, delegation, ledger)
+        response = self._refusal(hand, request) or self._death(hand, request, ledger)
+        if response is None:
+            response = await self._run(hand, request, delegation, ledger)
+        elif hand.claim.may_have_begun and response.status is not Status.REJECTED:
+            response = await self._with_earlier(hand, request, response)
         delegation.finish()
         await delegation.recall(response.status)
-        return await hand.claim.conclude(await self._fitting(response))
+        successor = delegation.successor
+        if successor is not None and response.status is Status.COMPLETED:
+            return await self.handing_over.hand_over(hand, successor, response, ledger)
+        return await hand.claim.conclude(await fitted(self.workplace, response))
 
-    def _refusal(self, caller: str, request: WorkRequest, delegation: Delegation) -> WorkResponse | None:
+    def _refusal(self, hand: InHand, request: WorkRequest) -> WorkResponse | None:
         workplace = self.workplace
-        capability = workplace.capability(delegation.capability)
+        capability = workplace.capability(hand.delegation.capability)
         if capability is None or request.task != capability.name or request.task not in workplace.ensemble.tasks:
             text = f"{workplace.name} has no task called {request.task!r}"
             hint = "`run-network catalog` shows what is on offer"
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
-        refusal = workplace.refusal(request, caller, capability)
+        refusal = workplace.refusal(request, hand.sender, capability, handed_off=hand.claim.caller != hand.sender)
         if refusal is None:
             delivery = settled(request.delivery, workplace.network.deliveries)
             refusal = Refusal(Status.REJECTED, delivery) if isinstance(delivery, WorkError) else None
@@ -206,12 +258,20 @@ class TaskWork:
         ledger.write("dead", message=f"after {attempts} starts")
         return response
 
+    async def _with_earlier(self, hand: InHand, request: WorkRequest, response: WorkResponse) -> WorkResponse:
+        """The outcome of a task that is not started again, with what its earlier starts finished."""
+        workplace = self.workplace
+        hand.kept = Checkpoints(workplace, request, workplace.ensemble.tasks[request.task], hand.claim.epoch)
+        await hand.kept.load()
+        return response.model_copy(update={"partial": hand.kept.partial()})
+
     async def _run(self, hand: InHand, request: WorkRequest, delegation: Delegation, ledger: Ledger) -> WorkResponse:
         workplace = self.workplace
         task = workplace.ensemble.tasks[request.task]
         if hand.cancelled:
             return cancelled(request, workplace.name)
-        progress = Progress(task)
+        hand.kept = Checkpoints(workplace, request, task, hand.claim.epoch)
+        hand.progress = progress = Progress(task, hand.kept)
         hand.work = asyncio.current_task()
         try:
             response = await outcome(request, workplace.name, self._attempt(hand, progress, ledger), progress.partial)
@@ -226,7 +286,8 @@ class TaskWork:
         return response
 
     async def _attempt(self, hand: InHand, progress: Progress, ledger: Ledger) -> JsonValue:
-        """The result of one real start, or of the same request that was first."""
+        """The result of one real start, from where an earlier one was, or of the same request that was first."""
+        kept = hand.kept
         workplace = self.workplace
         first = await self._joining.first(hand) if self._joining.applies(hand.claim.request) else None
         if first is not None and first.outcome is not None:
@@ -234,18 +295,14 @@ class TaskWork:
                 result = await workplace.payloads.value(first.outcome.result, hand.delegation.deadline)
                 ledger.write("joined", message=f"the same as {hand.claim.caller}/{first.request_id}")
                 return result
+        if kept is not None and hand.claim.may_have_begun:
+            await kept.load()
         ensemble, models = workplace.ensemble, workplace.network.models
         await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():
             ledger.write("started")
+            if kept is not None and (story := kept.story):
+                ledger.write("resumed", message=story)
             return await run_pipeline(
                 progress.task, hand.delegation, ensemble, models, workplace.functions, ledger.step, progress
             )
-
-    async def _fitting(self, response: WorkResponse) -> WorkResponse:
-        """The response as it is recorded. Raises StoreAway when patience ends."""
-        kept = self.workplace.network.defaults.results_kept
-        try:
-            return await fitting(response, self.workplace.payloads, kept, RECORD_PATIENCE)
-        except PayloadsAway as problem:
-            raise StoreAway from problem

@@ -59,14 +59,20 @@ class Workplace:
         """One of the ensemble's own shared capabilities."""
         return self.declared.get(self.name, name)
 
-    def refusal(self, request: WorkRequest, caller: str, capability: CapabilityInfo) -> Refusal | None:
-        """The first limit that a request for one of our capabilities breaks, or None."""
+    def refusal(
+        self, request: WorkRequest, caller: str, capability: CapabilityInfo, *, handed_off: bool = False
+    ) -> Refusal | None:
+        """The first limit that a request for one of our capabilities breaks, or None.
+
+        `caller` is who sent it; `handed_off` says that it is proven to have been another's.
+        """
         arrival = Arrival(
             request,
             caller,
             target=f"{self.name}/{capability.name}",
             registered=capability.authority,
             wired=self.is_wired(caller, capability.name),
+            handed_off=handed_off,
             max_hops=self.network.defaults.max_hops,
         )
         return refuse(arrival, datetime.now(UTC))

@@ -29,6 +29,8 @@ class Arrival:
     registered: Authority
     wired: bool
     max_hops: int
+    handed_off: bool = False
+    """The record proves that `caller` had it from the one it is from, and passed it on."""
 
 
 def refuse(arrival: Arrival, now: datetime) -> Refusal | None:
@@ -44,7 +46,7 @@ def refuse(arrival: Arrival, now: datetime) -> Refusal | None:
 
 
 def _forged(arrival: Arrival) -> WorkError | None:
-    if arrival.request.caller == arrival.caller:
+    if arrival.request.caller == arrival.caller or arrival.handed_off:
         return None
     message = f"the request says it is from {arrival.request.caller!r}, but {arrival.caller!r} sent it"
     return WorkError(code=Code.INVALID_REQUEST, message=message, hint="`from` must be the sender")

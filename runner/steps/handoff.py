@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from pydantic import JsonValue
 
-from runner.errors import CallFailed
 from runner.model import HandoffStep
 from runner.steps.scope import Scope
-from runner.work import Code
 
 
-async def run(step: HandoffStep, scope: Scope) -> NoReturn:
-    raise CallFailed("a `handoff` step is not supported yet", code=Code.NOT_YET_SUPPORTED)
+async def run(step: HandoffStep, scope: Scope) -> JsonValue:
+    """Who it goes to; the work here ends with it."""
+    return await scope.assignment.hand_off(step.use, scope.input(step.input))

@@ -86,9 +86,9 @@ tasks:
       - {python: "lib.pantry:look_up", for_each: "{{ context }}", retry: {attempts: 2, backoff: 5s}}
       - {python: "lib.pantry:look_up", for_each: {items: [1, "{{ context }}"], max_concurrent: 2}, retry: {}}
       - {python: "lib.pantry:look_up", needs: [found]}
-      - {handoff: more}
       - {template: "{{ steps.found }}", needs: [found]}
     output: {found: "{{ steps.found }}"}
+  pass-on: {steps: [{template: Hm., id: word}, {handoff: more, input: "{{ steps.word }}"}]}
 uses: {more: bar/none}
 """,
     "parts/prompts/chef.md": "You are the chef.\n",
@@ -132,13 +132,16 @@ KITCHEN = Ensemble(
                     4, None, None, TARGET, for_each=FanOut([1, "{{ context }}"], max_concurrent=2), retry=Retry()
                 ),
                 PythonStep(5, None, None, TARGET, needs=("found",)),
-                HandoffStep(6, None, None, "more"),
-                TemplateStep(7, None, None, "{{ steps.found }}", needs=("found",)),
+                TemplateStep(6, None, None, "{{ steps.found }}", needs=("found",)),
             ),
             output={"found": "{{ steps.found }}"},
             share=Share(("stock",), Authority.AUTONOMOUS),
             input_schema={"type": "string"},
-        )
+        ),
+        "pass-on": Task(
+            "pass-on",
+            (TemplateStep(0, "word", None, "Hm."), HandoffStep(1, None, None, "more", "{{ steps.word }}")),
+        ),
     },
 )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from runner.subjects import Subjects
 from runner.work import Standing, Status, TaskProgress, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
@@ -429,3 +431,62 @@ async def test_a_static_caller_may_turn_to_its_fallback_where_too_many_wait(tmp_
         response = await call(inn, "desk/order")
         assert response.result == {"got": "cooked soup at the tavern"}
         await relieved(inn, held)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("wait", "COMPLETED"), ("fail", "CAPACITY_CONSTRAINED"), ("fallback", "cooked soup at the tavern")],
+)
+async def test_a_caller_that_hears_of_it_as_its_task_is_accepted_follows_the_same_word(
+    tmp_path: Path, word: str, expected: str
+):
+    """The beats are a second behind: the acceptance is not. What is called off is cancelled."""
+    use = f"{{to: kitchen/cook, on_constrained: {word}, fallback: tavern/cook}}"
+    async with live(tmp_path, pressed_network(use), inn=MODULE) as inn:
+        inn.runner._ground.desk.constrained = lambda _: False  # type: ignore[method-assign]
+        held = await pressed(inn)
+        ordered = asyncio.ensure_future(call(inn, "desk/order"))
+
+        async def told() -> bool:
+            return await kinds(inn) == [("CAPACITY_CONSTRAINED", "later: kitchen/cook is constrained")]
+
+        await eventually(told, "the event")
+        if word == "wait":
+            await relieved(inn, held)
+            assert (await ordered).status is Status.COMPLETED
+            return
+        response = await ordered
+        assert expected in (response.error.code if response.error else response.result["got"])
+        assert ("kitchen", "CANCELLED") in {(r.provider, r.status) for r in await inn.client.requests()}
+        await relieved(inn, held)
+
+
+# deadlines
+
+
+async def test_a_deadline_shrinks_from_hop_to_hop_and_ends_the_work_everywhere(tmp_path: Path):
+    text = """\
+network: inn
+ensembles:
+  a: {uses: {next: {to: b/go, deadline: 1h}}, tasks: {go: {share: true, steps: [{use: next}]}}}
+  b: {uses: {next: {to: c/go, mode: await}}, tasks: {go: {share: true, steps: [{id: half, template: done}, {use: next}]}}}
+  c: {tasks: {go: {share: true, steps: [{python: "inn:hold"}]}}}
+"""  # noqa: E501
+    async with live(tmp_path, text, inn=MODULE) as inn:
+        asked = asyncio.ensure_future(call(inn, "a/go", "x", deadline=2))
+        ends: dict[str, object] = {}
+
+        async def three() -> bool:
+            for name in "abc":
+                async for waiting in inn.runner._ground.backlog.waiting(name):
+                    ends[name] = waiting.request.expires_at
+            return len(ends) == 3
+
+        await eventually(three, "three hops")
+        assert ends["a"] >= ends["b"] >= ends["c"]
+        assert (await asked).status is Status.EXPIRED
+
+        async def expired() -> bool:
+            return {r.provider: r.status for r in await inn.client.requests()} == dict.fromkeys("abc", "EXPIRED")
+
+        await eventually(expired, "three expiries")

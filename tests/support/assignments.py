@@ -54,6 +54,10 @@ class MemoryAssignment:
     async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         return await self._answer(self.uses, name, input, place)
 
+    async def hand_off(self, name: str, input: JsonValue) -> str:
+        self.calls.append((name, input, ()))
+        return f"somebody/{name}"
+
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         return await self._answer(self.tools, name, input, place)
 

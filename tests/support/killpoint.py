@@ -39,13 +39,25 @@ def _acknowledging(provider: str) -> Point:
     )
 
 
+def _moving(caller: str) -> Point:
+    """Of a runner: it publishes a task in a caller's name once its record says that it is another provider's."""
+    return lambda subject, _: f".work.{caller}" in subject
+
+
+def _forgetting(provider: str) -> Point:
+    """Of the leader: it takes a task that it moved out of the old queue."""
+    return lambda subject, _: subject.startswith("$JS.API.STREAM.MSG.DELETE.") and subject.endswith(f"_work_{provider}")
+
+
 POINTS = {
     "accepting": _accepting,
     "recording": _recording,
     "replying": _replying,
+    "moving": _moving,
     "acknowledging": _acknowledging,
+    "forgetting": _forgetting,
 }
-"""By name; each for one caller (`_client-`, `desk`), the last for one provider."""
+"""By name; each for one caller (`_client-`, `desk`), the last two for one provider."""
 
 
 def arm(dies: Point, marker: Path) -> None:

@@ -20,9 +20,9 @@ ensembles:
           - {tool: meal}
           - {use: heat}
           - {agent: host}
-          - {handoff: meel}
           - {id: a, template: One.}
           - {id: a, template: Two., needs: [b]}
+      pass-on: {steps: [{handoff: meel}]}
   kitchen:
     tasks: {cook: {share: [food], steps: [{template: Done.}]}}
 """,
@@ -41,11 +41,11 @@ network.yaml:11:19: error[unknown-use]: `bar` has no use called `heat`
   hint: it is a tool: write `tool: heat`
 network.yaml:12:21: error[unknown-agent]: `bar` has no agent called `host`
   hint: add it to `agents:`
-network.yaml:13:23: error[unknown-use]: `bar` has no use called `meel`
-  hint: did you mean `meal`?
-network.yaml:15:18: error[duplicate-step]: a second step of `serve` is called `a`
+network.yaml:14:18: error[duplicate-step]: a second step of `serve` is called `a`
   hint: give each step an id of its own
-network.yaml:15:45: error[unknown-step]: `serve` has no step called `b`
+network.yaml:14:45: error[unknown-step]: `serve` has no step called `b`
   hint: there is `a`
+network.yaml:15:35: error[unknown-use]: `bar` has no use called `meel`
+  hint: did you mean `meal`?
 """.rstrip()
     )

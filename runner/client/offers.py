@@ -1,0 +1,52 @@
+"""Who offers what, as last heard, and whom a call from outside is for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from runner.bus.failures import failure
+from runner.client.patience import Patience, constrained
+from runner.client.targets import Target, resolve
+from runner.model import OnConstrained
+from runner.reports import CatalogEntry
+from runner.work import WorkRequest, WorkResponse
+
+LOAD_SECONDS = 1.0
+"""How old what is known of the providers' load may be."""
+
+
+class Offers:
+    """`read` asks the network for its catalog."""
+
+    def __init__(self, read: Callable[[], Awaitable[tuple[CatalogEntry, ...]]]) -> None:
+        self._read = read
+        self._known: tuple[CatalogEntry, ...] = ()
+        self._known_at = 0.0
+
+    async def all(self) -> tuple[CatalogEntry, ...]:
+        """The catalog as it is now."""
+        self._known = await self._read()
+        self._known_at = time.monotonic()
+        return self._known
+
+    def forget(self) -> None:
+        """Somebody was not where they were: the next call looks again."""
+        self._known = ()
+
+    async def provider(self, wanted: Target, request: WorkRequest, patience: Patience) -> CatalogEntry | WorkResponse:
+        """Whom to ask; what is not known is looked up once more before it is a failure.
+
+        Where it matters who has too much to do, what is known is a second old at most.
+        """
+        load_matters = wanted.ensemble is None or patience.on_constrained is OnConstrained.FAIL
+        found = resolve(wanted, () if load_matters and self._is_stale() else self._known)
+        if not isinstance(found, CatalogEntry):
+            found = resolve(wanted, await self.all())
+        if isinstance(found, CatalogEntry):
+            refused = found.constrained and patience.on_constrained is OnConstrained.FAIL
+            return constrained(request, found.provider) if refused else found
+        return failure(request, found.code, found.message, found.hint)
+
+    def _is_stale(self) -> bool:
+        return time.monotonic() - self._known_at > LOAD_SECONDS

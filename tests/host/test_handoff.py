@@ -1,0 +1,221 @@
+"""A hand-off: the next ensemble answers the original caller, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.bus.waiting import Waiting
+from runner.errors import UsageProblem
+from runner.host.inline_desk import InlineDesk
+from runner.reports import SpanReport
+from runner.work import Hint, Record, Status, TaskMoved, WorkRequest, WorkResponse
+from tests.support.networks import LiveNetwork, eventually, live
+
+NETWORK = """\
+network: inn
+ensembles:
+  door:
+    uses: {pass: desk/greet, round: {to: door/enter, max_hops: 4}, cook: kitchen/cook}
+    tasks:
+      enter:
+        share: true
+        steps:
+          - {id: coat, template: "coat of {{ context }}"}
+          - {handoff: pass, input: "{{ context }} ({{ steps.coat }})", when: "'nobody' not in context"}
+          - {template: "Nobody came."}
+      ask: {share: true, steps: [{id: asked, use: round}, {template: "Heard: {{ steps.asked }}"}]}
+      feed: {share: true, steps: [{handoff: cook}]}
+  desk:
+    uses: {cook: {tags: [food], deadline: 5s}, back: {to: door/enter, max_hops: 3}}
+    tasks:
+      greet:
+        share: true
+        steps:
+          - {id: name, python: "inn:greet"}
+          - {handoff: back, when: "'loop' in context"}
+          - {handoff: cook, input: {guest: "{{ steps.name }}"}}
+  kitchen:
+    capacity: {max_concurrent: 1, queue_limit: 2}
+    tasks:
+      cook: {share: [food], steps: [{python: "inn:cook"}]}
+"""
+MODULE = """\
+import asyncio
+
+import runner
+
+cooked, release = [], asyncio.Event()
+
+
+async def greet(text: str) -> str:
+    return f"dear {text}"
+
+
+async def cook(guest: str, context: runner.Context) -> str:
+    request = context.request
+    if "slow" in guest:
+        await release.wait()
+    cooked.append(guest)
+    return f"{guest}: {request.caller} {request.request_id} {', '.join(request.chain)} ({cooked.count(guest)})"
+"""
+
+
+@contextmanager
+def dying(monkeypatch: pytest.MonkeyPatch, method: str, *, after: bool) -> Iterator[list[object]]:
+    """Whoever hands off ends in the middle of it, once: before or `after` the runner did what it was asked to."""
+    original, deaths = getattr(InlineDesk, method), list[object]()
+
+    async def deadly(self: InlineDesk, given: Record | WorkRequest, *more: Any, **named: Any) -> object:
+        is_handing = isinstance(given, WorkRequest) or (given.moved is not None and given.response is None)
+        if not is_handing or deaths:
+            return await original(self, given, *more, **named)
+        deaths.append(given)
+        if after:
+            await original(self, given, *more, **named)
+        raise asyncio.CancelledError  # the end of a process, as far as a test in one process has any
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InlineDesk, method, deadly)
+        yield deaths
+
+
+async def answered(inn: LiveNetwork, target: str, text: str, **given: Any) -> WorkResponse:
+    response = await inn.client.call(target, text, deadline=given.pop("deadline", 20), **given)
+    assert isinstance(response, WorkResponse)
+    return response
+
+
+async def test_the_next_one_answers_the_original_caller_and_the_chain_shows_it(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await answered(inn, "door/enter", "Ann", request_id="r1")
+        chain = "door/enter, desk/greet"
+        assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
+        assert response.result == f"dear Ann (coat of Ann): _client-tester r1 {chain} (1)"
+        assert (await inn.client.result("r1")) == response
+        assert (await answered(inn, "door/enter", "Ann", request_id="r1")) == response
+        reports = [report for report in await inn.client.requests() if report.request_id == "r1"]
+        assert [(report.provider, report.status) for report in reports] == [("kitchen", Status.COMPLETED)]
+
+
+async def test_one_that_is_passed_over_leaves_the_answer_here(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await answered(inn, "door/enter", "nobody")
+        assert (response.provider, response.result) == ("door", "Nobody came.")
+
+
+async def test_a_hand_off_that_comes_back_ends_with_its_hops(tmp_path: Path) -> None:
+    """On its way each ensemble had the same request several times, and worked on each turn once."""
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await answered(inn, "door/enter", "loop", request_id="r1")
+        assert response.error is not None
+        assert (response.status, response.error.code) == (Status.REJECTED, "HOPS_EXCEEDED")
+
+        async def told() -> bool:
+            kinds = [event.kind async for event in inn.client.events(request_id="r1")]
+            return "rejected" in kinds and kinds.count("moved") == kinds.count("started") == 6
+
+        await eventually(told, "a story of six hand-offs")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("method", ["record", "publish"])
+async def test_wherever_it_is_killed_nothing_is_lost_and_nothing_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, after: bool
+) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        with dying(monkeypatch, method, after=after) as deaths:
+            response = await answered(inn, "door/feed", "Ann", request_id="r1")
+        assert len(deaths) == 1
+        assert (response.status, response.result) == (Status.COMPLETED, "Ann: _client-tester r1 door/feed (1)")
+        assert await inn.client.result("r1") == response
+
+
+async def test_an_answer_of_somebody_unknown_makes_the_caller_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the word that it was moved is lost, it would else wait for its next look at the record."""
+    take = Waiting.take
+
+    def deaf(self: Waiting, hint: Hint) -> None:
+        if not isinstance(hint, TaskMoved):
+            take(self, hint)
+
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        monkeypatch.setattr(Waiting, "take", deaf)
+        response = await answered(inn, "door/feed", "Ann", deadline=10)
+        assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
+
+
+async def test_who_delegated_to_one_that_hands_off_gets_the_answer_too(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await answered(inn, "door/ask", "Ann")
+        assert isinstance(response.result, str)
+        assert response.result.startswith("Heard: dear Ann (coat of Ann): door ")
+        assert "door/ask, door/enter, desk/greet (1)" in response.result
+
+
+async def test_a_full_queue_fails_the_one_who_hands_off(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        for number in range(2):
+            await inn.client.call("kitchen/cook", f"slow {number}", mode="async", request_id=f"slow-{number}")
+        response = await answered(inn, "door/enter", "Ann", request_id="r1")
+        assert response.error is not None
+        assert (response.status, response.error.code, response.provider) == (Status.FAILED, "QUEUE_FULL", "desk")
+        assert response.partial == {"name": "dear Ann (coat of Ann)"}
+        assert await inn.client.result("r1") == response
+        for number in range(2):
+            await inn.client.cancel(f"slow-{number}")
+
+
+async def test_what_was_handed_off_is_found_and_cancelled_where_it_is(tmp_path: Path) -> None:
+    """One that runs at the next provider, and one that waits there."""
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        for name in ("running", "waiting"):
+            await inn.client.call("door/feed", f"slow {name}", mode="async", request_id=name)
+
+            async def moved(name: str = name) -> bool:
+                reports = {report.request_id: report for report in await inn.client.requests()}
+                return name in reports and reports[name].provider == "kitchen"
+
+            await eventually(moved, f"a report of {name} in the kitchen")
+
+        async def runs() -> bool:
+            reports = {report.request_id: report for report in await inn.client.requests()}
+            return (reports["running"].state, reports["waiting"].state) == ("RUNNING", "QUEUED")
+
+        await eventually(runs, "the states")
+        for name in ("waiting", "running"):
+            await inn.client.cancel(name)
+            response = await inn.client.result(name)
+            assert isinstance(response, WorkResponse)
+            assert response.status is Status.CANCELLED
+
+
+async def test_the_trace_has_a_span_for_each_who_had_it(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        await answered(inn, "door/enter", "Ann", request_id="r1")
+        spans: dict[str, SpanReport] = {}
+        tree: list[str] = []
+
+        async def told() -> bool:
+            with suppress(UsageProblem):  # events follow the answer after some milliseconds
+                spans.update({span.span_id: span for span in (await inn.client.trace("r1")).spans})
+            tree[:] = sorted(
+                f"{spans[span.parent_id].name if span.parent_id else ''} > {span.name} {span.status}"
+                for span in spans.values()
+                if "/" in span.name
+            )
+            return len(tree) == 3 and not any("RUNNING" in line for line in tree)
+
+        await eventually(told, "a trace of three")
+        assert tree == [
+            " > door/enter MOVED",
+            "desk/greet > kitchen/cook COMPLETED",
+            "door/enter > desk/greet MOVED",
+        ]
