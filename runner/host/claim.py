@@ -123,6 +123,10 @@ class Claim:
                 if await self._put(record):
                     return record
                 await self.look()
+            except Superseded as other:
+                if other.record != record:
+                    raise
+                return record  # it was written, and nobody said so
             except StoreAway:
                 if datetime.now(UTC) > give_up:
                     raise

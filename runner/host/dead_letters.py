@@ -113,7 +113,7 @@ def _opened(letter: DeadLetter, request: WorkRequest, before: Record | None) -> 
         trace_id=request.trace_context.trace_id,
         attempts=0,
         history=letter.history,
-        moved=before.moved if before else None,
+        moved=request if letter.sender != letter.caller else None,  # the proof that it was handed off
         delivery=request.delivery,
     )
 

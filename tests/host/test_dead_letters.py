@@ -20,6 +20,9 @@ NETWORK = """\
 network: inn
 defaults: {max_attempts: 3}
 ensembles:
+  desk:
+    uses: {tell: kitchen/say}
+    tasks: {order: {share: true, steps: [{handoff: tell}]}}
   kitchen:
     capacity: {max_concurrent: 1, queue_limit: 2}
     tasks:
@@ -180,6 +183,18 @@ async def test_a_large_context_is_kept_with_the_dead_letter_and_not_longer(opene
         assert outcome.result == text
         with pytest.raises(PayloadProblem, match="there is no object dead/"):
             await objects.load_payload(Reference(object=f"dead/{CALLER}.r1"), len(text))
+
+
+async def test_what_was_handed_off_is_retried_in_its_callers_name(opened: Open):
+    async with opened() as (inn, books):
+        request = a_request("r1", "say", "poison", chain=("desk/order",))
+        await books.write(a_record("r1", "say", "kitchen", epoch=1, attempts=3, moved=request))
+        assert await books.publish(request, "kitchen", 1, sender="desk") is None
+        await eventually(lambda: buried(books, "r1"), "the dead letter")
+        await inn.client.retry("r1")
+        outcome = await inn.client.result("r1")
+        assert isinstance(outcome, WorkResponse)
+        assert (outcome.status, outcome.result) == (Status.COMPLETED, "poison")
 
 
 async def test_what_dies_again_after_a_retry_is_a_dead_letter_again(opened: Open):

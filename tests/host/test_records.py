@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.host.attempts import GONE, recorded
+from runner.host.claim import Claim
+from runner.host.desk import Desk, StoreAway
 from runner.reports import RequestReport
-from runner.work import Attempt, Status, WorkResponse
+from runner.work import Attempt, Record, Status, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.records import CALLER, a_record, a_request, ledgers
 
@@ -163,6 +165,32 @@ async def test_a_write_of_the_same_claim_in_between_does_not_lose_the_outcome(tm
         record = await books.record("r1")
         assert record is not None
         assert (record.attempts, len(record.history)) == (2, 2)
+
+
+class Deaf:
+    """A desk whose first write is done, and never confirmed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.read = desk.read
+        self._heard = False
+
+    async def record(self, record: Record, revision: int) -> int | None:
+        written = await self._desk.record(record, revision)
+        if not self._heard:
+            self._heard = True
+            raise StoreAway
+        return written
+
+
+async def test_an_outcome_whose_writing_nobody_confirmed_is_still_ours(tmp_path: Path):
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
+        desk = Deaf(inn.runner._ground.desk)
+        request = a_request("r1", "say")
+        claim = Claim(desk, request, CALLER, "kitchen", inn.runner.id, first_delivery=True, afresh=True)
+        await claim.look()
+        response = WorkResponse(request_id="r1", status=Status.COMPLETED, result="mine", provider="kitchen")
+        assert await claim.conclude(response) == await books.record("r1")
 
 
 async def test_a_worker_whose_task_was_moved_meanwhile_records_and_answers_nothing(tmp_path: Path):

@@ -39,8 +39,11 @@ class Ledgers:
         key = record_key(record.caller, record.request_id)
         assert await self.bucket("results").put_if(key, record.encode(), revision), "somebody was first"
 
-    async def publish(self, request: WorkRequest, provider: str, publication: int = 0) -> WorkError | None:
-        return await Requeue(self.connection, self.subjects).put(request, provider, publication=publication)
+    async def publish(
+        self, request: WorkRequest, provider: str, publication: int = 0, *, sender: str | None = None
+    ) -> WorkError | None:
+        requeue = Requeue(self.connection, self.subjects)
+        return await requeue.put(request, provider, sender=sender, publication=publication)
 
 
 @asynccontextmanager
