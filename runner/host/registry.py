@@ -31,6 +31,7 @@ class Registry:
         self._bucket = bucket
         self._pulse = pulse
         self._registrations: dict[str, Registration] = {}
+        self._by_ensemble: dict[str, dict[str, Registration]] = defaultdict(dict)
         self._own: dict[str, Registration] = {}
         self._catalog: Catalog | None = None
         self._ready: Mapping[str, Sequence[str]] | None = None
@@ -51,6 +52,7 @@ class Registry:
         """Changes may have gone unheard: read everything again."""
         found = {entry.key: entry.value async for entry in self._bucket.entries()}
         self._registrations.clear()
+        self._by_ensemble.clear()
         self._changed()
         for key, value in found.items():
             self._heard(key, value)
@@ -67,7 +69,8 @@ class Registry:
 
     def of(self, ensemble: str) -> tuple[Registration, ...]:
         """An ensemble's registrations by live runners, one each, in order of runner."""
-        return tuple(sorted((r for r in self._live() if r.ensemble == ensemble), key=lambda r: r.runner))
+        found = self._by_ensemble.get(ensemble, {})
+        return tuple(found[runner] for runner in sorted(found) if self._pulse.alive(runner))
 
     def constrained(self, ensemble: str) -> bool:
         """Whether every replica that could take work says that too much waits already."""
@@ -125,7 +128,8 @@ class Registry:
     def _heard(self, key: str, value: bytes | None) -> None:
         self._changed()
         if value is None:
-            self._registrations.pop(key, None)
+            if (gone := self._registrations.pop(key, None)) is not None:
+                self._by_ensemble[gone.ensemble].pop(gone.runner, None)
             if key in self._own:
                 self._lost.set()
             return
@@ -136,6 +140,7 @@ class Registry:
             return
         self._pulse.mention(registration.runner)
         self._registrations[key] = registration
+        self._by_ensemble[registration.ensemble][registration.runner] = registration
 
     async def _restore(self) -> None:
         """Register again what somebody removed."""

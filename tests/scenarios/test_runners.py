@@ -16,8 +16,10 @@ import pytest
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.reports import RunnerReport, StatusReport
+from runner.state import State
 from runner.work import WorkResponse
 from tests.support.networks import eventually
+from tests.support.servers import plain_server
 from tests.support.terminal import Directory, children, lives, read_until
 
 NETWORK = """\
@@ -273,3 +275,41 @@ def test_another_network_cannot_join(fleet: Fleet) -> None:
     refused = fleet.directory.run("up", "--join", "-f", "other.yaml")
     assert refused.code == 1
     assert "`inn`, not `ark`" in refused.err
+
+
+async def test_runners_on_a_server_elsewhere_need_no_join_and_whoever_stays_tells_where_it_is(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    async with plain_server(tmp_path / "elsewhere") as url:
+        kitchen, cellar = (fleet.up("--nats", url, "--only", name) for name in ("kitchen", "cellar"))
+        async with connect(fleet.file, name="tester") as network:
+            await eventually(lambda: are(network, {kitchen.pid, cellar.pid}), "both in status")
+            served = await network.call("kitchen/serve", "wine")
+            assert isinstance(served, WorkResponse)
+            assert served.result == f"wine from {cellar.pid}"
+        cellar.send_signal(signal.SIGTERM)
+        assert cellar.wait() == 0
+        await eventually(lambda: announced(fleet) == kitchen.pid, "the other's word of where the network is")
+        async with connect(fleet.file, name="tester") as network:
+            assert set(await runners(network)) == {kitchen.pid}
+        fleet.kill(kitchen)
+        again = fleet.up("--nats", url)
+        async with connect(fleet.file, name="tester") as network:
+            assert set(await runners(network)) == {again.pid}, "the dead are forgotten at the next start"
+
+
+def announced(fleet: Fleet) -> int | None:
+    running = State(fleet.directory.path / ".run-network").running()
+    return running.pid if running else None
+
+
+def test_a_detached_runner_joins_and_down_ends_all(fleet: Fleet) -> None:
+    assert fleet.directory.run("up", "--detach").code == 0
+    joined = fleet.directory.run("up", "--join", "--detach", "--only", "cellar", "--json")
+    assert joined.code == 0
+    shown = fleet.directory.run("status", "--json").json["runners"]
+    assert joined.json["pid"] in {runner["pid"] for runner in shown}
+    down = fleet.directory.run("down")
+    assert (down.code, down.err) == (0, "stopped\n")
+    assert not any(lives(runner["pid"]) for runner in shown)
+    assert fleet.directory.run("status").code == 4
