@@ -16,8 +16,9 @@ NETWORK = """\
 network: inn
 ensembles:
   front:
-    uses: {order: desk/order, spread: desk/spread}
+    uses: {order: desk/order, passed: desk/pass-on}
     tasks:
+      ask-on: {share: true, steps: [{use: passed}]}
       ask: {share: true, steps: [{id: plan, template: "planned"}, {use: order}]}
   desk:
     capacity: {max_concurrent: 2}
@@ -25,6 +26,7 @@ ensembles:
     tools: {through: {python: "inn:through", share: true}}
     tasks:
       order: {share: true, steps: [{use: hold}]}
+      pass-on: {share: true, steps: [{handoff: hold}]}
       measure: {share: true, steps: [{use: wait}]}
       leave: {share: true, steps: [{use: later, input: "left"}, {use: hold, input: "held"}]}
       leave-and-fail: {share: true, steps: [{use: later, input: "left"}, {python: "inn:fail"}]}
@@ -118,6 +120,15 @@ async def test_everything_down_the_line_is_cancelled(inn: LiveNetwork):
 async def test_tool_calls_in_progress_end_too(inn: LiveNetwork, target: str):
     asked = await started(inn, target)
     await inn.client.cancel("_client-tester/r1")
+    assert (await asked).status is Status.CANCELLED
+    await stopped(inn, "x")
+
+
+@pytest.mark.parametrize("target", ["desk/pass-on", "front/ask-on"])
+async def test_what_was_handed_off_is_cancelled_at_whoever_answers_now(inn: LiveNetwork, target: str):
+    asked = await started(inn, target)
+    standing = await inn.client.cancel("r1")
+    assert standing.state == "CANCELLING"
     assert (await asked).status is Status.CANCELLED
     await stopped(inn, "x")
 
