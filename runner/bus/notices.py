@@ -22,6 +22,8 @@ class Notice:
     """A task that waits in the queue."""
 
     call: TaskCall
+    caller: str
+    """Whose request it is, as its message id says: the sender's, unless it was handed off."""
     request_id: str
     sequence: int
     trace: TraceContext | None
@@ -55,13 +57,18 @@ class Notices:
         request_id = identified(headers)
         if call is None or request_id is None:
             return None
-        return Notice(call, request_id, int(headers["Nats-Sequence"]), traced(headers))
+        return Notice(call, named(headers), request_id, int(headers["Nats-Sequence"]), traced(headers))
 
 
 def identified(headers: Mapping[str, str]) -> str | None:
     """The request id that a task's message id says."""
     identity = headers.get("Nats-Msg-Id", "").split(".")
     return identity[1] if len(identity) == 3 and re.fullmatch(REQUEST_ID_PATTERN, identity[1]) else None
+
+
+def named(headers: Mapping[str, str]) -> str:
+    """The caller that a task's message id says. Only a hint: the record decides whose a request is."""
+    return headers.get("Nats-Msg-Id", "").partition(".")[0]
 
 
 def publication(headers: Mapping[str, str]) -> int:

@@ -22,7 +22,7 @@ from nats.aio.subscription import Subscription
 
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, drain
-from runner.bus.notices import identified, publication, traced
+from runner.bus.notices import identified, named, publication, traced
 from runner.bus.pulls import PriorityQueue, Pull
 from runner.bus.urgency import doubtful, order, promoted
 from runner.subjects import Subjects, TaskCall, priority_consumer
@@ -63,6 +63,11 @@ class TaskMessage:
     @property
     def trace(self) -> TraceContext | None:
         return traced(self._headers)
+
+    @property
+    def named(self) -> str:
+        """Whose request it is, as its message id says."""
+        return named(self._headers)
 
     @property
     def publication(self) -> int:

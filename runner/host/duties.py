@@ -103,8 +103,7 @@ class Duties:
     async def _look_at(self, name: str, looked: _Looked) -> None:
         looked.half_moved = False
         async for stored in self._queues.stored(name, start=looked.next):
-            held = await self._desk.read(stored.call.caller, stored.request.request_id, first_delivery=True)
-            looked.remember(Place.of(stored, held))
+            looked.remember(await Place.of(stored, self._desk, first_delivery=True))
             looked.next = stored.sequence + 1
         for sequence, task in list(looked.tasks.items()):
             verdict = self._judge(task, looked.health)
@@ -120,7 +119,7 @@ class Duties:
         if stored is None:
             looked.forget(sequence)
             return
-        place = Place.of(stored, await self._desk.read(stored.call.caller, stored.request.request_id))
+        place = await Place.of(stored, self._desk)
         looked.remember(place)
         await self._act(place, self._judge(place.task, looked.health), looked)
 

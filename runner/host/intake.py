@@ -53,7 +53,8 @@ class Intake:
     def refused(self, message: TaskMessage) -> None:
         """A task came for which no slot is free: it waits, though whoever heard its notice takes it for delivered."""
         if message.request_id is not None:
-            self._claim(Notice(message.call, message.request_id, message.sequence, message.trace), given_back=True)
+            waiting = Notice(message.call, message.named, message.request_id, message.sequence, message.trace)
+            self._claim(waiting, given_back=True)
 
     async def run(self) -> None:
         """Claim until cancelled."""
@@ -78,8 +79,8 @@ class Intake:
         try:
             positions = await desk.queue_positions(name, spots)
             for (notice, _), position in zip(batch, positions, strict=True):
-                if position is not None and self._acceptance.claim(notice.call.caller, notice.request_id):
-                    await self._acceptance.say(notice.call.caller, notice.request_id, position)
+                if position is not None and self._acceptance.claim(notice.caller, notice.request_id):
+                    await self._acceptance.say(notice.caller, notice.request_id, position)
                     self._write(notice, position)
         except (StoreAway, *AWAY):
             return  # who is not told waits all the same
@@ -92,7 +93,7 @@ class Intake:
                 at=datetime.now(UTC),
                 ensemble=name,
                 request_id=notice.request_id,
-                caller=call.caller,
+                caller=notice.caller,
                 capability=call.capability,
                 trace_id=notice.trace.trace_id if notice.trace else None,
                 name=f"{name}/{call.capability}",

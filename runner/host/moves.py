@@ -16,10 +16,12 @@ from runner.bus.connection import Connection, settled
 from runner.bus.events import Events
 from runner.bus.work_queues import Stored, WorkQueues
 from runner.host.attempts import GONE, recorded
-from runner.host.desk import Desk, Held
+from runner.host.claim import NOTHING
+from runner.host.desk import Desk
 from runner.host.ledger import Ledger
 from runner.host.recording import Recording
 from runner.routing.claims import Candidate, Unclaimed
+from runner.routing.handoffs import is_proven
 from runner.subjects import Subjects, TaskCall
 from runner.work import Code, Record, Status, TaskMoved, WorkError, WorkRequest, WorkResponse
 
@@ -35,8 +37,16 @@ class Place:
     revision: int
 
     @classmethod
-    def of(cls, stored: Stored, held: Held) -> Place:
-        task = Unclaimed(stored.call, stored.request, stored.durable_since, held.record)
+    async def of(cls, stored: Stored, desk: Desk, *, first_delivery: bool = False) -> Place:
+        """With its record, which of one that was handed off is its first caller's. Raises StoreAway."""
+        call, request = stored.call, stored.request
+        held, handed_off = NOTHING, False
+        if request.caller != call.caller:
+            held = await desk.read(request.caller, request.request_id)
+            handed_off = is_proven(held.record, request, call.caller)
+        if not handed_off:
+            held = await desk.read(call.caller, request.request_id, first_delivery=first_delivery)
+        task = Unclaimed(call, request, stored.durable_since, held.record, handed_off=handed_off)
         return cls(task, stored.sequence, held.revision)
 
 
@@ -67,7 +77,7 @@ class Moves:
         """Record that the deadline passed, and answer. Without effect where somebody recorded another outcome."""
         task, call = place.task, place.task.call
         response = _expired(task, why, await self._partial(task))
-        record = recorded(task.request, call.caller, call.provider, task.record, response=response)
+        record = recorded(task.request, task.owner, call.provider, task.record, response=response)
         if await self.desk.record(record, place.revision) is not None:
             await self.answer(place, record)
             self._ledger(task).end(response)
@@ -145,7 +155,7 @@ def _is_handed_off(call: TaskCall, moved: WorkRequest) -> bool:
 
 def _moved_on(task: Unclaimed, moved: WorkRequest, provider: str) -> Record:
     """The record that gives the task to another provider; what was started before came to nothing."""
-    record = recorded(moved, task.call.caller, provider, task.record)
+    record = recorded(moved, task.owner, provider, task.record)
     history = tuple(attempt.model_copy(update={"ended": attempt.ended or GONE}) for attempt in record.history)
     return record.model_copy(update={"epoch": record.epoch + 1, "moved": moved, "history": history})
 

@@ -24,6 +24,13 @@ class Unclaimed:
     durable_since: datetime
     record: Record | None = None
     under_work: bool = False
+    handed_off: bool = False
+    """The record proves that `call.caller` had it from the one it is from, and passed it on."""
+
+    @property
+    def owner(self) -> str:
+        """Whose request it is, and whose record."""
+        return self.request.caller if self.handed_off else self.call.caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ def is_eligible(candidate: Candidate, task: Unclaimed, *, max_hops: int, now: da
             registered=capability.authority,
             wired=candidate.wired,
             max_hops=max_hops,
+            handed_off=task.handed_off,
         ),
         now,
     )

@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
+from runner.bus.records import Bucket
 from runner.checkpoint import Checkpoint, Mark
 from runner.model import AnyStep, FanOut, PythonStep, PythonTarget, Retry, TemplateStep, UseStep
 from runner.work import Status, WorkResponse
 from tests.support.assignments import MemoryAssignment
 from tests.support.benches import Bench
-from tests.support.networks import live
+from tests.support.networks import LiveNetwork, eventually, live
 
 TARGET = PythonTarget("kitchen.py", "f")
 
@@ -166,6 +168,23 @@ ensembles:
 """
 MODULE = """\
 import asyncio
+from pathlib import Path
+
+here = Path(__file__).parent
+
+
+async def say(text: str) -> str:
+    with (here / "effects").open("a") as stream:
+        stream.write(text[:9] + "\\n")
+    return text
+
+
+async def wait(text: str) -> str:
+    with (here / "effects").open("a") as stream:
+        stream.write("waiting\\n")
+    while not (here / "release").exists():
+        await asyncio.sleep(0.01)
+    return f"waited for {len(text)}"
 
 
 async def cook(text: str) -> str:
@@ -181,3 +200,84 @@ async def test_what_a_task_finished_goes_with_its_end(tmp_path: Path, context: s
         response = await inn.client.call("kitchen/dine", context, deadline=1.5)
         assert isinstance(response, WorkResponse)
         assert (response.status, response.partial) == (status, {"soup": f"soup for {context}"})
+
+
+RESTARTED = """\
+network: inn
+defaults: {drain_timeout: 100ms}
+ensembles:
+  kitchen:
+    tasks:
+      dine:
+        share: true
+        steps:
+          - {id: soup, python: "inn:say"}
+          - {id: fish, python: "inn:wait", input: "{{ steps.soup }}"}
+          - {id: LAST, template: "{{ steps.fish }}"}
+"""
+
+
+async def begun(directory: Path, times: int) -> None:
+    """The second step has been begun so often."""
+    effects = directory / "effects"
+    await eventually(lambda: effects.exists() and effects.read_text().count("waiting") == times, "the second step")
+
+
+@pytest.mark.parametrize(
+    ("context", "last", "effects"),
+    [
+        ("soup", "last", ["soup", "waiting", "waiting"]),
+        ("x" * 700_000, "last", ["xxxxxxxxx", "waiting", "waiting"]),
+        ("soup", "changed", ["soup", "waiting", "soup", "waiting"]),
+    ],
+    ids=["kept", "kept in the object store", "changed since"],
+)
+async def test_another_start_goes_on_unless_the_steps_have_changed(
+    tmp_path: Path, context: str, last: str, effects: list[str]
+) -> None:
+    async with live(tmp_path, RESTARTED.replace("LAST", "last"), inn=MODULE) as inn:
+        await inn.client.call("kitchen/dine", context, mode="async", request_id="r1")
+        await begun(tmp_path, 1)
+    async with live(tmp_path, RESTARTED.replace("LAST", last), inn=MODULE) as inn:
+        await begun(tmp_path, 2)
+        (tmp_path / "release").touch()
+        response = await inn.client.result("r1")
+        assert isinstance(response, WorkResponse)
+        assert (response.status, response.result) == (Status.COMPLETED, f"waited for {len(context)}")
+
+        async def told() -> bool:
+            stories = [
+                event.message or "" async for event in inn.client.events(request_id="r1") if event.kind == "resumed"
+            ]
+            return [story.split(";")[0].split(":")[0] for story in stories] == [
+                "from the beginning" if last == "changed" else "at step `fish`"
+            ]
+
+        await eventually(told, "the story of the second start")
+        assert await kept_of(inn) == []
+    assert (tmp_path / "effects").read_text().split() == effects
+
+
+async def kept_of(inn: LiveNetwork) -> list[str]:
+    """What is still kept, by key, once nothing is on its way any more."""
+    bucket = Bucket(inn.client._connection, "inn_checkpoints")
+
+    async def gone() -> bool:
+        return not [entry async for entry in bucket.entries()]
+
+    await eventually(gone, "the end of the checkpoints")
+    return [entry.key async for entry in bucket.entries()]
+
+
+async def test_what_an_earlier_start_finished_goes_with_the_end_of_one_that_is_not_started_again(
+    tmp_path: Path,
+) -> None:
+    async with live(tmp_path, RESTARTED.replace("LAST", "last"), inn=MODULE) as inn:
+        await inn.client.call("kitchen/dine", "soup", mode="async", request_id="r1", deadline=1)
+        expires_at = datetime.now(UTC) + timedelta(seconds=1)
+        await begun(tmp_path, 1)
+    await eventually(lambda: datetime.now(UTC) > expires_at, "the deadline")
+    async with live(tmp_path, RESTARTED.replace("LAST", "last"), inn=MODULE) as inn:
+        response = await inn.client.result("r1")
+        assert isinstance(response, WorkResponse)
+        assert (response.status, response.partial) == (Status.EXPIRED, {"soup": "soup"})

@@ -115,6 +115,8 @@ LATE = request(deadline=timedelta(seconds=60))
         (unclaimed(), DOWN, [BISTRO], "reroute bistro/cook"),
         (unclaimed(), DOWN, [], "hold: nobody else who is up may have it"),
         (unclaimed(request(need=None)), DOWN, [BISTRO], "hold: it was asked for by name"),
+        (unclaimed(request(caller="_cli")), DOWN, [BISTRO], "hold: nobody else who is up may have it"),
+        (unclaimed(request(caller="_cli"), handed_off=True), DOWN, [BISTRO], "reroute bistro/cook"),
         (unclaimed(LATE), DOWN, [BISTRO], "expire"),
         (unclaimed(LATE), Health(SLA, down_since=NOW), [], "expire"),
         (unclaimed(LATE, under_work=True), DOWN, [BISTRO], "leave"),
