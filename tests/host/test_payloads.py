@@ -33,6 +33,7 @@ ensembles:
       ask-tool: {{share: true, steps: [{{use: say}}]}}
       ask-task: {{share: true, steps: [{{use: tell}}]}}
       ask-much: {{share: true, steps: [{{use: fill}}]}}
+      hand-on: {{share: true, steps: [{{handoff: tell}}]}}
   kitchen:
     tools:
       say: {{python: "inn:say", share: true}}
@@ -123,7 +124,7 @@ async def objects(connection: Client) -> int:
     return len(info.state.subjects or {})
 
 
-@pytest.mark.parametrize("target", ["kitchen/say", "kitchen/tell", "desk/ask-tool", "desk/ask-task"])
+@pytest.mark.parametrize("target", ["kitchen/say", "kitchen/tell", "desk/ask-tool", "desk/ask-task", "desk/hand-on"])
 @pytest.mark.parametrize("size", [INLINE_BYTES - QUOTES, INLINE_BYTES - QUOTES + 1, MOST - QUOTES])
 async def test_a_large_context_and_a_large_result_are_carried_as_if_they_were_small(
     inn: LiveNetwork, target: str, size: int
