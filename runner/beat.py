@@ -24,6 +24,8 @@ class Vitals(Wire):
     """Work in hand over slots."""
     constrained: bool = False
     """More waits than its `backpressure` allows."""
+    detail: str | None = None
+    """What kept it from an orderly end."""
     mean_seconds: float | None = None
     """How long a task has taken here of late."""
 

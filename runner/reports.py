@@ -112,6 +112,33 @@ class RetryReport(Report):
     error: ProblemReport | None = None
 
 
+class PriorityRequest(Report):
+    """Which waiting task is to have which priority."""
+
+    caller: str
+    request_id: str
+    priority: Priority
+
+
+class PriorityReport(Report):
+    """A task waits with `priority`, and waited with `previous` before; or `error` says why not."""
+
+    request_id: Annotated[str, Field(serialization_alias="requestId", validation_alias="requestId")]
+    caller: Annotated[str, Field(serialization_alias="from", validation_alias="from")]
+    provider: str | None = None
+    priority: Priority | None = None
+    previous: Priority | None = None
+    error: ProblemReport | None = None
+
+
+class DrainReport(Report):
+    """What one runner does with an ensemble; a drain takes it `seconds` at most."""
+
+    ensemble: str
+    state: EnsembleState
+    seconds: float
+
+
 class SpanReport(Report):
     span_id: Annotated[str, Field(serialization_alias="spanId", validation_alias="spanId")]
     parent_id: Annotated[str | None, Field(serialization_alias="parentId", validation_alias="parentId")]

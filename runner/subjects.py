@@ -190,6 +190,13 @@ class Subjects:
                 return TaskCall(caller, provider, level, capability) if level else None
         return None
 
+    def parse_control(self, subject: str) -> str | None:
+        """Whom a control subject is for, or None."""
+        match subject.split("."):
+            case [self.network, "control", ensemble, _]:
+                return ensemble
+        return None
+
     def parse_reply(self, subject: str) -> Reply | None:
         match subject.split("."):
             case [self.network, "reply", caller, provider, request_id]:

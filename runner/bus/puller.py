@@ -33,7 +33,7 @@ PARKED_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 PROBE_SECONDS = 5.0
 BACKOFF_SECONDS = 0.25
-FULL_SECONDS = 0.01
+FULL_SECONDS = 0.002
 """How long every slot may be taken before what is parked is withdrawn: short tasks are not worth the trouble."""
 
 SURE_SECONDS = 1.0

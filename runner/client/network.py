@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,8 +35,12 @@ from runner.reports import (
     PAGE_ENTRIES,
     REQUESTS,
     CatalogEntry,
+    DrainReport,
+    EnsembleReport,
     Entry,
     PageRequest,
+    PriorityReport,
+    PriorityRequest,
     RequestReport,
     RetryReport,
     StatusReport,
@@ -48,6 +53,7 @@ from runner.work import (
     CapabilityType,
     Code,
     DeliverySpec,
+    EnsembleState,
     Priority,
     Standing,
     TaskAccepted,
@@ -213,6 +219,54 @@ class NetworkClient:
         if report.error is not None:
             raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
         return report
+
+    async def prioritize(self, request_id: str, priority: str) -> PriorityReport:
+        """Let a waiting task (`ID` or `CALLER/ID`) wait with another priority.
+
+        Raises UsageProblem for a priority that is none, for an id that is unknown or used by several, for a task that
+        is worked on or has its outcome, and where the queue has no room for the move.
+        """
+        wanted = Priority.__members__.get(priority.upper())
+        if wanted is None:
+            names = ", ".join(level.lower() for level in Priority)
+            raise UsageProblem(f"there is no priority {priority!r}", hint=f"one of {names}")
+        caller, own_id = await self._whose(request_id)
+        asked = PriorityRequest(caller=caller, request_id=own_id, priority=wanted)
+        answer = await self._ask("prioritize", asked.model_dump_json().encode())
+        report = PriorityReport.model_validate_json(answer)
+        if report.error is not None:
+            raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
+        return report
+
+    async def drain(self, ensemble: str, *, resume: bool = False) -> EnsembleReport:
+        """Take an ensemble out of service on every runner, or bring it back; how it is once that is done.
+
+        Raises UsageProblem for a name that no ensemble has and for one that no runner hosts.
+        """
+        await self._reported(ensemble)
+        subject = self._subjects.control(ensemble, "resume" if resume else "drain")
+        hosts = [runner for runner in (await self.status()).runners if ensemble in runner.ensembles]
+        answer = await self._questions.ask(subject, seconds=ASK_SECONDS) if hosts else None
+        if answer is None:
+            raise UsageProblem(f"no live runner hosts {ensemble}", hint="`run-network status` shows who hosts what")
+        moving = (EnsembleState.STARTING,) if resume else (EnsembleState.READY, EnsembleState.DRAINING)
+        patience = DrainReport.model_validate_json(answer).seconds + ASK_SECONDS
+        give_up, pause = datetime.now(UTC) + timedelta(seconds=patience), POLL_SECONDS[0]
+        while True:
+            await asyncio.sleep(pause)
+            report = await self._reported(ensemble)
+            if report.state not in moving or datetime.now(UTC) > give_up:
+                return report
+            pause = min(POLL_SECONDS[1], pause * 1.5)
+
+    async def _reported(self, ensemble: str) -> EnsembleReport:
+        """How one ensemble is. Raises UsageProblem for a name that none has."""
+        reports = {report.name: report for report in (await self.status()).ensembles}
+        if ensemble not in reports:
+            near = difflib.get_close_matches(ensemble, reports, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "`run-network status` lists them"
+            raise UsageProblem(f"no ensemble is called {ensemble}", hint=hint)
+        return reports[ensemble]
 
     async def status(self) -> StatusReport:
         return StatusReport.model_validate_json(await self._ask("status"))

@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from runner.bus.backlog import Waiting
 from runner.bus.questions import Questions
+from runner.bus.work_queues import WorkQueues
 from runner.host.cancelling import Cancelling
 from runner.host.census import Census
 from runner.host.docket import Docket
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
-from runner.host.holders import HOLDS, held
+from runner.host.holders import HOLDS, Holders, held
+from runner.host.promotion import Promotion
 from runner.host.revival import Revival
-from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest
+from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest, PriorityRequest
 from runner.subjects import RUNNERS
 from runner.work import Record, Standing
 
@@ -46,6 +48,11 @@ class Answers:
         self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
         self._revival = Revival(ground.dead, ground.desk, self._docket, ground.events)
         self._runner = runner
+        queues = WorkQueues(ground.connection, ground.subjects)
+        holders = Holders(Questions(ground.connection, ground.subjects), ground.subjects)
+        self._promotion = Promotion(
+            self._find, ground.backlog, queues, ground.desk, hosted, ground.registry, holders, ground.events
+        )
         self._stop = stop
 
     async def serve(self, questions: Questions) -> None:
@@ -57,6 +64,7 @@ class Answers:
         await questions.answer(subjects.control(RUNNERS, "requests"), self._requests)
         await questions.answer(subjects.control(RUNNERS, "callers"), self._callers)
         await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=ONE)
+        await questions.answer(subjects.control(RUNNERS, "prioritize"), self._prioritize, queue=ONE)
         await questions.answer(subjects.control(self._runner, HOLDS), self._holds)
         await questions.answer(subjects.control(RUNNERS, "stop"), self._on_stop)
         await questions.ready()
@@ -113,6 +121,11 @@ class Answers:
 
     async def _retry(self, _: str, body: bytes) -> bytes:
         report = await self._revival.retry(body.decode(errors="replace"))
+        return report.model_dump_json(by_alias=True).encode()
+
+    async def _prioritize(self, _: str, body: bytes) -> bytes:
+        asked = PriorityRequest.model_validate_json(body)
+        report = await self._promotion.prioritize(asked.caller, asked.request_id, asked.priority)
         return report.model_dump_json(by_alias=True).encode()
 
     async def _on_stop(self, *_: object) -> bytes:

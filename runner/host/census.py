@@ -110,6 +110,7 @@ class Census:
             queued=queued,
             held=0 if ready else sum(amount for _, amount in queued),
             capabilities=tuple(sorted(offered)),
+            detail="; ".join(sorted({vitals.detail for vitals in replicas if vitals.detail})) or None,
         )
 
     def _state(self, name: str, beats: tuple[Beat, ...]) -> EnsembleState:
@@ -117,6 +118,8 @@ class Census:
         states = {registration.state for registration in self._registry.of(name)}
         if EnsembleState.READY in states:
             return EnsembleState.READY
+        if EnsembleState.DRAINING in states:
+            return EnsembleState.DRAINING
         if name in self._hosted:
             return self._hosted[name].state
         said = (vitals.state for beat in beats if (vitals := beat.by_ensemble.get(name)))

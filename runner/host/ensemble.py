@@ -53,6 +53,7 @@ class HostedEnsemble:
     ) -> None:
         self.name = ensemble.name
         self.state = EnsembleState.STARTING
+        self.detail: str | None = None
         self._network = network
         self._ensemble = ensemble
         self._desk = desk
@@ -120,6 +121,7 @@ class HostedEnsemble:
             slots=self._slots.count,
             load=self.load,
             constrained=self.constrained,
+            detail=self.detail,
         )
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
@@ -174,7 +176,8 @@ class HostedEnsemble:
         if self._connection is not None:
             await self._quietly(self._disconnect(self._connection))
         self._executor.shutdown()
-        self._move(EnsembleState.STOPPED, f"stopped waiting for {', '.join(culprits)}" if culprits else None)
+        self.detail = f"stopped waiting for {', '.join(culprits)}" if culprits else None
+        self._move(EnsembleState.STOPPED, self.detail)
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task or a tool call in hand. False where it is not here."""

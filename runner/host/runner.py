@@ -23,6 +23,7 @@ from runner.host.announcement import Announcement
 from runner.host.answers import Answers
 from runner.host.burial import Burial
 from runner.host.census import GENERATION, Census
+from runner.host.draining import Draining
 from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
@@ -111,8 +112,9 @@ class Runner:
         self._watching: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
         catalog, callers = declared(network), callers_of(network)
-        self._hosted = {
-            name: HostedEnsemble(
+
+        def anew(name: str) -> HostedEnsemble:
+            return HostedEnsemble(
                 network,
                 network.ensembles[name],
                 ground.desk,
@@ -121,9 +123,11 @@ class Runner:
                 modules=self._modules,
                 runner=self.id,
             )
-            for name in sorted(hosted)
-        }
+
+        self._hosted = {name: anew(name) for name in sorted(hosted)}
+        seconds = network.defaults.drain_timeout.total_seconds()
         self._silent: Mapping[str, Beat] = {}
+        self._draining = Draining(self._hosted, anew, self._start, seconds)
         self._started_at = datetime.now(UTC)
         self._census = Census(network, catalog, ground, self._hosted, own=lambda: self._beat(0))
         self._duties = Duties(network, ground, callers)
@@ -139,6 +143,7 @@ class Runner:
         answers = Answers(ground, self._census, self._hosted, runner=self.id, stop=self._stop_asked.set)
         await answers.serve(self._questions)
         ground.pulse.on_change(self._heard)
+        await self._draining.serve(self._questions, ground.subjects)
         ground.pulse.start(self._beat)
         ground.leadership.perform(Burial(ground.pulse, ground.registry, self._reach).perform)
         ground.leadership.perform(self._duties.perform)
@@ -153,12 +158,7 @@ class Runner:
 
         async def start(ensemble: HostedEnsemble) -> None:
             async with gate:
-                try:
-                    await ensemble.start(self._reach.urls, self._reach.ensembles[ensemble.name])
-                except EnsembleNetworkError as problem:
-                    self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
-                    message = f"{ensemble.name} did not come up: {problem.message}"
-                    raise StartFailed(message, hint=problem.hint) from problem
+                await self._start(ensemble)
 
         outcomes = await asyncio.gather(*map(start, self._hosted.values()), return_exceptions=True)
         for outcome in outcomes:
@@ -166,9 +166,17 @@ class Runner:
                 raise outcome
         await self._ground.pulse.say()
 
+    async def _start(self, ensemble: HostedEnsemble) -> None:
+        try:
+            await ensemble.start(self._reach.urls, self._reach.ensembles[ensemble.name])
+        except EnsembleNetworkError as problem:
+            self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
+            raise StartFailed(f"{ensemble.name} did not come up: {problem.message}", hint=problem.hint) from problem
+
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""
         give_up = time.monotonic() + self._network.defaults.drain_timeout.total_seconds()
+        await self._draining.settle()
         for group in drain_order(self._network):
             here = [self._hosted[name] for name in sorted(group) if name in self._hosted]
             await asyncio.gather(*(ensemble.stop(max(0.0, give_up - time.monotonic())) for ensemble in here))

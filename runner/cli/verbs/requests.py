@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from runner.cli import output
-from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, request_name
+from runner.cli.render.style import visible
 from runner.cli.session import NetworkClient, conversing
-from runner.reports import RequestReport
+from runner.reports import PriorityReport, RequestReport
 
 
 def run(
@@ -17,6 +18,10 @@ def run(
     state: Annotated[
         str | None,
         typer.Option(metavar="STATE", help="Only these: pending, queued, running, completed, failed, …"),
+    ] = None,
+    prioritize: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="ID PRIORITY", help="Let this waiting task wait with another priority."),
     ] = None,
     as_json: AsJson = False,
     nats: Nats = None,
@@ -27,7 +32,11 @@ def run(
     \b
       run-network requests
       run-network requests --state running
+      run-network requests --prioritize 5f0c… high
     """
+
+    if prioritize is not None:
+        return _prioritize(file, nats, *prioritize, as_json=as_json)
 
     async def ask(network: NetworkClient) -> tuple[RequestReport, ...]:
         return await network.requests(state=state.upper() if state else None)
@@ -39,4 +48,22 @@ def run(
     from runner.cli.render import tables  # rich: only for who reads a table
 
     output.data(tables.requests(found, width=output.width(output.stdout()), colour=output.coloured(output.stdout())))
+    return 0
+
+
+def _prioritize(file: str, nats: str | None, request: str, priority: str, *, as_json: bool) -> int:
+    request_name(request)
+
+    async def ask(network: NetworkClient) -> PriorityReport:
+        return await network.prioritize(request, priority)
+
+    report = conversing(file, nats, ask)
+    if as_json:
+        output.document(output.plain(report, keep_none=False))
+    elif report.priority is report.previous:
+        output.data(visible(f"{request} waits with priority {priority.lower()} already"))
+    else:
+        output.data(
+            visible(f"{request} waits with priority {priority.lower()} in place of {str(report.previous).lower()}")
+        )
     return 0

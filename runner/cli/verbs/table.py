@@ -22,6 +22,7 @@ VERBS = {
     "call": Verb("call", "Ask a capability and print its answer."),
     "result": Verb("result", "Print the outcome of a request, once there is one."),
     "cancel": Verb("cancel", "Cancel a request."),
+    "drain": Verb("drain", "Take an ensemble out of service, or bring it back."),
     "retry": Verb("retry", "Queue dead letters again."),
     "requests": Verb("requests", "List the requests and where they stand."),
     "status": Verb("status", "Show the runners and ensembles and their load."),
@@ -36,6 +37,6 @@ VERBS = {
 
 LATER = frozenset(
     {"plan", "apply", "history", "diff", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
-    | {"provenance", "directive", "drain", "profile", "permissions", "test"}
+    | {"provenance", "directive", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""

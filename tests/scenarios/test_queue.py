@@ -1,0 +1,243 @@
+"""The queue as its callers know it: who is next, what waits, what is moved, and what a drain leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from runner.errors import UsageProblem
+from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkResponse
+from tests.support.networks import LiveNetwork, eventually, live
+
+NETWORK = """\
+network: inn
+defaults: {{ageing: {ageing}, drain_timeout: {drain}}}
+ensembles:
+  desk:
+    uses: {{cook: {{discover: cook}}}}
+    tasks: {{order: {{share: true, steps: [{{use: cook}}]}}}}
+  kitchen:
+    capacity: {{max_concurrent: {slots}, queue_limit: {limit}}}
+    tasks:
+      cook: {{share: true, steps: [{{python: "inn:cook"}}]}}
+  bar:
+    tasks:
+      cook: {{share: true, steps: [{{template: "a sandwich"}}]}}
+"""
+MODULE = """\
+import asyncio
+from pathlib import Path
+
+here = Path(__file__).parent
+
+
+async def cook(context: str) -> str:
+    name, _, how = context.partition(" ")
+    with (here / "starts").open("a") as stream:
+        stream.write(name + "\\n")
+    if how == "stubborn":
+        while not (here / "release").exists():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                pass
+    elif how == "hold":
+        while not (here / "release").exists():
+            await asyncio.sleep(0.01)
+    else:
+        await asyncio.sleep(float(how or 0))
+    return f"cooked {name}"
+"""
+
+
+def network(*, slots: int = 1, limit: int = 10_000, ageing: str = "5m", drain: str = "20s") -> str:
+    return NETWORK.format(slots=slots, limit=limit, ageing=ageing, drain=drain)
+
+
+def starts(inn: LiveNetwork) -> list[str]:
+    path = inn.workspace.directory / "starts"
+    return path.read_text().split() if path.exists() else []
+
+
+def release(inn: LiveNetwork) -> None:
+    (inn.workspace.directory / "release").touch()
+
+
+async def submit(inn: LiveNetwork, name: str, how: str = "", priority: str = "normal") -> TaskAccepted | Standing:
+    accepted = await inn.client.call(
+        "kitchen/cook", f"{name} {how}", mode="async", priority=priority, request_id=name, deadline=60
+    )
+    assert not isinstance(accepted, WorkResponse), accepted
+    return accepted
+
+
+async def outcome(inn: LiveNetwork, name: str) -> object:
+    response = await inn.client.result(name)
+    assert isinstance(response, WorkResponse)
+    return response.result
+
+
+async def queued(inn: LiveNetwork) -> dict[str, int]:
+    [kitchen] = [one for one in (await inn.client.status()).ensembles if one.name == "kitchen"]
+    return {level: count for level, count in kitchen.queued.model_dump().items() if count}
+
+
+async def test_a_critical_task_is_next_whatever_waits_before_it(tmp_path: Path) -> None:
+    """Five thousand LOW ones and four slots: none of them that had not begun begins before it."""
+    async with live(tmp_path, network(slots=4), inn=MODULE) as inn:
+        for number in range(4):
+            await submit(inn, f"held{number}", "hold")
+        await eventually(lambda: len(starts(inn)) == 4, "every slot taken")
+        names = iter(range(5000))
+
+        async def lane() -> None:
+            for number in names:
+                await submit(inn, f"low{number}", priority="low")
+
+        await asyncio.gather(*(lane() for _ in range(64)))
+        await submit(inn, "urgent", priority="critical")
+        release(inn)
+        await outcome(inn, "urgent")
+        assert "urgent" in starts(inn)[4:9]
+
+
+async def test_a_low_task_ends_under_a_stream_of_high_ones(tmp_path: Path) -> None:
+    """More HIGH ones than the slots take, always: with its age it comes to be as urgent as they are, and older."""
+    async with live(tmp_path, network(slots=2, ageing="1s"), inn=MODULE) as inn:
+        streaming = True
+
+        async def stream(lane: int) -> None:
+            number = 0
+            while streaming:
+                number += 1
+                await inn.client.call("kitchen/cook", f"high{lane}-{number} 0.02", priority="high", deadline=60)
+
+        async with asyncio.TaskGroup() as group:
+            for lane in range(8):
+                group.create_task(stream(lane))
+            await eventually(lambda: len(starts(inn)) > 20, "the stream")
+            low = await inn.client.call("kitchen/cook", "low", priority="low", deadline=30)
+            streaming = False
+        assert isinstance(low, WorkResponse)
+        assert low.result == "cooked low"
+
+
+async def test_who_waits_behind_many_hears_that_the_provider_is_constrained(tmp_path: Path) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        accepted = [await submit(inn, f"n{number}") for number in range(5)]
+        told = [one.constrained for one in accepted if isinstance(one, TaskAccepted)]
+        assert told == [None, None, None, True, True]
+        kitchen = inn.runner._hosted["kitchen"]
+        await eventually(lambda: kitchen.constrained, "the pressure")
+        release(inn)
+        await eventually(lambda: not kitchen.constrained, "the end of the pressure")
+        kinds = ["CAPACITY_CONSTRAINED BEGAN", "CAPACITY_CONSTRAINED ENDED"]
+
+        async def told_of_both() -> bool:
+            events = [event async for event in inn.client.events(ensemble="kitchen")]
+            return [f"{e.kind} {e.status}" for e in events if e.kind == "CAPACITY_CONSTRAINED"] == kinds
+
+        await eventually(told_of_both, "both events")
+
+
+async def test_a_waiting_task_is_moved_to_another_priority(tmp_path: Path) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        for name in ("first", "second", "third"):
+            await submit(inn, name, priority="low")
+        report = await inn.client.prioritize("third", "high")
+        assert (report.priority, report.previous, report.provider) == (Priority.HIGH, Priority.LOW, "kitchen")
+        assert (await inn.client.prioritize("third", "high")).previous is Priority.HIGH
+        await inn.client.prioritize("first", "critical")
+        await inn.client.prioritize("first", "low")
+        assert await queued(inn) == {"high": 1, "low": 2}
+        release(inn)
+        assert [await outcome(inn, name) for name in ("first", "second", "third")] == [
+            "cooked first",
+            "cooked second",
+            "cooked third",
+        ]
+        assert starts(inn) == ["held", "third", "second", "first"]
+
+        async def told() -> bool:
+            events = [event async for event in inn.client.events(request_id="third")]
+            return "from low to high" in [e.message for e in events if e.kind == "prioritized"]
+
+        await eventually(told, "the event")
+
+
+async def test_what_does_not_wait_is_not_moved(tmp_path: Path) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        await eventually(lambda: starts(inn) == ["held"], "the task in hand")
+        with pytest.raises(UsageProblem, match="works on _client-tester/held already"):
+            await inn.client.prioritize("held", "high")
+        with pytest.raises(UsageProblem, match="there is no priority 'urgent'"):
+            await inn.client.prioritize("held", "urgent")
+        with pytest.raises(UsageProblem, match="nobody knows a request nobody"):
+            await inn.client.prioritize("nobody", "high")
+        release(inn)
+        await outcome(inn, "held")
+        with pytest.raises(UsageProblem, match="is COMPLETED already"):
+            await inn.client.prioritize("held", "high")
+
+
+async def test_a_full_queue_has_no_room_for_a_move_and_loses_nothing(tmp_path: Path) -> None:
+    async with live(tmp_path, network(limit=2), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        await submit(inn, "waits", priority="low")
+        with pytest.raises(UsageProblem, match="the queue of kitchen is full: nothing can be moved in it") as caught:
+            await inn.client.prioritize("waits", "high")
+        assert caught.value.code == "QUEUE_FULL"
+        assert await queued(inn) == {"low": 1}
+        release(inn)
+        assert await outcome(inn, "waits") == "cooked waits"
+
+
+async def test_a_drained_ensemble_finishes_what_it_has_and_keeps_what_waits(tmp_path: Path) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        await submit(inn, "waits")
+        draining = asyncio.ensure_future(inn.client.drain("kitchen"))
+        kitchen = inn.runner._hosted["kitchen"]
+        await eventually(lambda: kitchen.state is EnsembleState.DRAINING, "the drain")
+        order = await inn.client.call("desk/order", "lunch", deadline=20)
+        assert isinstance(order, WorkResponse)
+        assert order.result == "a sandwich"  # discovery goes past it at once
+        release(inn)
+        report = await draining
+        assert (report.state, report.replicas, report.detail) == (EnsembleState.STOPPED, 0, None)
+        assert (starts(inn), await queued(inn)) == (["held"], {"normal": 1})
+        assert await outcome(inn, "held") == "cooked held"
+        report = await inn.client.drain("kitchen", resume=True)
+        assert (report.state, report.replicas) == (EnsembleState.READY, 1)
+        assert await outcome(inn, "waits") == "cooked waits"
+
+
+async def test_a_handler_that_ignores_the_end_is_named_and_its_task_comes_again(tmp_path: Path) -> None:
+    async with live(tmp_path, network(drain="1s"), inn=MODULE) as inn:
+        await submit(inn, "mule", "stubborn")
+        await eventually(lambda: starts(inn) == ["mule"], "the task in hand")
+        report = await inn.client.drain("kitchen")
+        release(inn)
+        assert report.state is EnsembleState.STOPPED
+        assert report.detail == "stopped waiting for task cook for _client-tester"
+
+        async def waits() -> bool:
+            return await queued(inn) == {"normal": 1}
+
+        await eventually(waits, "the task in the queue again")
+        await inn.client.drain("kitchen", resume=True)
+        assert await outcome(inn, "mule") == "cooked mule"
+
+
+async def test_only_an_ensemble_can_be_drained(tmp_path: Path) -> None:
+    async with live(tmp_path, network(), inn=MODULE, without=frozenset({"bar"})) as inn:
+        with pytest.raises(UsageProblem, match="no ensemble is called kitchn") as caught:
+            await inn.client.drain("kitchn")
+        assert caught.value.hint == "did you mean `kitchen`?"
+        with pytest.raises(UsageProblem, match="no live runner hosts bar"):
+            await inn.client.drain("bar")
