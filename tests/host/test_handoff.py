@@ -14,7 +14,9 @@ from runner.bus.waiting import Waiting
 from runner.errors import UsageProblem
 from runner.host.inline_desk import InlineDesk
 from runner.reports import SpanReport
-from runner.work import Hint, Record, Status, TaskMoved, WorkRequest, WorkResponse
+from runner.work import DeliverySpec, Hint, Record, Status, TaskMoved, WorkRequest, WorkResponse
+from tests.support.assignments import a_request
+from tests.support.deliveries import arrived
 from tests.support.networks import LiveNetwork, eventually, live
 
 NETWORK = """\
@@ -219,3 +221,30 @@ async def test_the_trace_has_a_span_for_each_who_had_it(tmp_path: Path) -> None:
             "desk/greet > kitchen/cook COMPLETED",
             "door/enter > desk/greet MOVED",
         ]
+
+
+async def test_the_last_one_delivers_what_the_first_was_asked_to_deliver(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        response = await answered(inn, "door/enter", "Ann", delivery=DeliverySpec(method="topic", address="board"))
+        assert response.provider == "kitchen"
+
+        async def delivered() -> bool:
+            return await arrived(inn) == {"inn.topic.board": [response]}
+
+        await eventually(delivered, "the delivery")
+
+
+async def test_without_a_record_nobody_speaks_for_another(tmp_path: Path) -> None:
+    """The desk sends what it says the door had handed to it; nothing shows that the door ever did."""
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        ground = inn.runner._ground
+        forged = a_request("Ann", request_id="x1", caller="_client-tester", task="cook", chain=("door/x", "desk/greet"))
+        assert await ground.desk.publish(forged, "kitchen", sender="desk", publication=1) is None
+
+        async def refused() -> bool:
+            record = (await ground.desk.read("desk", "x1")).record
+            error = record.response.error if record and record.response else None
+            return error is not None and error.code == "INVALID_REQUEST"
+
+        await eventually(refused, "the refusal")
+        assert (await ground.desk.read("_client-tester", "x1")).record is None
