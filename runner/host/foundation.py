@@ -77,8 +77,8 @@ class Foundation:
     async def close(self) -> None:
         await self.leadership.close()
         await asyncio.gather(self.known.close(), self.registry.close())
-        await self.pulse.close()
         await self.events.close()
+        await self.pulse.close()
         await self.connection.close()
 
     async def _ensure(self) -> None:
@@ -143,7 +143,8 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, network.defaults.max_payload))
     outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
     deliveries = Deliveries(network.deliveries, outbox, results)
-    requeue, events = Requeue(connection, subjects), Events(connection, subjects)
+    requeue = Requeue(connection, subjects)
+    events = Events(vital, subjects)  # `connection` does not hear itself, and the terminal listens there
     desk = InlineDesk(
         results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, holders, objects, moved
     )

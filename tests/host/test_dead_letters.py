@@ -11,6 +11,7 @@ import pytest
 
 from runner.errors import UsageProblem
 from runner.host.attempts import GONE
+from runner.host.happenings import Worked
 from runner.payload import PayloadProblem, Reference, reference_in
 from runner.work import Attempt, Record, Status, WorkRequest, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
@@ -162,6 +163,11 @@ async def test_a_retry_queues_it_again_under_a_new_claim_with_its_whole_deadline
         assert [one.ended for one in record.history] == [GONE, GONE, GONE, None]
         assert await inn.client.requests("dead") == ()
         await eventually(lambda: kinds(inn, "retried"), "the event")
+        await eventually(lambda: shown(inn, "retried"), "the event where the runner shows what happens")
+
+
+def shown(inn: LiveNetwork, kind: str) -> bool:
+    return any(isinstance(one, Worked) and one.event.kind == kind for one in inn.happenings)
 
 
 async def kinds(inn: LiveNetwork, kind: str) -> bool:

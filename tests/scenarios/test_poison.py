@@ -115,6 +115,10 @@ async def answered(inn: Directory, network: NetworkClient) -> None:
     soup = await network.call("kitchen/cook", "soup", deadline=30)
     assert isinstance(soup, WorkResponse)
     assert soup.result == "cooked soup"
+    same = [inn.run("call", "kitchen/cook", "stew", "--dedupe", "content", "--json") for _ in range(2)]
+    assert [one.json["result"] for one in same] == ["cooked stew", "cooked stew"]
+    assert len({one.json["requestId"] for one in same}) == 2
+    assert begun(inn, "stew") == 1
     [listed] = inn.run("requests", "--state", "dead", "--json").json
     assert (listed["requestId"], listed["status"], listed["state"]) == ("bad", "FAILED", "DEAD")
     assert listed["attempts"] == len(listed["history"]) == MAX_ATTEMPTS
