@@ -41,4 +41,6 @@ class Announcement:
 
     def _is_missing(self) -> bool:
         last = self._state.running()
-        return last is None or not runs(last.pid)
+        if last is None or not runs(last.pid):
+            return True
+        return self._running.embedded and last.pid != self._running.pid

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 BEAT_SECONDS = 1.0
 DEAD_SECONDS = 3 * BEAT_SECONDS
-DEAF_SECONDS = 2 * BEAT_SECONDS
-"""Not having heard oneself for so long, one counts as cut off."""
+DEAF_SECONDS = 1.75 * BEAT_SECONDS
+"""Not having heard oneself for so long, one counts as cut off: one beat of one's own was lost."""
 
 
 class Liveness:

@@ -44,6 +44,15 @@ def test_after_being_cut_off_the_judge_gives_everybody_it_held_for_alive_three_b
     assert not liveness.alive("other", 63.0)
 
 
+def test_one_lost_beat_of_its_own_is_enough_for_the_judge_to_give_everybody_three_beats() -> None:
+    """A server that was away for a second loses a beat of everybody's: nobody is dead for that."""
+    liveness = judge()
+    liveness.heard("me", 2.0)
+    assert liveness.alive("other", 3.0)
+    liveness.heard("me", 3.0)
+    assert liveness.alive("other", 4.0)
+
+
 def test_who_was_dead_before_the_judge_was_cut_off_stays_dead_after() -> None:
     liveness = judge()
     for second in (1.0, 2.0, 3.0, 4.0):
