@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pydantic import JsonValue, ValidationError
 
 from runner.bus.away import AWAY
-from runner.bus.events import NO_TRACE
 from runner.bus.puller import TaskMessage
 from runner.host.acceptance import Acceptance
 from runner.host.checkpoints import Checkpoints
@@ -22,6 +21,7 @@ from runner.host.claim import Claim, Superseded
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
 from runner.host.desk import StoreAway
+from runner.host.garbage import refuse
 from runner.host.handing_over import HandingOver
 from runner.host.in_hand import InHand
 from runner.host.joining import LATER_SECONDS, Joining, Later
@@ -67,7 +67,7 @@ class TaskWork:
             request = WorkRequest.model_validate_json(message.data)
         except ValidationError as problem:
             self.workplace.slots.give()
-            await self._refuse_garbage(message, problem)
+            await refuse(message, problem, self.workplace, self.recording)
             return
         try:
             caller = await self._owner(message, request)
@@ -156,33 +156,6 @@ class TaskWork:
             return
         self.workplace.log.info("%s is %s's by now: given back", record.request_id, record.provider)
         await hand.give_back(ASTRAY_SECONDS)
-
-    async def _refuse_garbage(self, message: TaskMessage, problem: ValidationError) -> None:
-        """A task that is no WorkRequest has its outcome too, under the id that its message carries."""
-        caller, why = message.call.caller, problem.errors()[0]["msg"]
-        self.workplace.log.warning("%s sent a task that is no WorkRequest: %s", caller, why)
-        if message.request_id is not None:
-            record = self._garbage(message, message.request_id, why)
-            try:
-                if await self.workplace.desk.record(record, 0) is not None:  # else its id has an outcome, or will
-                    await self.recording.reply(record)
-            except StoreAway:
-                return  # it comes again
-        await message.ack()
-
-    def _garbage(self, message: TaskMessage, request_id: str, why: str) -> Record:
-        name, hint = self.workplace.name, "see schemas/work-request.schema.json"
-        return Record(
-            request_id=request_id,
-            task=message.call.capability,
-            caller=message.call.caller,
-            provider=name,
-            priority=message.call.priority,
-            submitted_at=datetime.now(UTC),
-            trace_id=NO_TRACE,
-            attempts=0,
-            response=rejected(request_id, name, Code.INVALID_REQUEST, f"this is no WorkRequest: {why}", hint),
-        )
 
     async def _see_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         await hand.claim.look()
