@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Waiting
+from runner.host.checkpoints import finished_under
 from runner.host.descendants import Descendants
 from runner.host.desk import StoreAway
 from runner.host.ensemble import HostedEnsemble
@@ -63,7 +64,7 @@ class Cancelling:
             waiting = await self._find(caller, request_id)
             if waiting is None and held.record is None:
                 break
-            record = _cancelled(held.record, waiting)
+            record = _cancelled(held.record, waiting, await finished_under(self._ground.desk, held.record))
             if await self._ground.desk.record(record, held.revision):
                 await self._tell(record, waiting.request if waiting else None)
                 await self._recall(held.record)
@@ -125,12 +126,15 @@ class Cancelling:
             Ledger(ground.events, record.provider, request).end(response)
 
 
-def _cancelled(record: Record | None, waiting: Waiting | None) -> Record:
-    """The outcome of what nobody works on: in the record that stands, or in a first one. One of the two is given."""
+def _cancelled(record: Record | None, waiting: Waiting | None, partial: dict[str, JsonValue] | None = None) -> Record:
+    """The outcome of what nobody works on: in the record that stands, or in a first one. One of the two is given.
+
+    `partial` is what was finished under that record.
+    """
     error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it waited")
     if record is not None:
-        response = WorkResponse(request_id=record.request_id, status=Status.CANCELLED, error=error)
-        return record.model_copy(update={"response": response})
+        response = WorkResponse(request_id=record.request_id, status=Status.CANCELLED, error=error, partial=partial)
+        return record.model_copy(update={"response": response, "moved": None})
     assert waiting is not None
     request = waiting.request
     return Record(

@@ -12,11 +12,11 @@ from pydantic import JsonValue
 
 from runner.bus.payloads import GRACE
 from runner.checkpoint import Checkpoint, Mark, definition_of
-from runner.host.desk import StoreAway
+from runner.host.desk import Desk, StoreAway
 from runner.host.workplace import Workplace
 from runner.model import Task
-from runner.payload import PayloadProblem, PayloadsAway, encoded, is_reference, reference_in
-from runner.work import WorkRequest
+from runner.payload import INLINE_BYTES, PayloadProblem, PayloadsAway, encoded, is_reference, reference_in
+from runner.work import Record, WorkRequest
 
 PATIENCE_SECONDS = 60.0
 """How long, in all, a piece of work waits for a store that is away before it goes on without checkpoints."""
@@ -139,3 +139,16 @@ class Checkpoints:
     def _say(self, text: str, mark: Mark) -> None:
         step = f"step `{' '.join(mark)}` of {self.workplace.name}/{self.task.name} for {self.request.request_id}"
         self.workplace.log.warning(text, step)
+
+
+async def finished_under(desk: Desk, record: Record | None) -> dict[str, JsonValue] | None:
+    """The outputs that a task finished under the claim that stands, as far as they fit into a message.
+
+    For the outcome of one that nobody works on. Raises StoreAway.
+    """
+    if record is None:
+        return None
+    found = await desk.checkpoints(record.caller, record.request_id)
+    ours = ((mark, one) for mark, one in sorted(found.items()) if one.epoch == record.epoch and not one.stored)
+    partial = {mark[0]: one.output for mark, one in ours if len(mark) == 1 and one.ran}
+    return partial if partial and len(encoded(partial)) <= INLINE_BYTES else None

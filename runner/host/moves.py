@@ -16,6 +16,7 @@ from runner.bus.connection import Connection, settled
 from runner.bus.events import Events
 from runner.bus.work_queues import Stored, WorkQueues
 from runner.host.attempts import GONE, recorded
+from runner.host.checkpoints import finished_under
 from runner.host.claim import NOTHING
 from runner.host.desk import Desk
 from runner.host.ledger import Ledger
@@ -76,7 +77,7 @@ class Moves:
     async def expire(self, place: Place, *, why: str) -> None:
         """Record that the deadline passed, and answer. Without effect where somebody recorded another outcome."""
         task, call = place.task, place.task.call
-        response = _expired(task, why, await self._partial(task))
+        response = _expired(task, why, await finished_under(self.desk, task.record))
         record = recorded(task.request, task.owner, call.provider, task.record, response=response)
         if await self.desk.record(record, place.revision) is not None:
             await self.answer(place, record)
@@ -130,14 +131,6 @@ class Moves:
         subject = self.subjects.reply(record.caller, call.provider, record.request_id)
         await self.connection.publish(subject, told.encode())
         await settled(self.connection)
-
-    async def _partial(self, task: Unclaimed) -> dict[str, JsonValue] | None:
-        """The outputs of the steps that were finished under the claim that stands."""
-        if task.record is None:
-            return None
-        found = await self.desk.checkpoints(task.record.caller, task.record.request_id)
-        ours = ((mark, one) for mark, one in sorted(found.items()) if one.epoch == task.record.epoch)
-        return {mark[0]: one.output for mark, one in ours if len(mark) == 1 and one.ran} or None
 
     def _ledger(self, task: Unclaimed) -> Ledger:
         return Ledger(self.events, task.call.provider, task.request)

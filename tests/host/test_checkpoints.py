@@ -281,3 +281,15 @@ async def test_what_an_earlier_start_finished_goes_with_the_end_of_one_that_is_n
         response = await inn.client.result("r1")
         assert isinstance(response, WorkResponse)
         assert (response.status, response.partial) == (Status.EXPIRED, {"soup": "soup"})
+
+
+async def test_what_waits_for_another_start_is_cancelled_with_what_it_had_finished(tmp_path: Path) -> None:
+    network = RESTARTED.replace("LAST", "last")
+    async with live(tmp_path, network, inn=MODULE) as inn:
+        await inn.client.call("kitchen/dine", "soup", mode="async", request_id="r1")
+        await begun(tmp_path, 1)
+    async with live(tmp_path, network, inn=MODULE, without=frozenset({"kitchen"})) as inn:
+        await inn.client.cancel("r1")
+        response = await inn.client.result("r1")
+        assert isinstance(response, WorkResponse)
+        assert (response.status, response.partial) == (Status.CANCELLED, {"soup": "soup"})
