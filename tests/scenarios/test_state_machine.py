@@ -136,7 +136,7 @@ class Network(RuleBasedStateMachine):
 
     async def _come_up(self) -> None:
         self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.workspace = files_in(self.directory, {"network.yaml": NETWORK, "inn.py": MODULE})
+        self.workspace = files_in(self.directory, {"network.yaml": NETWORK, "inn.py": MODULE, "effects": ""})
         self.port = -1
         await self._start_server()
         for name in RUNNERS:
@@ -316,7 +316,7 @@ class Network(RuleBasedStateMachine):
     async def _judge(self) -> None:
         statuses = await self._requests()
         assert statuses.keys() == self.asked.keys(), "accepted = done + failed, and nothing else is known"
-        effects = set((self.directory / "effects").read_text().split()) if self.asked else set()
+        effects = set((self.directory / "effects").read_text().split())
         for request_id, asked in self.asked.items():
             recorded = await self.client.result(f"_client-tester/{request_id}")
             assert isinstance(recorded, WorkResponse)
