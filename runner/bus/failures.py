@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 
 from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
 
-_FULL = {10077, 10023, 10047, 10122}
-"""The server's error codes for: messages, storage, and per-stream or account limits exceeded."""
+_FULL = 10077
+"""The server's error code for a stream that holds as many messages as it may."""
+
+_NO_ROOM = {10023, 10047, 10122}
+"""Those for: the server's, the account's and a stream's storage exceeded."""
 
 
 def failure(
@@ -27,7 +30,15 @@ def refusal(error: dict[str, object] | None, request: WorkRequest, provider: str
     """What the queue's acknowledgement says: None where it took the task."""
     if error is None:
         return None
-    if error.get("err_code") in _FULL:
+    if error.get("err_code") in _NO_ROOM:
+        return failure(
+            request,
+            Code.QUEUE_FULL,
+            f"the server may store no more: the queue of {provider} takes nothing",
+            "let what waits be worked off, or give the server more to store on",
+            status=Status.REJECTED,
+        )
+    if error.get("err_code") == _FULL:
         return failure(
             request,
             Code.QUEUE_FULL,

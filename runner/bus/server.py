@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.bus.disk import Change, Disk
 from runner.bus.permissions import Permissions
 from runner.bus.server_config import ServerFiles, server_config
 from runner.errors import ServerFailed
@@ -24,6 +25,14 @@ START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 WATCH_SECONDS = 0.1
 RETRY_SECONDS = 0.5
+PORT_SECONDS = 2.0
+"""How long the port of the last run is tried before another is taken. It may be in use for a moment: a port of the
+system's choice is one that any outgoing connection may be given."""
+
+_DISK_CHANGES = {
+    Change.FULL: "the disk that nats-server stores on is full: nothing more is accepted until there is room",
+    Change.ROOM: "there is room on the disk again: nats-server, which does not recover by itself, is started again",
+}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,20 +50,32 @@ class NatsServer:
     async def start(self, users: Mapping[str, Permissions], system_key: str, *, moving: bool = True) -> None:
         """Return when the server answers on `url`. Raises ServerFailed with the end of its log.
 
-        The port of the last run is kept where it is still free, so that clients find the network again. Unless
-        `moving`, no other will do: somebody waits there already.
+        The port of the last run is kept where it is free, or soon will be, so that clients find the network again.
+        Unless `moving`, no other will do: somebody waits there already.
         """
         stop_stale(self._files)
         last_port = self._last_port()
-        for port in dict.fromkeys((last_port, -1) if moving else (last_port,)):
-            if await self._try(server_config(self._files, port, users, system_key)):
-                return
-        raise ServerFailed(f"nats-server did not start: {self._log_end()}")
+        give_up = time.monotonic() + PORT_SECONDS
+        while not await self._try(server_config(self._files, last_port, users, system_key)):
+            if moving and last_port != -1 and time.monotonic() < give_up:
+                await asyncio.sleep(WATCH_SECONDS)
+            elif moving and last_port != -1:
+                last_port = -1
+            else:
+                raise ServerFailed(f"nats-server did not start: {self._log_end()}")
 
     async def keep(self, users: Mapping[str, Permissions], system_key: str, told: Callable[[str], None]) -> None:
-        """Start it on its port and store whenever it does not run, until cancelled. `told` hears of it."""
+        """Start it on its port and store whenever it does not run, until cancelled. `told` hears of it.
+
+        It is started anew as well when there is room again on a disk that was full.
+        """
         failure = ""
+        disk = Disk(self._files.store)
         while True:
+            if (change := disk.change()) is not None:
+                told(_DISK_CHANGES[change])
+            if change is Change.ROOM:
+                await self.stop()
             if self._process is not None and self._process.poll() is None:
                 await asyncio.sleep(WATCH_SECONDS)
                 continue
@@ -82,11 +103,14 @@ class NatsServer:
 
     async def _try(self, config: str) -> bool:
         files = self._files
-        shutil.rmtree(files.ports, ignore_errors=True)
-        files.ports.mkdir(mode=0o700)
-        files.config.write_text(config)
-        files.config.chmod(0o600)
         binary = server_binary()
+        try:
+            shutil.rmtree(files.ports, ignore_errors=True)
+            files.ports.mkdir(mode=0o700)
+            files.config.write_text(config)
+            files.config.chmod(0o600)
+        except OSError as problem:
+            raise ServerFailed(f"nats-server cannot be configured: {problem}", hint="is the disk full?") from problem
         try:
             with files.output.open("wb") as output:
                 # Popen from this thread and no other: see the class docstring.
@@ -116,7 +140,9 @@ class NatsServer:
             urls = json.loads(path.read_text())["nats"]
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        (self._files.directory / "port").write_text(str(urls[0].rsplit(":", 1)[1]))
+        port = int(urls[0].rsplit(":", 1)[1])
+        if port != self._last_port():  # else it is left alone: writing fails on a full disk, and takes it away first
+            (self._files.directory / "port").write_text(str(port))
         return str(urls[0])
 
     def _last_port(self) -> int:

@@ -23,7 +23,7 @@ from runner.bus.permissions import EVERYTHING
 from runner.bus.server import NatsServer
 from runner.bus.server_config import MAX_PAYLOAD_BYTES, ServerFiles
 from runner.errors import ServerFailed
-from tests.support.networks import live
+from tests.support.networks import eventually, live
 
 NETWORK = "network: inn\nensembles: {desk: {tasks: {greet: {share: true, steps: [{template: hello}]}}}}\n"
 LISTENING = "0A"
@@ -148,6 +148,21 @@ async def test_a_port_that_cannot_be_had_is_replaced(place: Place, remembered: s
         async with place.serving() as server:
             assert port_of(server) != taken
             assert (place.files.directory / "port").read_text() == str(port_of(server))
+
+
+async def test_a_port_that_is_in_use_for_a_moment_only_is_kept(place: Place) -> None:
+    """Whoever waits for the network looks for it there, and nowhere else."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        (place.files.directory / "port").write_text(str(taken))
+        server = NatsServer(place.files)
+        starting = asyncio.ensure_future(server.start({place.runner.public: EVERYTHING}, place.system.public))
+        await eventually(lambda: place.files.log.exists() and "in use" in place.files.log.read_text(), "a try")
+    try:
+        await starting
+        assert port_of(server) == taken
+    finally:
+        await server.stop()
 
 
 async def test_what_was_stored_is_there_in_the_next_run(place: Place) -> None:
