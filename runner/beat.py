@@ -26,8 +26,6 @@ class Vitals(Wire):
     """More waits than its `backpressure` allows."""
     detail: str | None = None
     """What kept it from an orderly end."""
-    mean_seconds: float | None = None
-    """How long a task has taken here of late."""
 
 
 class Beat(Wire):
