@@ -28,6 +28,8 @@ from pathlib import Path
 
 from runner.bus.caller import Caller, Durable
 from runner.bus.connection import connect
+from runner.bus.objects import Objects
+from runner.bus.payloads import Payloads
 from runner.bus.server import server_binary
 from runner.config.reading import read_network
 from runner.host.runner import running
@@ -59,6 +61,7 @@ async def cook(context: str) -> None:
     await asyncio.sleep(float(seconds))
 """
 CRITICAL, HIGH, NORMAL, LOW = Priority
+MAX_PAYLOAD = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,11 @@ async def bench(*, replicas: int, slots: int, ageing: str = "5m") -> AsyncIterat
                 for runner in runners:
                     assert runner.stdout is not None
                     assert (await asyncio.to_thread(runner.stdout.readline)).strip() == "ready"
-                caller = Caller(connection, Subjects("queue"), "_client-bench")
+                subjects = Subjects("queue")
+                objects = Objects(connection, subjects.bucket("payloads"))
+                caller = Caller(
+                    connection, subjects, "_client-bench", Payloads.over(objects, MAX_PAYLOAD, connection.max_payload)
+                )
                 await caller.open()
                 yield Bench(directory, url, caller, [])
             finally:

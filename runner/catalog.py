@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from runner.model import Discovery, Network
-from runner.work import CapabilityInfo
+from runner.work import CapabilityInfo, CapabilityType
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def declared(network: Network) -> Catalog:
             description=(ensemble.tools.get(name) or ensemble.tasks[name]).description,
             input_schema=dict(task.input_schema) if (task := ensemble.tasks.get(name)) and task.input_schema else None,
             max_concurrent=ensemble.capacity.max_concurrent,
+            queue_limit=ensemble.capacity.queue_limit if kind is CapabilityType.TASK else None,
         )
         for ensemble in network.ensembles.values()
         for name, (kind, share) in ensemble.shared().items()

@@ -74,6 +74,7 @@ class CatalogEntry(Report):
     authority: Authority
     status: EnsembleState
     load: float
+    queue_limit: Annotated[int | None, Field(serialization_alias="queueLimit", validation_alias="queueLimit")] = None
     constrained: bool = False
     description: str | None = None
     input_schema: Annotated[

@@ -323,6 +323,8 @@ class CapabilityInfo(Wire):
     description: str | None = None
     input_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")
     max_concurrent: int | None = None
+    queue_limit: int | None = None
+    """How many tasks may wait and be worked on together."""
 
 
 class EnsembleState(StrEnum):

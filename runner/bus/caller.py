@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, settled
-from runner.bus.failures import failure, late, nobody, refusal
+from runner.bus.failures import Rooms, failure, late, no_rooms, nobody, refusal
 from runner.bus.notices import TRACEPARENT
 from runner.bus.payloads import Payloads
 from runner.bus.waiting import Doubts, Hints, Waiting
@@ -64,11 +64,14 @@ class Durable:
 class Caller:
     """Calls as `name`. `open` before the first call; whoever opened the connection closes it after `close`."""
 
-    def __init__(self, connection: Connection, subjects: Subjects, name: str, payloads: Payloads) -> None:
+    def __init__(
+        self, connection: Connection, subjects: Subjects, name: str, payloads: Payloads, room: Rooms = no_rooms
+    ) -> None:
         self._connection = connection
         self._subjects = subjects
         self.name = name
         self._payloads = payloads
+        self._room = room
         self._waiting: dict[str, set[Waiting]] = {}
         self.dropped = 0
 
@@ -135,7 +138,7 @@ class Caller:
             except ConnectionClosedError:
                 break
             acknowledged = json.loads(answer.data)
-            refused = refusal(acknowledged.get("error"), request, provider)
+            refused = refusal(acknowledged.get("error"), request, provider, self._room(provider, request.task))
             return refused or Durable(repeated=acknowledged.get("duplicate", False))
         return failure(
             request,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runner.work import Code, Status, WorkError, WorkRequest, WorkResponse
@@ -26,7 +28,28 @@ def failure(
     )
 
 
-def refusal(error: dict[str, object] | None, request: WorkRequest, provider: str) -> WorkResponse | None:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a caller knows of a provider's queue: how many tasks it takes, and which others offer the same."""
+
+    limit: int | None = None
+    others: tuple[str, ...] = ()
+
+
+Rooms = Callable[[str, str], Room]
+"""(provider, task) → what is known of the queue."""
+
+UNKNOWN_ROOM = Room()
+
+
+def no_rooms(_: str, __: str) -> Room:
+    """Of whoever knows nothing of queues."""
+    return UNKNOWN_ROOM
+
+
+def refusal(
+    error: dict[str, object] | None, request: WorkRequest, provider: str, room: Room = UNKNOWN_ROOM
+) -> WorkResponse | None:
     """What the queue's acknowledgement says: None where it took the task."""
     if error is None:
         return None
@@ -42,11 +65,19 @@ def refusal(error: dict[str, object] | None, request: WorkRequest, provider: str
         return failure(
             request,
             Code.QUEUE_FULL,
-            f"the queue of {provider} is full",
-            "wait for it to empty, raise `capacity.queue_limit` or `capacity.max_concurrent`, or ask another provider",
+            f"the queue of {provider} is full{_depth(room)}",
+            _elsewhere(room) + "wait for it to empty, or raise `capacity.queue_limit` or `capacity.max_concurrent`",
             status=Status.REJECTED,
         )
     return failure(request, Code.UNAVAILABLE, f"the queue of {provider} refused the task: {error.get('description')}")
+
+
+def _depth(room: Room) -> str:
+    return f": {room.limit} of {room.limit} tasks wait or are worked on" if room.limit else ""
+
+
+def _elsewhere(room: Room) -> str:
+    return f"ask {' or '.join(room.others)}, which offers the same; " if room.others else ""
 
 
 def too_large(request: WorkRequest, size: int, limit: int) -> WorkResponse:

@@ -87,7 +87,7 @@ class NetworkClient:
         self._connection = connection
         self._objects = Objects(connection, self._subjects.bucket("payloads"))
         self._payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
-        self._caller = Caller(connection, self._subjects, self.name, self._payloads)
+        self._caller = Caller(connection, self._subjects, self.name, self._payloads, self._offers.room)
         self._events = Events(connection, self._subjects)
         self._questions = Questions(connection, self._subjects)
         await self._caller.open()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
-from runner.bus.failures import failure
+from runner.bus.failures import Room, failure
 from runner.client.patience import Patience, constrained
 from runner.client.targets import Target, resolve
 from runner.model import OnConstrained
 from runner.reports import CatalogEntry
-from runner.work import WorkRequest, WorkResponse
+from runner.work import EnsembleState, WorkRequest, WorkResponse
 
 LOAD_SECONDS = 1.0
 """How old what is known of the providers' load may be."""
@@ -29,6 +29,13 @@ class Offers:
         self._known = await self._read()
         self._known_at = time.monotonic()
         return self._known
+
+    def room(self, provider: str, task: str) -> Room:
+        """What is known of a provider's queue, for whom it refused."""
+        same = [entry for entry in self._known if entry.name == task]
+        limit = next((entry.queue_limit for entry in same if entry.provider == provider), None)
+        ready = (entry for entry in same if entry.provider != provider and entry.status is EnsembleState.READY)
+        return Room(limit, tuple(f"{entry.provider}/{entry.name}" for entry in ready))
 
     def forget(self) -> None:
         """Somebody was not where they were: the next call looks again."""

@@ -80,6 +80,7 @@ class Census:
                 status=self._state(capability.provider, beats),
                 load=loads.get(capability.provider, 0.0),
                 constrained=self._registry.constrained(capability.provider),
+                queue_limit=declared.queue_limit,
                 description=capability.description,
                 input_schema=capability.input_schema,
             )

@@ -13,6 +13,7 @@ from runner.bus.away import AWAY
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection, connect, settled
 from runner.bus.events import Events
+from runner.bus.failures import Room
 from runner.bus.payloads import Payloads
 from runner.bus.service import ToolService
 from runner.catalog import Catalog
@@ -133,7 +134,7 @@ class HostedEnsemble:
             urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
         )
         payloads = Payloads.over(self._desk, self._network.defaults.max_payload, self._connection.max_payload)
-        self._caller = Caller(self._connection, subjects, self.name, payloads)
+        self._caller = Caller(self._connection, subjects, self.name, payloads, self._room)
         await self._caller.open()
         self._events = Events(self._connection, subjects)
         workplace = Workplace(
@@ -237,6 +238,11 @@ class HostedEnsemble:
                 await step
         except (*AWAY, ServerFailed) as problem:
             self._log.warning("while stopping: %s", str(problem) or type(problem).__name__)
+
+    def _room(self, provider: str, task: str) -> Room:
+        known = self._declared.get(provider, task)
+        others = (c for c in self._desk.catalog.find(name=task) if c.provider not in (provider, self.name))
+        return Room(known.queue_limit if known else None, tuple(f"{c.provider}/{c.name}" for c in others))
 
     def _slot_freed(self) -> None:
         if self._queue is not None:

@@ -204,6 +204,7 @@ async def test_a_full_queue_refuses_before_it_accepts(tmp_path: Path):
         response = await call(inn, "kitchen/note", "one too many")
         assert response.error is not None
         assert (response.status, response.error.code) == (Status.REJECTED, "QUEUE_FULL")
+        assert response.error.message == "the queue of kitchen is full: 4 of 4 tasks wait or are worked on"
         release(inn)
         await asyncio.gather(held, *waiting)
 

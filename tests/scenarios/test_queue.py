@@ -10,6 +10,7 @@ import pytest
 from runner.errors import UsageProblem
 from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.servers import plain_server
 
 NETWORK = """\
 network: inn
@@ -82,6 +83,23 @@ async def outcome(inn: LiveNetwork, name: str) -> object:
 async def queued(inn: LiveNetwork) -> dict[str, int]:
     [kitchen] = [one for one in (await inn.client.status()).ensembles if one.name == "kitchen"]
     return {level: count for level, count in kitchen.queued.model_dump().items() if count}
+
+
+async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) -> None:
+    """Each has a part of it, and what one starts was never submitted long before what the other starts."""
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "one", network(slots=2), nats=url, inn=MODULE) as inn,
+        live(tmp_path / "two", network(slots=2), nats=url, inn=MODULE.replace("parent\n", "parent.parent / 'one'\n")),
+    ):
+        names = [f"n{number}" for number in range(100)]
+        for name in names:
+            await submit(inn, name, "0.01")
+        for name in names:
+            await outcome(inn, name)
+        places = {name: place for place, name in enumerate(starts(inn))}
+        late = [name for number, name in enumerate(names) if abs(places[name] - number) > 4]
+        assert (sorted(places), late) == (sorted(names), [])
 
 
 async def test_a_critical_task_is_next_whatever_waits_before_it(tmp_path: Path) -> None:
@@ -195,6 +213,18 @@ async def test_a_full_queue_has_no_room_for_a_move_and_loses_nothing(tmp_path: P
         assert await queued(inn) == {"low": 1}
         release(inn)
         assert await outcome(inn, "waits") == "cooked waits"
+
+
+async def test_a_full_queue_says_how_full_and_who_offers_the_same(tmp_path: Path) -> None:
+    async with live(tmp_path, network(limit=2), inn=MODULE) as inn:
+        for name in ("held", "waits"):
+            await submit(inn, name, "hold")
+        refused = await inn.client.call("kitchen/cook", "one too many")
+        assert isinstance(refused, WorkResponse)
+        assert refused.error is not None
+        assert refused.error.message == "the queue of kitchen is full: 2 of 2 tasks wait or are worked on"
+        assert (refused.error.hint or "").startswith("ask bar/cook, which offers the same; ")
+        release(inn)
 
 
 async def test_a_drained_ensemble_finishes_what_it_has_and_keeps_what_waits(tmp_path: Path) -> None:
