@@ -86,7 +86,7 @@ async def queued(inn: LiveNetwork) -> dict[str, int]:
 
 
 async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) -> None:
-    """Each has a part of it, and what one starts was never submitted long before what the other starts."""
+    """What one starts was not submitted long before what the other has started."""
     async with (
         plain_server(tmp_path) as url,
         live(tmp_path / "one", network(slots=2), nats=url, inn=MODULE) as inn,
