@@ -7,6 +7,9 @@ from runner.work import Attempt, Record, WorkRequest, WorkResponse
 GONE = "its runner went away"
 """How an attempt ended after which there was another one."""
 
+STOPPED = "its runner was stopped"
+"""How an attempt ended that a drain cut short: nothing is wrong with the task."""
+
 
 def recorded(
     request: WorkRequest,
@@ -72,6 +75,22 @@ def taken_back(passed: Record, request: WorkRequest, provider: str, response: Wo
             "response": response,
         }
     )
+
+
+def called_off(record: Record, attempt: Attempt) -> Record:
+    """What stands once an attempt was cut short by its own runner."""
+    history = (
+        one.model_copy(update={"ended": STOPPED}) if _same(attempt, one) and one.ended is None else one
+        for one in record.history
+    )
+    return record.model_copy(update={"history": tuple(history)})
+
+
+def fatal(record: Record | None) -> int:
+    """How many starts of the present claim came to nothing by themselves."""
+    if record is None or not record.attempts:
+        return 0
+    return record.attempts - sum(one.ended == STOPPED for one in record.history[-record.attempts :])
 
 
 def _same(one: Attempt, other: Attempt) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runner.host.attempts import passed_on, recorded, taken_back
+from runner.host.attempts import called_off, fatal, passed_on, recorded, taken_back
 from runner.host.desk import Desk, Held, StoreAway
 from runner.routing.handoffs import is_current
 from runner.work import Attempt, Record, WorkRequest, WorkResponse
@@ -20,6 +20,9 @@ RECORD_PATIENCE = timedelta(seconds=60)
 """How long a finished outcome waits for the store to come back before the task is left for redelivery."""
 
 RETRY_SECONDS = 0.25
+CALL_OFF_SECONDS = 1.0
+"""How long a runner that stops takes to say of a start that it was cut short."""
+
 NOTHING = Held(None, 0)
 
 
@@ -51,6 +54,11 @@ class Claim:
     def attempts(self) -> int:
         """How many real starts are recorded."""
         return self._held.record.attempts if self._held.record else 0
+
+    @property
+    def fatal_attempts(self) -> int:
+        """How many of them came to nothing by themselves: those that a drain cut short do not count."""
+        return fatal(self._held.record)
 
     @property
     def epoch(self) -> int:
@@ -131,6 +139,17 @@ class Claim:
                 if datetime.now(UTC) > give_up:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def call_off(self) -> None:
+        """The start that was recorded, if it was, is cut short and not to be held against the task."""
+        record = self._held.record
+        if record is None or self._attempt is None:
+            return
+        ended = called_off(record, self._attempt)
+        if ended != record:
+            with suppress(StoreAway, TimeoutError):
+                async with asyncio.timeout(CALL_OFF_SECONDS):
+                    await self._put(ended)
 
     async def pass_on(self, provider: str, request: WorkRequest) -> Record:
         """Make it the claim of another provider, who is to be sent `request`; the record as it stands then.

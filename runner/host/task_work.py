@@ -89,6 +89,7 @@ class TaskWork:
         try:
             await self._to_the_end(hand, caller, request)
         except asyncio.CancelledError:
+            await hand.claim.call_off()
             await hand.give_back()
             raise
         finally:
@@ -224,7 +225,7 @@ class TaskWork:
 
     def _death(self, hand: InHand, request: WorkRequest, ledger: Ledger) -> WorkResponse | None:
         """The outcome of a task that was started as often as it may be."""
-        attempts = hand.claim.attempts
+        attempts = hand.claim.fatal_attempts
         if attempts < self.workplace.network.defaults.max_attempts:
             return None
         response = dead(request, self.workplace.name, attempts)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import UsageProblem
-from runner.host.attempts import GONE
+from runner.host.attempts import GONE, STOPPED
 from runner.host.happenings import Worked
 from runner.payload import PayloadProblem, Reference, reference_in
 from runner.work import Attempt, Record, Status, WorkRequest, WorkResponse
@@ -219,8 +219,8 @@ async def test_what_dies_again_after_a_retry_is_a_dead_letter_again(opened: Open
 
 
 async def at_work(books: Ledgers) -> bool:
-    record = await record_of(books, "r1")
-    return record.response is None and record.attempts == 1
+    record = await books.record("r1")
+    return record is not None and record.response is None and record.attempts == 1
 
 
 async def test_only_a_dead_letter_can_be_retried(opened: Open):
@@ -299,3 +299,17 @@ async def test_a_retry_that_was_cut_short_is_completed_by_the_next(opened: Open)
         assert isinstance(outcome, WorkResponse)
         assert (outcome.status, outcome.result) == (Status.COMPLETED, "poison")
         assert await gone(books, "r1")
+
+
+async def test_a_start_that_a_drain_cut_short_is_not_held_against_the_task(tmp_path: Path):
+    network = NETWORK.replace("{max_attempts: 3}", "{max_attempts: 1, drain_timeout: 100ms}")
+    async with live(tmp_path, network, inn=MODULE) as inn, ledgers(inn) as books:
+        await inn.client.call("kitchen/hold", "soup", mode="async", request_id="r1")
+        await eventually(lambda: at_work(books), "the start")
+    async with live(tmp_path, network, inn=MODULE) as inn, ledgers(inn) as books:
+        (tmp_path / "release").touch()
+        outcome = await inn.client.result("r1")
+        assert isinstance(outcome, WorkResponse)
+        assert (outcome.status, outcome.result) == (Status.COMPLETED, "soup")
+        record = await record_of(books, "r1")
+        assert [one.ended for one in record.history] == [STOPPED, None]
