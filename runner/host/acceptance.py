@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from runner.host.pressure import Pressure
-from runner.host.workplace import Workplace
+from runner.host.workplace import Station
 from runner.work import TaskAccepted
 
 SOON_SECONDS = 0.002
@@ -35,8 +35,8 @@ class Acceptance:
     The first is the tasks before it × the mean time that a task holds a slot ÷ the slots of all replicas.
     """
 
-    def __init__(self, workplace: Workplace, pressure: Pressure) -> None:
-        self._workplace = workplace
+    def __init__(self, station: Station, pressure: Pressure) -> None:
+        self._station = station
         self._pressure = pressure
         self._held = _Mean()
         self._took = _Mean()
@@ -74,14 +74,14 @@ class Acceptance:
 
     async def say(self, caller: str, request_id: str, position: int | None = None) -> None:
         """`position` is how many go before it; None: it has its slot."""
-        workplace = self._workplace
-        rounds = 0.0 if position is None else (position + 1) / workplace.slot_count
+        station = self._station
+        rounds = 0.0 if position is None else (position + 1) / station.slot_count
         accepted = TaskAccepted(
             request_id=request_id,
             queue_position=position or 0,
             estimated_completion=timedelta(seconds=round(rounds * self._held.seconds + self._took.seconds, 3)),
-            provider=workplace.name,
+            provider=station.name,
             constrained=True if position is not None and position > self._pressure.limit else None,
         )
-        subject = workplace.subjects.reply(caller, workplace.name, request_id)
-        await workplace.connection.publish(subject, accepted.encode())
+        subject = station.subjects.reply(caller, station.name, request_id)
+        await station.connection.publish(subject, accepted.encode())

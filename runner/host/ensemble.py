@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
-from functools import cached_property
 
 from runner import __version__
 from runner.beat import Vitals
@@ -16,9 +15,7 @@ from runner.bus.events import Events
 from runner.bus.failures import Room
 from runner.bus.payloads import Payloads
 from runner.bus.service import ToolService
-from runner.catalog import Catalog
 from runner.errors import ServerFailed
-from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
@@ -26,10 +23,10 @@ from runner.host.desk import Desk
 from runner.host.slots import Slots
 from runner.host.task_queue import TaskQueue
 from runner.host.tool_calls import ToolCalls
-from runner.host.workplace import Workplace
-from runner.model import Ensemble, Network, PythonStep, PythonTarget
+from runner.host.version import Generation, Version, version_of
+from runner.host.workplace import Station, Workplace
 from runner.subjects import Subjects
-from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Priority, Registration
+from runner.work import CapabilityInfo, EnsembleState, Priority, Registration
 
 STEP_SECONDS = 5.0
 """How long one step of stopping may take beside the draining itself."""
@@ -41,55 +38,25 @@ MAX_THREADS = 1024
 class HostedEnsemble:
     """Hosts one ensemble on one runner. `start` and `stop` once each, in this order."""
 
-    def __init__(
-        self,
-        network: Network,
-        ensemble: Ensemble,
-        desk: Desk,
-        *,
-        declared: Catalog,
-        wired_callers: Mapping[tuple[str, str], frozenset[str]],
-        modules: ModuleSpace,
-        runner: str,
-    ) -> None:
-        self.name = ensemble.name
+    def __init__(self, generation: Generation, name: str, desk: Desk, *, modules: ModuleSpace, runner: str) -> None:
+        self.name = name
+        self.runner = runner
         self.state = EnsembleState.STARTING
         self.detail: str | None = None
-        self._network = network
-        self._ensemble = ensemble
-        self._desk = desk
-        self._declared = declared
-        self._wired_callers = wired_callers
+        self._generation = generation
         self._modules = modules
-        self.runner = runner
-        self._log = logging.getLogger(f"runner.ensemble.{self.name}")
+        self._desk = desk
+        self._log = logging.getLogger(f"runner.ensemble.{name}")
         self._crew = Crew()
-        self._executor = DaemonThreads(MAX_THREADS, ensemble.name)
-        self._functions: dict[PythonTarget, UserFunction] = {}
-        self._slots = Slots(ensemble.capacity.max_concurrent, self._slot_freed)
+        self._executor = DaemonThreads(MAX_THREADS, name)
+        self._slots = Slots(generation.network.ensembles[name].capacity.max_concurrent, self._slot_freed)
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._events: Events | None = None
         self._service: ToolService | None = None
         self._calls: ToolCalls | None = None
         self._queue: TaskQueue | None = None
-
-    @cached_property
-    def capabilities(self) -> tuple[CapabilityInfo, ...]:
-        """What it offers: as the file declares it, and where that says nothing, as its functions tell of themselves."""
-        return tuple(self._described(c) for c in self._declared.capabilities if c.provider == self.name)
-
-    def _described(self, capability: CapabilityInfo) -> CapabilityInfo:
-        tool = self._ensemble.tools.get(capability.name)
-        if tool is None:
-            return capability
-        function = self._functions[tool.python]
-        told = {"description": tool.description or function.description, "input_schema": function.input_schema}
-        return capability.model_copy(update=told)
-
-    @property
-    def takes_tasks(self) -> bool:
-        return any(kind is CapabilityType.TASK for kind, _ in self._ensemble.shared().values())
+        self._offered: tuple[CapabilityInfo, ...] = ()
 
     @property
     def in_flight(self) -> int:
@@ -128,33 +95,29 @@ class HostedEnsemble:
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
         """READY when this returns: serving, pulling, registered. Raises StartFailed, ServerFailed."""
         self._move(EnsembleState.STARTING)
-        self._load_functions()
-        subjects = Subjects(self._network.name)
+        version = version_of(self._generation, self.name, self._modules, self._executor)
         self._connection = await connect(
             urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
         )
-        payloads = Payloads.over(self._desk, self._network.defaults.max_payload, self._connection.max_payload)
+        payloads = self._payloads(version, self._connection)
+        subjects = Subjects(version.network.name)
         self._caller = Caller(self._connection, subjects, self.name, payloads, self._room)
         await self._caller.open()
         self._events = Events(self._connection, subjects)
-        workplace = Workplace(
-            network=self._network,
-            ensemble=self._ensemble,
+        station = Station(
+            name=self.name,
             subjects=subjects,
             connection=self._connection,
             caller=self._caller,
             events=self._events,
             desk=self._desk,
-            payloads=payloads,
             slots=self._slots,
-            functions=self._functions.__getitem__,
-            declared=self._declared,
-            wired_callers=self._wired_callers,
             runner=self.runner,
             log=self._log,
         )
-        await self._serve(workplace)
+        await self._serve(station, version, payloads)
         await settled(self._connection)
+        self._offered = version.capabilities
         await self._register(EnsembleState.READY)
         self._move(EnsembleState.READY)
 
@@ -196,26 +159,21 @@ class HostedEnsemble:
     def holds(self, caller: str, request_id: str) -> bool:
         return self._queue is not None and self._queue.holds(caller, request_id)
 
-    async def _serve(self, workplace: Workplace) -> None:
-        tools = {c.name: c.description or c.name for c in self.capabilities if c.type is CapabilityType.TOOL}
-        if tools:
-            self._service = ToolService(workplace.connection, workplace.subjects, self.name, __version__)
+    async def _serve(self, station: Station, version: Version, payloads: Payloads) -> None:
+        workplace = Workplace.of(station, version, payloads)
+        if version.tools:
+            self._service = ToolService(station.connection, station.subjects, self.name, __version__)
             self._calls = ToolCalls(workplace, self._crew, self._service.counts)
-            await self._service.open(tools, self._calls.handle, self._ensemble.description)
-        if self.takes_tasks:
-            self._queue = TaskQueue(workplace, self._crew)
+            await self._service.open(version.tools, self._calls.handle, version.ensemble.description)
+        if version.takes_tasks:
+            self._queue = TaskQueue(station, workplace, self._crew)
             await self._queue.open()
 
-    def _load_functions(self) -> None:
-        tools = [tool.python for tool in self._ensemble.tools.values()]
-        steps = [
-            step.python for task in self._ensemble.tasks.values() for step in task.steps if isinstance(step, PythonStep)
-        ]
-        for target in dict.fromkeys(tools + steps):
-            self._functions[target] = prepare(self._modules.load(target), self._executor, str(target))
+    def _payloads(self, version: Version, connection: Connection) -> Payloads:
+        return Payloads.over(self._desk, version.network.defaults.max_payload, connection.max_payload)
 
     async def _register(self, state: EnsembleState) -> None:
-        offered = self.capabilities if state is EnsembleState.READY else ()
+        offered = self._offered if state is EnsembleState.READY else ()
         await self._desk.register(
             Registration(ensemble=self.name, runner=self.runner, state=state, capabilities=offered)
         )
@@ -240,7 +198,7 @@ class HostedEnsemble:
             self._log.warning("while stopping: %s", str(problem) or type(problem).__name__)
 
     def _room(self, provider: str, task: str) -> Room:
-        known = self._declared.get(provider, task)
+        known = self._generation.declared.get(provider, task)
         others = (c for c in self._desk.catalog.find(name=task) if c.provider not in (provider, self.name))
         return Room(known.queue_limit if known else None, tuple(f"{c.provider}/{c.name}" for c in others))
 

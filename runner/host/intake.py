@@ -18,7 +18,7 @@ from runner.event import Event
 from runner.host.acceptance import Acceptance
 from runner.host.desk import StoreAway
 from runner.host.pressure import Pressure
-from runner.host.workplace import Workplace
+from runner.host.workplace import Station
 
 DELIVERY_SECONDS = 0.05
 """How long a task may be on its way to a free slot before it counts as waiting."""
@@ -30,8 +30,8 @@ BATCH = 128
 class Intake:
     """Claims for one ensemble on one runner; whoever has a task in hand tells of that one himself."""
 
-    def __init__(self, workplace: Workplace, acceptance: Acceptance, pressure: Pressure) -> None:
-        self._workplace = workplace
+    def __init__(self, station: Station, acceptance: Acceptance, pressure: Pressure) -> None:
+        self._station = station
         self._acceptance = acceptance
         self._pressure = pressure
         self._delivered: deque[int] = deque(maxlen=DELIVERED_KEPT)
@@ -40,7 +40,7 @@ class Intake:
 
     def heard(self, notice: Notice) -> None:
         """A task is durable. It is about to be delivered, or, where that does not happen at once, claimed to wait."""
-        if self._workplace.slots.free > 0:
+        if self._station.slots.free > 0:
             asyncio.get_running_loop().call_later(DELIVERY_SECONDS, self._unless_delivered, notice)
         else:
             self._pressure.nudge()
@@ -74,7 +74,7 @@ class Intake:
         self._more.set()
 
     async def _tell(self, batch: list[tuple[Notice, bool]]) -> None:
-        desk, name = self._workplace.desk, self._workplace.name
+        desk, name = self._station.desk, self._station.name
         spots = [Spot(notice.call.priority, notice.sequence, given_back) for notice, given_back in batch]
         try:
             positions = await desk.queue_positions(name, spots)
@@ -86,8 +86,8 @@ class Intake:
             return  # who is not told waits all the same
 
     def _write(self, notice: Notice, position: int) -> None:
-        call, name = notice.call, self._workplace.name
-        self._workplace.events.write(
+        call, name = notice.call, self._station.name
+        self._station.events.write(
             Event(
                 kind="accepted",
                 at=datetime.now(UTC),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from runner.event import Event
 from runner.host.desk import StoreAway
-from runner.host.workplace import Workplace
+from runner.host.workplace import Station
 from runner.work import Code
 
 LOOK_SECONDS = 1.0
@@ -20,15 +20,16 @@ LOOK_SECONDS = 1.0
 class Pressure:
     """Of one ensemble, as seen from one runner. `constrained` is as it was at the last look."""
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._workplace = workplace
+    def __init__(self, station: Station, backpressure: float) -> None:
+        self._station = station
+        self.backpressure = backpressure
         self._full = asyncio.Event()
         self.constrained = False
 
     @property
     def limit(self) -> float:
         """How many may wait: slots, of all live replicas, × `backpressure`."""
-        return self._workplace.slot_count * self._workplace.ensemble.capacity.backpressure
+        return self._station.slot_count * self.backpressure
 
     def nudge(self) -> None:
         """Every slot is taken: it is worth a look."""
@@ -41,13 +42,13 @@ class Pressure:
             self._full.clear()
             await self._look()
             await asyncio.sleep(LOOK_SECONDS)
-            if self.constrained or self._workplace.slots.free <= 0:
+            if self.constrained or self._station.slots.free <= 0:
                 self._full.set()
 
     async def _look(self) -> None:
-        workplace = self._workplace
+        station = self._station
         try:
-            waiting = await workplace.desk.waiting(workplace.name)
+            waiting = await station.desk.waiting(station.name)
         except StoreAway:
             return  # nobody knows: it stays as it was
         constrained = waiting > self.limit
@@ -56,13 +57,13 @@ class Pressure:
             self._tell(waiting)
 
     def _tell(self, waiting: int) -> None:
-        workplace = self._workplace
+        station = self._station
         more = "more than" if self.constrained else "no more than"
-        workplace.events.write(
+        station.events.write(
             Event(
                 kind=Code.CAPACITY_CONSTRAINED,
                 at=datetime.now(UTC),
-                ensemble=workplace.name,
+                ensemble=station.name,
                 status="BEGAN" if self.constrained else "ENDED",
                 message=f"{waiting} tasks wait, {more} {self.limit:g}",
             )

@@ -16,7 +16,6 @@ from runner.bus.away import AWAY
 from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
-from runner.catalog import declared
 from runner.errors import EnsembleNetworkError, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.host.announcement import Announcement
@@ -30,8 +29,9 @@ from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.reach import Reach
 from runner.host.server import server_for
+from runner.host.version import Generation
 from runner.model import Network
-from runner.routing.wiring import callers_of, drain_order
+from runner.routing.wiring import drain_order
 from runner.state import RunningNetwork, State
 from runner.work import EnsembleState
 from runner.workspace import Workspace
@@ -111,26 +111,18 @@ class Runner:
         self._questions = Questions(ground.connection, ground.subjects)
         self._watching: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
-        catalog, callers = declared(network), callers_of(network)
+        generation = Generation.of(network, GENERATION)
 
         def anew(name: str) -> HostedEnsemble:
-            return HostedEnsemble(
-                network,
-                network.ensembles[name],
-                ground.desk,
-                declared=catalog,
-                wired_callers=callers,
-                modules=self._modules,
-                runner=self.id,
-            )
+            return HostedEnsemble(generation, name, ground.desk, modules=self._modules, runner=self.id)
 
         self._hosted = {name: anew(name) for name in sorted(hosted)}
         seconds = network.defaults.drain_timeout.total_seconds()
         self._silent: Mapping[str, Beat] = {}
         self._draining = Draining(self._hosted, anew, self._start, seconds)
         self._started_at = datetime.now(UTC)
-        self._census = Census(network, catalog, ground, self._hosted, own=lambda: self._beat(0))
-        self._duties = Duties(network, ground, callers)
+        self._census = Census(network, generation.declared, ground, self._hosted, own=lambda: self._beat(0))
+        self._duties = Duties(network, ground, generation.wired_callers)
 
     async def wait_stopped(self) -> None:
         """Return when somebody asked the network to stop."""

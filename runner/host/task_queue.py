@@ -18,29 +18,27 @@ from runner.host.intake import Intake
 from runner.host.pressure import Pressure
 from runner.host.recording import Recording
 from runner.host.task_work import TaskWork
-from runner.host.workplace import Workplace
+from runner.host.workplace import Station, Workplace
 from runner.work import Priority
 
 
 class TaskQueue:
     """Takes tasks from `open` to `stop_intake`, keeps what is in hand alive until `close`. `crew` owns the work."""
 
-    def __init__(self, workplace: Workplace, crew: Crew) -> None:
-        self._workplace = workplace
+    def __init__(self, station: Station, workplace: Workplace, crew: Crew) -> None:
+        self._station = station
         self._crew = crew
-        self.pressure = Pressure(workplace)
-        self._acceptance = Acceptance(workplace, self.pressure)
-        recording = Recording(
-            workplace.name, workplace.subjects, workplace.connection, workplace.events, workplace.desk
-        )
-        self._tasks = TaskWork(workplace, self._acceptance, crew, recording, HandingOver(workplace))
-        self._intake = Intake(workplace, self._acceptance, self.pressure)
-        self._notices = Notices(workplace.connection, workplace.subjects, workplace.name)
+        self.pressure = Pressure(station, workplace.ensemble.capacity.backpressure)
+        self._acceptance = Acceptance(station, self.pressure)
+        self._recording = Recording(station.name, station.subjects, station.connection, station.events, station.desk)
+        self._tasks = TaskWork(workplace, self._acceptance, crew, self._recording, HandingOver(workplace))
+        self._intake = Intake(station, self._acceptance, self.pressure)
+        self._notices = Notices(station.connection, station.subjects, station.name)
         self._puller = TaskPuller(
-            workplace.connection,
-            workplace.subjects,
-            workplace.name,
-            free=lambda: workplace.slots.free,
+            station.connection,
+            station.subjects,
+            station.name,
+            free=lambda: station.slots.free,
             accept=self._accept,
             refused=self._intake.refused,
             ageing=workplace.network.defaults.ageing.total_seconds(),
@@ -95,15 +93,15 @@ class TaskQueue:
         return hand is not None and hand.cancel()
 
     def _accept(self, message: TaskMessage) -> None:
-        self._workplace.slots.take()
-        if self._workplace.slots.free <= 0:
+        self._station.slots.take()
+        if self._station.slots.free <= 0:
             self.pressure.nudge()
         self._intake.delivered(message)
         self._crew.start(self._tasks.work(message), f"task {message.call.capability} for {message.call.caller}")
 
     async def _head(self, priority: Priority) -> float | None:
         try:
-            return await self._workplace.desk.queue_head(self._workplace.name, priority)
+            return await self._station.desk.queue_head(self._station.name, priority)
         except StoreAway:
             return None
 

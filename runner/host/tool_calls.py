@@ -36,13 +36,19 @@ class _Call:
 
 
 class ToolCalls:
-    """Handles what a ToolService delivers. `crew` owns the work."""
+    """Handles what a ToolService delivers, all of it by one version. `crew` owns the work."""
 
     def __init__(self, workplace: Workplace, crew: Crew, counts: dict[str, ToolCounts]) -> None:
         self._workplace = workplace
         self._crew = crew
         self._counts = counts
         self._in_hand: dict[tuple[str, str], list[_Call]] = {}
+
+    def at(self, workplace: Workplace) -> ToolCalls:
+        """The same calls in hand, and from here on another version for new ones."""
+        calls = ToolCalls(workplace, self._crew, self._counts)
+        calls._in_hand = self._in_hand
+        return calls
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a call in hand. False where it is not here."""

@@ -1,4 +1,8 @@
-"""What the parts of one running ensemble share: who it is, how it calls, what it may ask of its runner."""
+"""What the parts of one running ensemble share: who it is, how it calls, what it may ask of its runner.
+
+The station stays for as long as the ensemble is hosted. Its workplace is the station as one version has it: a piece of
+work takes the one of the day when it begins, and keeps it to its end.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from runner.catalog import Catalog
 from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
 from runner.host.slots import Slots
+from runner.host.version import Version
 from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
 from runner.routing.guards import Arrival, Refusal, refuse
 from runner.routing.selection import STRATEGIES
@@ -24,36 +29,59 @@ from runner.work import CapabilityInfo, WorkRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Workplace:
-    """One ensemble on one runner. `declared` is the catalog that the file promises, `wired_callers` who calls what.
+class Station:
+    """Where one ensemble is hosted, whatever its version. `runner` is the id of the runner that it is on."""
 
-    `runner` is the id of the runner that it is on.
-    """
-
-    network: Network
-    ensemble: Ensemble
+    name: str
     subjects: Subjects
     connection: Connection
     caller: Caller
     events: Events
     desk: Desk
-    payloads: Payloads
     slots: Slots
-    functions: Callable[[PythonTarget], UserFunction]
-    declared: Catalog
-    wired_callers: Mapping[tuple[str, str], frozenset[str]]
     runner: str
     log: logging.Logger
-    _turns: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.ensemble.name
 
     @property
     def slot_count(self) -> int:
         """The slots of all live replicas together."""
         return self.slots.count * max(1, self.desk.replicas(self.name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workplace(Station):
+    """A station with one version. `declared` is the catalog that the file promises, `wired_callers` who calls what."""
+
+    network: Network
+    ensemble: Ensemble
+    payloads: Payloads
+    functions: Callable[[PythonTarget], UserFunction]
+    declared: Catalog
+    wired_callers: Mapping[tuple[str, str], frozenset[str]]
+    generation: int
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, station: Station, version: Version, payloads: Payloads) -> Workplace:
+        """The station, from here on with this version."""
+        return cls(
+            name=station.name,
+            subjects=station.subjects,
+            connection=station.connection,
+            caller=station.caller,
+            events=station.events,
+            desk=station.desk,
+            slots=station.slots,
+            runner=station.runner,
+            log=station.log,
+            network=version.network,
+            ensemble=version.ensemble,
+            payloads=payloads,
+            functions=version.functions.__getitem__,
+            declared=version.generation.declared,
+            wired_callers=version.generation.wired_callers,
+            generation=version.generation.number,
+        )
 
     def capability(self, name: str) -> CapabilityInfo | None:
         """One of the ensemble's own shared capabilities."""

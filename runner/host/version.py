@@ -1,0 +1,86 @@
+"""What an ensemble is in one generation of the configuration, whole: its part of the file and its loaded functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cached_property
+
+from runner.catalog import Catalog, declared
+from runner.functions.calling import UserFunction, prepare
+from runner.functions.loading import ModuleSpace
+from runner.model import Ensemble, Network, PythonStep, PythonTarget
+from runner.routing.wiring import callers_of
+from runner.work import CapabilityInfo, CapabilityType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """One applied configuration, and what follows from it. All ensembles of a runner share it.
+
+    `declared` is the catalog that the file promises; `wired_callers` are those that a use connects to each capability,
+    by (provider, capability).
+    """
+
+    number: int
+    network: Network
+    declared: Catalog
+    wired_callers: Mapping[tuple[str, str], frozenset[str]]
+
+    @classmethod
+    def of(cls, network: Network, number: int) -> Generation:
+        return cls(number, network, declared(network), callers_of(network))
+
+
+@dataclass(frozen=True, eq=False)
+class Version:
+    """One ensemble in one generation. Nothing of it ever changes: what is new is another version."""
+
+    generation: Generation
+    ensemble: Ensemble
+    functions: Mapping[PythonTarget, UserFunction]
+
+    @property
+    def network(self) -> Network:
+        return self.generation.network
+
+    @property
+    def name(self) -> str:
+        return self.ensemble.name
+
+    @property
+    def takes_tasks(self) -> bool:
+        return any(kind is CapabilityType.TASK for kind, _ in self.ensemble.shared().values())
+
+    @property
+    def tools(self) -> dict[str, str]:
+        """The tools on offer, each with a line of description."""
+        return {c.name: c.description or c.name for c in self.capabilities if c.type is CapabilityType.TOOL}
+
+    @cached_property
+    def capabilities(self) -> tuple[CapabilityInfo, ...]:
+        """What it offers: as the file declares it, and where that says nothing, as its functions tell of themselves."""
+        return tuple(self._told(c) for c in self.generation.declared.capabilities if c.provider == self.name)
+
+    def _told(self, capability: CapabilityInfo) -> CapabilityInfo:
+        tool = self.ensemble.tools.get(capability.name)
+        if tool is None:
+            return capability
+        function = self.functions[tool.python]
+        told = {"description": tool.description or function.description, "input_schema": function.input_schema}
+        return capability.model_copy(update=told)
+
+
+def version_of(generation: Generation, name: str, modules: ModuleSpace, threads: Executor) -> Version:
+    """An ensemble with its functions loaded; the plain ones run in `threads`. Raises StartFailed."""
+    ensemble = generation.network.ensembles[name]
+    functions = {target: prepare(modules.load(target), threads, str(target)) for target in targets_of(ensemble)}
+    return Version(generation, ensemble, functions)
+
+
+def targets_of(ensemble: Ensemble) -> tuple[PythonTarget, ...]:
+    """The functions that an ensemble names, each once."""
+    tools = [tool.python for tool in ensemble.tools.values()]
+    steps = [step.python for task in ensemble.tasks.values() for step in task.steps if isinstance(step, PythonStep)]
+    return tuple(dict.fromkeys(tools + steps))
