@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from nats.aio.msg import Msg
 
@@ -88,7 +89,25 @@ class Bucket:
         if error := json.loads(answer.data).get("error"):
             raise ServerFailed(f"the store refused to forget: {error.get('description')}")
 
-    async def watch(self, heard: Callable[[str, bytes | None], None]) -> None:
+    async def keys(self) -> tuple[str, ...]:
+        """Every key that has a value or a marker, in order. Raises as `put_if`."""
+        answer = await self._connection.request(
+            f"$JS.API.STREAM.INFO.{self._stream}",
+            json.dumps({"subjects_filter": f"{self._prefix}>"}).encode(),
+            timeout=READ_SECONDS,
+        )
+        told = json.loads(answer.data)
+        if error := told.get("error"):
+            raise ServerFailed(f"the keys of {self._stream} cannot be listed: {error.get('description')}")
+        return tuple(sorted(map(self.key_of, told["state"].get("subjects") or {})))
+
+    async def stamp(self, key: str) -> datetime | None:
+        """When the server stored what stands under a key, by its own clock; None where nothing does."""
+        async for message in read_batch(self._connection, self._stream, self._prefix + key):
+            return datetime.fromisoformat(message.stamp)
+        return None
+
+    async def watch(self, heard: Callable[[str, bytes | None], None], keys: str = ">") -> None:
         """Tell of every value that stands now and of every change from now on; None is a deletion.
 
         A write is a publication on the key's own subject, so that listening needs no consumer. Not for a bucket that
@@ -99,9 +118,9 @@ class Bucket:
             deleted = (message.headers or {}).get("KV-Operation") in _GONE
             heard(message.subject.removeprefix(self._prefix), None if deleted else message.data)
 
-        await self._connection.subscribe(f"{self._prefix}>", cb=on_message)
+        await self._connection.subscribe(self._prefix + keys, cb=on_message)
         await settled(self._connection)
-        async for entry in self.entries():
+        async for entry in self.entries(keys):
             heard(entry.key, entry.value)
 
     async def entries(self, keys: str = ">") -> AsyncIterator[Entry]:

@@ -59,6 +59,14 @@ async def ensure_network(
         ensure_stream(connection, _bucket(subjects, "leader", None)),
         ensure_stream(connection, _bucket(subjects, "dead", None)),
         ensure_stream(connection, _bucket(subjects, "contents", results_kept)),
+        ensure_applied(connection, subjects),
+    )
+
+
+async def ensure_applied(connection: Connection, subjects: Subjects) -> None:
+    """Where the applied configuration is kept, and what of it is large. The first that a runner needs. Idempotent."""
+    await asyncio.gather(
+        ensure_stream(connection, _bucket(subjects, "applied", None)),
         ensure_stream(connection, _objects(subjects, "payloads")),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from runner.cli import output
 from runner.cli.render import diagnostics as render
-from runner.config.reading import read_network
+from runner.config.reading import Reading, read_network
 from runner.diagnostics import Diagnostic
 from runner.errors import InvalidNetwork, UsageProblem
 from runner.model import Network
@@ -22,6 +22,7 @@ class Loaded:
     network: Network | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
+    reading: Reading
 
 
 def workspace_of(file: str) -> Workspace:
@@ -43,14 +44,20 @@ def load(workspace: Workspace) -> Loaded:
         reading.network,
         tuple(replace(d, span=replace(d.span, file=base + d.span.file)) for d in reading.diagnostics),
         {base + name: text for name, text in reading.sources.items()},
+        reading,
     )
 
 
 def network_of(workspace: Workspace, *, warn: bool = False) -> Network:
     """The resolved network; its warnings go to stderr if asked for. Raises InvalidNetwork."""
+    return read(workspace, warn=warn)[0]
+
+
+def read(workspace: Workspace, *, warn: bool = False) -> tuple[Network, Reading]:
+    """The same, and all that reading gave."""
     loaded = load(workspace)
     if loaded.network is None:
         raise InvalidNetwork(loaded.diagnostics, loaded.sources)
     if warn and loaded.diagnostics:
         output.talk(render.concise(loaded.diagnostics))
-    return loaded.network
+    return loaded.network, loaded.reading

@@ -34,6 +34,10 @@ class Library:
         self._source = source
         self._shelf: dict[str, bytes | Unread] = {}
 
+    def contents(self) -> dict[str, bytes]:
+        """Every file that was read and could be, by path."""
+        return {path: data for path, data in self._shelf.items() if not isinstance(data, Unread)}
+
     def read(self, path: str, *, said_in: str) -> tuple[str, bytes | Unread]:
         """What a file says, by a path relative to the folder of the file `said_in`; and its path from the top."""
         place = located(path, said_in=said_in)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -30,24 +30,39 @@ _STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading gave. `network` is None if any diagnostic is an error; `sources` is the text of each file read."""
+    """What reading gave. `network` is None if any diagnostic is an error; `sources` is the text of each file read.
+
+    `library` has what was read of `file` and of what it names, `references` what stood for a secret.
+    """
 
     network: Network | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
+    file: str
+    library: Library = field(repr=False)
+    references: References = field(repr=False)
+
+    def content(self, path: str) -> bytes | None:
+        """A file by its path from the top, as reading would find it; None where it cannot be read."""
+        data = self.library.fetch(path)
+        return None if isinstance(data, Unread) else data
 
 
-def read_network(source: Source, file: str, env: Mapping[str, str]) -> Reading:
-    """Read the network file and every file it names. Never raises for what stands in them."""
+def read_network(source: Source, file: str, env: Mapping[str, str], safe: Source | None = None) -> Reading:
+    """Read the network file and every file it names. Never raises for what stands in them.
+
+    `safe` has the files that `${file:…}` names, where the source has not.
+    """
     with _collector_paused():
-        loader = _loader(source, env)
+        loader = _loader(source, env, safe)
         draft = _draft(loader, file)
         if draft is not None:
             for rule in RULES:
                 loader.diagnostics += rule(draft)
         diagnostics = _finished(loader)
         valid = draft is not None and not any(d.severity is Severity.ERROR for d in diagnostics)
-        return Reading(resolve(draft) if draft is not None and valid else None, diagnostics, loader.sources)
+        network = resolve(draft) if draft is not None and valid else None
+        return Reading(network, diagnostics, loader.sources, file, loader.library, loader.references)
 
 
 class _NameFile(FileModel):
@@ -58,7 +73,7 @@ class _NameFile(FileModel):
 
 def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
     """The network's name alone, whatever else the file says. Raises InvalidNetwork."""
-    loader = _loader(source, env)
+    loader = _loader(source, env, None)
     written = _open(loader, file)
     name = None
     if written is not None:
@@ -72,9 +87,8 @@ def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
     return name.network
 
 
-def _loader(source: Source, env: Mapping[str, str]) -> Loader:
-    library = Library(source)
-    return Loader(library, References(env, library))
+def _loader(source: Source, env: Mapping[str, str], safe: Source | None) -> Loader:
+    return Loader(Library(source), References(env, Library(safe or source)))
 
 
 def _open(loader: Loader, file: str) -> Written | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import re
 from collections.abc import Iterable, Mapping
 
@@ -27,12 +30,23 @@ class _Unresolved(Exception):
 
 
 class References:
-    """Resolves references. What they give is secret from then on: `scrub` takes it out of anything that is shown."""
+    """Resolves references. What they give is secret from then on: `scrub` takes it out of anything that is shown.
 
-    def __init__(self, env: Mapping[str, str], library: Library) -> None:
+    The files that they name are read from a library of their own, which is no part of what the network consists of.
+    """
+
+    def __init__(self, env: Mapping[str, str], vault: Library) -> None:
         self._env = env
-        self._library = library
+        self._vault = vault
         self._secrets: dict[str, str] = {}
+        self._given: dict[str, str] = {}
+
+    def digest(self, salt: str) -> str:
+        """Of all references and what they stood for: another one where any has changed. Empty without references."""
+        if not self._given:
+            return ""
+        given = json.dumps(self._given, sort_keys=True).encode()
+        return hmac.new(salt.encode(), given, hashlib.sha256).hexdigest()
 
     def skip_switched_off(self, written: Written, entries: Iterable[Path]) -> None:
         """Take out every entry whose `when:` is empty, whatever else it says. Later entries of a list come first."""
@@ -95,7 +109,11 @@ class References:
     def _text(self, text: str, file: str) -> str:
         if _UNCLOSED.search(text):
             raise _Unresolved(Rule.INVALID_REFERENCE, f"the reference in `{text}` is not closed", "end it with `}`")
-        return _REFERENCE.sub(lambda match: self._value(match, file), text)
+        return _REFERENCE.sub(lambda match: self._noted(match, file), text)
+
+    def _noted(self, match: re.Match[str], file: str) -> str:
+        value = self._given[f"{file}: {match[0]}"] = self._value(match, file)
+        return value
 
     def _value(self, match: re.Match[str], file: str) -> str:
         reference, kind, said = match[0], match[1], match[2]
@@ -121,7 +139,7 @@ class References:
         return self._env[name]
 
     def _file(self, path: str, reference: str, file: str) -> str:
-        text = self._library.text(path, said_in=file)
+        text = self._vault.text(path, said_in=file)
         if isinstance(text, Unread):
             raise _Unresolved(text.code, f"`{reference}`: {text.message}", text.hint)
         return text.rstrip("\r\n")

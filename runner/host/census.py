@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from runner.beat import Beat
-from runner.catalog import Catalog
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
-from runner.model import Network
+from runner.host.version import Generation
 from runner.reports import (
     CatalogEntry,
     EnsembleReport,
@@ -24,28 +23,25 @@ from runner.work import CapabilityType, EnsembleState, Priority
 
 _log = logging.getLogger("runner.host")
 
-GENERATION = 1
-"""The number of the applied configuration: the first and, until there are reloads, the only one."""
-
 
 class Census:
     """Counts for the whole network, from the beats of its live runners; `own` tells this one's, as of now."""
 
     def __init__(
         self,
-        network: Network,
-        declared: Catalog,
+        generation: Generation,
         ground: Foundation,
         hosted: dict[str, HostedEnsemble],
         *,
         own: Callable[[], Beat],
     ) -> None:
-        self._network = network
-        self._declared = declared
+        self._network = generation.network
+        self._declared = generation.declared
         self._registry = ground.registry
         self._backlog = ground.backlog
         self._results = ground.results
         self._hosted = hosted
+        self._generation = generation.number
         self._pulse = ground.pulse
         self._leadership = ground.leadership
         self._own = own
@@ -59,10 +55,10 @@ class Census:
         ensembles = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted(self._network.ensembles)))
         return StatusReport(
             network=self._network.name,
-            generation=GENERATION,
+            generation=self._generation,
             runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
-            last_reload=ReloadReport(ok=True, generation=GENERATION),
+            last_reload=ReloadReport(ok=True, generation=self._generation),
             leader_epoch=self._leadership.epoch,
         )
 

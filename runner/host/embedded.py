@@ -39,6 +39,7 @@ class Embedded:
         self._watcher = watcher
         self._users = users_of(network, state.keys)
         self._server = NatsServer(ServerFiles(state.directory))
+        self._url = ""
         self._owned: Hold | None = None
         self._joined: Hold | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -55,6 +56,15 @@ class Embedded:
         milliseconds = (time.perf_counter() - began) * 1000
         self._watcher(ServerReady(url, True, version, milliseconds, joined=None if running is None else running.pid))
         self._keeping = asyncio.ensure_future(self._keep())
+        return self._reach(url)
+
+    def follow(self, network: Network) -> Reach:
+        """Have the users of another configuration, from now on and after a take-over. Made where they are new."""
+        self._network, self._users = network, users_of(network, self._state.keys)
+        return self._reach(self._url)
+
+    def _reach(self, url: str) -> Reach:
+        self._url = url
         return Reach(
             urls=(url,),
             embedded=True,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
+from runner.bus.bundles import Bundles
 from runner.bus.connection import Connection, connect
 from runner.bus.deliveries import Outbox, ensure_deliveries
 from runner.bus.events import Events
@@ -53,6 +54,7 @@ class Foundation:
     known: KnownKeys
     backlog: Backlog
     dead: DeadLetters
+    bundles: Bundles
     events: Events
     desk: InlineDesk
 
@@ -159,6 +161,7 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
         known,
         backlog,
         dead,
+        Bundles(connection, subjects),
         events,
         desk,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runner.applied import Applied
 from runner.event import Event
+from runner.model import Network
 from runner.work import EnsembleState
 
 
@@ -18,6 +20,15 @@ class ServerReady:
     version: str | None
     milliseconds: float
     joined: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What is to run is settled. `own`: it is what the runner's own directory says."""
+
+    network: Network
+    applied: Applied
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +60,5 @@ class Worked:
     event: Event
 
 
-Happening = ServerReady | EnsembleMoved | NetworkReady | Notice | Worked
+Happening = ServerReady | Configured | EnsembleMoved | NetworkReady | Notice | Worked
 Watcher = Callable[[Happening], None]

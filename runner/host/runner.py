@@ -16,23 +16,26 @@ from runner.bus.away import AWAY
 from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
-from runner.errors import EnsembleNetworkError, StartFailed
+from runner.config.reading import Reading
+from runner.errors import EnsembleNetworkError, StartFailed, UsageProblem
 from runner.functions.loading import ModuleSpace
 from runner.host.announcement import Announcement
 from runner.host.answers import Answers
+from runner.host.applied import Configuration, Files, configuration_for
 from runner.host.burial import Burial
-from runner.host.census import GENERATION, Census
+from runner.host.census import Census
 from runner.host.draining import Draining
 from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
-from runner.host.happenings import EnsembleMoved, NetworkReady, Notice, Watcher, Worked
+from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.reach import Reach
 from runner.host.server import server_for
 from runner.host.version import Generation
 from runner.model import Network
 from runner.routing.wiring import drain_order
 from runner.state import RunningNetwork, State
+from runner.subjects import RUNNERS
 from runner.work import EnsembleState
 from runner.workspace import Workspace
 
@@ -49,6 +52,7 @@ async def running(
     network: Network,
     workspace: Workspace,
     *,
+    reading: Reading | None = None,
     nats: str | None = None,
     join: bool = False,
     only: frozenset[str] = frozenset(),
@@ -57,17 +61,24 @@ async def running(
 ) -> AsyncIterator[Runner]:
     """A runner whose ensembles are all READY; leaving the block drains them and stops.
 
+    `reading` is what the network was read from; without it, the files are read again. Where the network has runners
+    already, what they run is run here too.
+
     `nats` is the address of a server to use in place of what the file says; with `join` the embedded server may be
     another runner's. `only` and `without` choose the ensembles that this runner hosts. Raises AlreadyRunning,
-    ServerFailed, StartFailed. Call from the main thread.
+    ServerFailed, StartFailed, InvalidNetwork. Call from the main thread.
     """
     began = time.perf_counter()
     state = State(workspace.state)
     state.prepare()
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(server_for(network, state, nats, watcher, join=join))
-        reach = site.reach
-        hosted = frozenset(name for name in network.ensembles if (not only or name in only) and name not in without)
+        files = Files.of(workspace, network, reading)
+        configuration = await configuration_for(files, site.reach, watcher, owns=site.owns())
+        network = configuration.network
+        reach = site.reach if configuration.own else site.reach_of(network)
+        watcher(Configured(network, configuration.applied, configuration.own))
+        hosted = hosted_of(network, only, without)
 
         def moved(ensemble: str, ensemble_state: EnsembleState, detail: str | None) -> None:
             watcher(EnsembleMoved(ensemble, ensemble_state, (time.perf_counter() - began) * 1000, detail))
@@ -76,7 +87,7 @@ async def running(
         ground = await foundation(network, reach, runner_id, moved)
         stack.push_async_callback(ground.close)
         await ground.lay()
-        runner = Runner(network, workspace, reach, ground, hosted, watcher)
+        runner = Runner(configuration, workspace, reach, ground, hosted, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()
         announcement = Announcement(state, _announced(network, reach), site.speaks)
@@ -90,12 +101,20 @@ async def running(
         yield runner
 
 
+def hosted_of(network: Network, only: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """The ensembles that a runner of the network hosts. Raises UsageProblem for one that the network does not have."""
+    if unknown := sorted((only | without) - network.ensembles.keys()):
+        message = f"there is no ensemble `{unknown[0]}` in what is applied"
+        raise UsageProblem(message, hint="`run-network status` lists those of the network that runs")
+    return frozenset(name for name in network.ensembles if (not only or name in only) and name not in without)
+
+
 class Runner:
     """Opened, started, stopped and closed by `running`."""
 
     def __init__(
         self,
-        network: Network,
+        configuration: Configuration,
         workspace: Workspace,
         reach: Reach,
         ground: Foundation,
@@ -103,15 +122,16 @@ class Runner:
         watcher: Watcher,
     ) -> None:
         self.id = ground.pulse.runner
-        self._network = network
+        self._network = network = configuration.network
         self._reach = reach
         self._ground = ground
         self._watcher = watcher
-        self._modules = ModuleSpace(workspace.read, workspace.directory, GENERATION)
+        number = configuration.applied.generation
+        self._modules = ModuleSpace(configuration.code(workspace), workspace.directory, number)
         self._questions = Questions(ground.connection, ground.subjects)
         self._watching: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
-        generation = Generation.of(network, GENERATION)
+        generation = Generation.of(network, number)
 
         def anew(name: str) -> HostedEnsemble:
             return HostedEnsemble(generation, name, ground.desk, modules=self._modules, runner=self.id)
@@ -121,7 +141,7 @@ class Runner:
         self._silent: Mapping[str, Beat] = {}
         self._draining = Draining(self._hosted, anew, self._start, seconds)
         self._started_at = datetime.now(UTC)
-        self._census = Census(network, generation.declared, ground, self._hosted, own=lambda: self._beat(0))
+        self._census = Census(generation, ground, self._hosted, own=lambda: self._beat(0))
         self._duties = Duties(network, ground, generation.wired_callers)
 
     async def wait_stopped(self) -> None:
@@ -132,6 +152,7 @@ class Runner:
         """Answer questions, and tell the watcher of events."""
         ground = self._ground
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
+        await self._questions.answer(ground.subjects.control(RUNNERS, "ping"), _pong)
         answers = Answers(ground, self._census, self._hosted, runner=self.id, stop=self._stop_asked.set)
         await answers.serve(self._questions)
         ground.pulse.on_change(self._heard)

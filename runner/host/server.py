@@ -15,10 +15,15 @@ from runner.state import State
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a runner works. `speaks` tells whether it is the one who tells clients of the directory where that is."""
+    """Where a runner works. `speaks` tells whether it is the one who tells clients of the directory where that is.
+
+    `owns` tells whether the server is its own; `reach_of` how everybody in another configuration reaches it.
+    """
 
     reach: Reach
     speaks: Callable[[], bool]
+    owns: Callable[[], bool]
+    reach_of: Callable[[Network], Reach]
 
 
 @asynccontextmanager
@@ -35,16 +40,21 @@ async def server_for(
         case EmbeddedServer() if nats is None:
             embedded = Embedded(network, state, watcher)
             try:
-                yield Site(await embedded.open(join=join), embedded.owns)
+                yield Site(await embedded.open(join=join), embedded.owns, embedded.owns, embedded.follow)
             finally:
                 await embedded.close()
         case EmbeddedServer() | ExternalServer():
             credentials = server.credentials if isinstance(server, ExternalServer) else None
             urls = tuple(nats.split(",")) if nats else server.url if isinstance(server, ExternalServer) else ()
-            yield Site(_external(network, urls, credentials, watcher), lambda: not state.is_locked())
+            _tell_of(urls, credentials, watcher)
+
+            def reach_of(other: Network) -> Reach:
+                return _external(other, urls, credentials)
+
+            yield Site(reach_of(network), lambda: not state.is_locked(), lambda: False, reach_of)
 
 
-def _external(network: Network, urls: tuple[str, ...], credentials: str | None, watcher: Watcher) -> Reach:
+def _tell_of(urls: tuple[str, ...], credentials: str | None, watcher: Watcher) -> None:
     where = ", ".join(map(shown, urls))
     if credentials is None and not any("@" in url for url in urls):
         watcher(Notice(f"{where} is used without credentials: nothing keeps ensembles to their wiring there"))
@@ -54,6 +64,9 @@ def _external(network: Network, urls: tuple[str, ...], credentials: str | None, 
             "lose what it acknowledged"
         )
     )
+
+
+def _external(network: Network, urls: tuple[str, ...], credentials: str | None) -> Reach:
     return Reach(
         urls=urls,
         embedded=False,

@@ -35,7 +35,7 @@ from runner.cli.call_options import (
 )
 from runner.cli.context import sole, to_send
 from runner.cli.door import FINE
-from runner.cli.load import network_of, workspace_of
+from runner.cli.load import read, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
 from runner.cli.place import Place
 from runner.cli.presence import explained, readable
@@ -179,11 +179,11 @@ async def _reached(stack: AsyncExitStack, question: Question, file: str, nats: s
             hint="start it first: `run-network up --detach`",
         )
     workspace = workspace_of(file)
-    network = network_of(workspace)
+    network, reading = read(workspace)
     output.talk("no network is running here: bringing it up for this call (`run-network` keeps it up)")
     from runner.host.runner import running  # only a call that hosts pays for the host
 
     journal.keep(workspace)
     output.reserve()
-    await stack.enter_async_context(running(network, workspace))
+    await stack.enter_async_context(running(network, workspace, reading=reading))
     return await stack.enter_async_context(connect(path=file, name=CALLER))

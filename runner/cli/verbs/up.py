@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, assert_never
 
 import typer
@@ -12,15 +12,16 @@ from pydantic import JsonValue
 
 from runner.cli import detach, journal, output
 from runner.cli.interrupts import Interrupts
-from runner.cli.load import network_of, workspace_of
+from runner.cli.load import read, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, refuse_later
 from runner.cli.render import events, rising
 from runner.cli.render.graph.picture import Picture, picture
 from runner.cli.render.style import visible
 from runner.cli.session import complete
+from runner.config.reading import Reading
 from runner.config.suggest import did_you_mean
 from runner.errors import UsageProblem
-from runner.host.happenings import EnsembleMoved, Happening, NetworkReady, Notice, ServerReady, Worked
+from runner.host.happenings import Configured, EnsembleMoved, Happening, NetworkReady, Notice, ServerReady, Worked
 from runner.host.runner import running
 from runner.model import EmbeddedServer, Network
 from runner.workspace import Workspace
@@ -55,8 +56,9 @@ def run(
     """
     refuse_later(watch=watch, http=http, profile=profile)
     workspace = workspace_of(file)
-    network = network_of(workspace, warn=True)
-    hosted = Hosted(_hosted(only, without, network), nats, join)
+    network, reading = read(workspace, warn=True)
+    _check(only, without, network, first=nats is None and not join)
+    hosted = Hosted(_names(only), _names(without), nats, join)
     if detach_:
         return _detached(
             workspace,
@@ -66,28 +68,40 @@ def run(
         )
     journal.keep(workspace)
     watcher = _announcing(_watcher(network, hosted, as_json), ready_fd)
+    files = Files(workspace, network, reading)
     output.reserve()
     signals = Interrupts()
     with detach.telling(ready_fd):
-        return complete(_serve(network, workspace, hosted, watcher, signals), signals)
+        return complete(_serve(files, hosted, watcher, signals), signals)
 
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """Which part of the network this runner hosts, and where."""
 
-    names: frozenset[str]
+    only: frozenset[str]
+    without: frozenset[str]
     nats: str | None
     join: bool
 
+    def count(self, network: Network) -> int:
+        return len((self.only or network.ensembles.keys()) - self.without)
 
-async def _serve(
-    network: Network, workspace: Workspace, hosted: Hosted, watcher: Callable[[Happening], None], signals: Interrupts
-) -> int:
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The directory, and what was read there."""
+
+    workspace: Workspace
+    network: Network
+    reading: Reading
+
+
+async def _serve(files: Files, hosted: Hosted, watcher: Callable[[Happening], None], signals: Interrupts) -> int:
     """Host until asked to stop. While the network is coming up, the first signal gives up on that."""
     loop = asyncio.get_running_loop()
     came_up, stop = asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(_host(network, workspace, hosted, watcher, came_up, stop))
+    serving = asyncio.create_task(_host(files, hosted, watcher, came_up, stop))
 
     def give_up_or_drain() -> None:
         stop.set()
@@ -109,15 +123,21 @@ async def _serve(
 
 
 async def _host(
-    network: Network,
-    workspace: Workspace,
+    files: Files,
     hosted: Hosted,
     watcher: Callable[[Happening], None],
     came_up: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
     async with running(
-        network, workspace, nats=hosted.nats, join=hosted.join, only=hosted.names, watcher=watcher
+        files.network,
+        files.workspace,
+        reading=files.reading,
+        nats=hosted.nats,
+        join=hosted.join,
+        only=hosted.only,
+        without=hosted.without,
+        watcher=watcher,
     ) as live:
         came_up.set()
         over_network = asyncio.create_task(live.wait_stopped())
@@ -130,23 +150,30 @@ async def _host(
             await asyncio.gather(over_network, by_signal, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lines:
     """Shows happenings to a person."""
 
-    picture: Picture
-    network: str
-    hosted: int
+    network: Network
+    hosted: Hosted
     colour: bool
+    picture: Picture = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.picture = picture(self.network)
 
     def show(self, happening: Happening) -> None:
         match happening:
             case ServerReady():
-                output.data(rising.server(happening, self.network))
+                output.data(rising.server(happening, self.network.name))
+            case Configured(network):
+                self.network, self.picture = network, picture(network)
             case EnsembleMoved():
                 output.data(rising.ensemble(happening, self.picture, colour=self.colour))
             case NetworkReady(milliseconds):
-                output.data(f"{rising.wiring(self.picture)}\n{rising.ready(self.hosted, milliseconds)}")
+                output.data(
+                    f"{rising.wiring(self.picture)}\n{rising.ready(self.hosted.count(self.network), milliseconds)}"
+                )
             case Notice(message):
                 output.talk(visible(message))
             case Worked(event):
@@ -156,7 +183,7 @@ class Lines:
 
 
 def _watcher(network: Network, hosted: Hosted, as_json: bool) -> Callable[[Happening], None]:
-    lines = Lines(picture(network), network.name, len(hosted.names), colour=output.coloured(output.stdout()))
+    lines = Lines(network, hosted, output.coloured(output.stdout()))
     return _enduring(json_lines if as_json else lines.show)
 
 
@@ -166,6 +193,10 @@ def json_lines(happening: Happening) -> None:
         case ServerReady(url, embedded, version, ms, joined):
             place: dict[str, JsonValue] = {"url": url, "embedded": embedded, "joined": joined}
             output.line({"type": "server", **place, "version": version, "ms": ms})
+        case Configured(_, applied, own):
+            output.line(
+                {"type": "configuration", "generation": applied.generation, "hash": applied.bundle.hash, "own": own}
+            )
         case EnsembleMoved(ensemble, state, ms, detail):
             output.line({"type": "ensemble", "ensemble": ensemble, "state": state.value, "ms": ms, "detail": detail})
         case NetworkReady(milliseconds):
@@ -206,25 +237,26 @@ def _announcing(watcher: Callable[[Happening], None], ready_fd: int | None) -> C
     return watch
 
 
-def _hosted(only: str | None, without: str | None, network: Network) -> frozenset[str]:
-    """The ensembles to host. Raises UsageProblem where none is left."""
-    chosen = _names(only, network, "--only") or frozenset(network.ensembles)
-    left = chosen - _names(without, network, "--except")
-    if not left:
+def _check(only: str | None, without: str | None, network: Network, *, first: bool) -> None:
+    """Raises UsageProblem where nothing would be hosted, and for an ensemble that the network does not have.
+
+    Whoever comes to a network that runs is told by that instead: it need not be what the file here says.
+    """
+    for option, listed in (("--only", only), ("--except", without)):
+        names = _names(listed)
+        if listed is not None and not names:
+            raise UsageProblem(f"{option} names no ensemble")
+        unknown = sorted(names - network.ensembles.keys())
+        if unknown and first:
+            hint = did_you_mean(unknown[0], network.ensembles.keys(), otherwise="`run-network graph` shows them")
+            raise UsageProblem(f"{option}: there is no ensemble `{unknown[0]}`", hint=hint)
+    if not (_names(only) or network.ensembles.keys()) - _names(without):
         raise UsageProblem("nothing left to host", hint="--except leaves out every ensemble that --only chooses")
-    return left
 
 
-def _names(listed: str | None, network: Network, option: str) -> frozenset[str]:
-    """The ensembles of an option. Raises UsageProblem for one that the network does not have."""
-    names = frozenset(filter(None, (name.strip() for name in (listed or "").split(","))))
-    unknown = sorted(names - network.ensembles.keys())
-    if unknown:
-        hint = did_you_mean(unknown[0], network.ensembles.keys(), otherwise="`run-network graph` shows them")
-        raise UsageProblem(f"{option}: there is no ensemble `{unknown[0]}`", hint=hint)
-    if listed is not None and not names:
-        raise UsageProblem(f"{option} names no ensemble")
-    return names
+def _names(listed: str | None) -> frozenset[str]:
+    """The ensembles of an option."""
+    return frozenset(filter(None, (name.strip() for name in (listed or "").split(","))))
 
 
 def _alone(network: Network, nats: str | None) -> bool:

@@ -1,0 +1,122 @@
+"""Which files a module's imports lead to, from its text alone: nothing of it is executed.
+
+The counterpart of `runner.functions.loading`, which resolves the same imports when modules run: a file beside the
+module that a `python:` entry names goes before anything installed. Imports anywhere in a module count, also within
+functions and conditions, so that the answer has every file that loading may ask for. What code imports under a name
+that it computes is not found.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+Exists = Callable[[str], bytes | None]
+"""The content of a file by its path from the top, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """`from <level dots><module> import <names>`; an `import a.b` has no level and no names."""
+
+    level: int
+    module: str
+    names: tuple[str, ...]
+
+
+def imported_files(modules: Iterable[str], read: Exists) -> frozenset[str]:
+    """Every file that importing these modules may load, themselves included. Cycles end; what is missing is left out.
+
+    Each module's absolute imports look in its own folder first, and so do those of what it imports.
+    """
+    waiting = [(path, posixpath.dirname(path)) for path in modules]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        path, root = waiting.pop()
+        if (path, root) in seen or (source := read(path)) is None:
+            continue
+        seen.add((path, root))
+        package = posixpath.dirname(path)
+        for wanted in imports_in(source):
+            waiting += [(found, root) for found in _files(wanted, package, root, read)]
+    return frozenset(path for path, _ in seen)
+
+
+def _files(wanted: Import, package: str, root: str, read: Exists) -> Iterator[str]:
+    base = posixpath.normpath(posixpath.join(package, *[".."] * (wanted.level - 1))) if wanted.level else root
+    found: str | None = None
+    for part in wanted.module.split(".") if wanted.module else ():
+        found = _beside(base, part, read)
+        if found is None:
+            return
+        yield found
+        base = posixpath.join(base, part)
+    if found is not None and posixpath.basename(found) != "__init__.py":
+        return
+    for name in _children(wanted.names, found, read):
+        if child := _beside(base, name, read):
+            yield child
+
+
+def _children(names: tuple[str, ...], package: str | None, read: Exists) -> Iterable[str]:
+    """The names that may be modules of a package; a star stands for what the package says it exports."""
+    if "*" not in names:
+        return names
+    source = read(package) if package is not None else None
+    return exports_in(source) if source is not None else ()
+
+
+def _beside(directory: str, name: str, read: Exists) -> str | None:
+    """The package or module of that name in a directory. A package hides a module."""
+    for path in (f"{name}/__init__.py", f"{name}.py"):
+        full = posixpath.normpath(posixpath.join(directory, path))
+        if not full.startswith("../") and read(full) is not None:
+            return full
+    return None
+
+
+@lru_cache(maxsize=4096)
+def imports_in(source: bytes) -> tuple[Import, ...]:
+    """Every import of a module, in order. A module that does not parse has none."""
+    if b"import" not in source:
+        return ()
+    return tuple(_found(_parsed(source)))
+
+
+@lru_cache(maxsize=512)
+def exports_in(source: bytes) -> tuple[str, ...]:
+    """The strings that a module assigns to `__all__`."""
+    return tuple(
+        item.value
+        for node in ast.walk(_parsed(source))
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and _is_all(node)
+        for item in ast.walk(node)
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    )
+
+
+def _found(module: ast.Module) -> Iterator[Import]:
+    for node in ast.walk(module):
+        match node:
+            case ast.Import(names):
+                yield from (Import(0, alias.name, ()) for alias in names)
+            case ast.ImportFrom(name, names, level):
+                yield Import(level, name or "", tuple(alias.name for alias in names))
+
+
+def _is_all(node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+
+
+def _parsed(source: bytes) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # loading the module tells
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[])

@@ -1,0 +1,184 @@
+"""What a runner runs: its own files, where it is the first of its network, or what the others run already."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+
+from runner.applied import Applied
+from runner.bundle import Bundled
+from runner.bus.bundles import Bundles
+from runner.bus.connection import connect
+from runner.bus.questions import Questions
+from runner.bus.streams import ensure_applied
+from runner.config.bundling import bundled, changed
+from runner.config.reading import Reading, read_network
+from runner.errors import InvalidNetwork
+from runner.host.happenings import Notice, Watcher
+from runner.host.reach import Reach
+from runner.model import Network
+from runner.subjects import RUNNERS, Subjects
+from runner.workspace import Workspace
+
+LIVE_SECONDS = 0.25
+"""How long a start waits to hear whether the network has a runner."""
+
+SHOWN = 3
+"""How many files a notice names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A network, the files that it was read from, and the record of its being applied.
+
+    `own` tells whether they are those of the runner's own directory.
+    """
+
+    network: Network
+    bundled: Bundled
+    applied: Applied
+    own: bool = True
+
+    def code(self, workspace: Workspace) -> Callable[[str], bytes]:
+        """Where modules are read from: the bundle, and behind it the runner's own directory where the files are those.
+
+        That is for modules that code imports under a name which it computes.
+        """
+        if not self.own:
+            return self.bundled.read
+
+        def read(path: str) -> bytes:
+            try:
+                return self.bundled.read(path)
+            except FileNotFoundError:
+                return workspace.read(path)
+
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a directory as they were read, of a network without errors."""
+
+    workspace: Workspace
+    network: Network
+    reading: Reading
+    bundled: Bundled
+
+    @classmethod
+    def of(cls, workspace: Workspace, network: Network, reading: Reading | None = None) -> Files:
+        """Those that the network was read from; without a reading they are read now."""
+        if reading is None:
+            reading = read_network(workspace, workspace.file.name, workspace.environment())
+        return cls(workspace, network, reading, bundled(reading))
+
+
+class Settling:
+    """Finds out what is to run, once, before anything else is made on the server."""
+
+    def __init__(self, files: Files, bundles: Bundles, watcher: Watcher) -> None:
+        self._files = files
+        self._bundles = bundles
+        self._watcher = watcher
+
+    async def own(self) -> Configuration:
+        """The files of this directory, put in force. Somebody who does the same at the same time may be first."""
+        files = self._files
+        before, revision = await self._bundles.current()
+        salt = before.salt if before is not None else token_hex(16)
+        environment = files.reading.references.digest(salt)
+        if before is not None and before.is_same(files.bundled.bundle, environment):
+            return Configuration(files.network, files.bundled, before)
+        applied = Applied(
+            generation=before.generation + 1 if before is not None else 1,
+            bundle=files.bundled.bundle,
+            by=who(),
+            at=datetime.now(UTC),
+            changed=await self._changed(before),
+            environment=environment,
+            salt=salt,
+        )
+        await self._bundles.put_away(files.bundled, before)
+        if await self._bundles.commit(applied, revision):
+            return Configuration(files.network, files.bundled, applied)
+        return await self.others()
+
+    async def others(self) -> Configuration:
+        """What is in force, read with the environment and the secrets of this directory; the own files where none is.
+
+        Raises InvalidNetwork where it cannot be read so.
+        """
+        files = self._files
+        applied, _ = await self._bundles.current()
+        if applied is None:
+            return await self.own()
+        own = files.bundled
+        if own.bundle.hash == applied.bundle.hash:
+            return Configuration(files.network, own, applied)
+        found = await self._bundles.load(applied.bundle, own.blobs)
+        reading = reading_of(found, files.workspace)
+        self._watcher(Notice(_differing(own, found, applied)))
+        return Configuration(network_of(reading), found, applied, own=False)
+
+    async def _changed(self, before: Applied | None) -> tuple[str, ...]:
+        """The ensembles that differ from the generation before. Nobody's where that cannot be read any more."""
+        if before is None:
+            return tuple(sorted(self._files.network.ensembles))
+        found = await self._bundles.load(before.bundle, self._files.bundled.blobs)
+        earlier = reading_of(found, self._files.workspace)
+        return changed(earlier, self._files.reading)
+
+
+async def configuration_for(files: Files, reach: Reach, watcher: Watcher, *, owns: bool) -> Configuration:
+    """What a runner of this directory is to run. Raises ServerFailed, InvalidNetwork.
+
+    The owner of the embedded server applies its files, and so does the first runner on a server of somebody else's:
+    anybody who comes to a network that runs follows what is in force there.
+    """
+    subjects = Subjects(files.network.name)
+    connection = await connect(reach.urls, caller="_runner", credentials=reach.runner)
+    try:
+        await ensure_applied(connection, subjects)
+        settling = Settling(files, Bundles(connection, subjects), watcher)
+        questions = Questions(connection, subjects)
+        if owns or not await questions.is_anybody(subjects.control(RUNNERS, "ping"), LIVE_SECONDS):
+            return await settling.own()
+        return await settling.others()
+    finally:
+        await connection.close()
+
+
+def reading_of(found: Bundled, workspace: Workspace) -> Reading:
+    """A bundle, read with the environment of a directory, and with the secrets in the files there."""
+    return read_network(found, found.bundle.file, workspace.environment(), safe=workspace)
+
+
+def network_of(reading: Reading) -> Network:
+    """Raises InvalidNetwork."""
+    if reading.network is None:
+        raise InvalidNetwork(reading.diagnostics, reading.sources)
+    return reading.network
+
+
+def who() -> str:
+    """This process, as the history names it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no entry for it, as in some containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()} (pid {os.getpid()})"
+
+
+def _differing(own: Bundled, found: Bundled, applied: Applied) -> str:
+    ours, theirs = own.bundle.files, found.bundle.files
+    paths = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return (
+        f"the network runs generation {applied.generation} by {applied.by}, and this runner with it: "
+        f"the files here differ ({', '.join(paths[:SHOWN])}{more})"
+    )
