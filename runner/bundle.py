@@ -56,5 +56,11 @@ class Bundled:
         raise FileNotFoundError(path)
 
 
+def differing(before: Bundle | None, after: Bundle) -> tuple[str, ...]:
+    """The paths of the files that only one of two bundles has, or each with another content, in order."""
+    earlier, later = before.files if before is not None else {}, after.files
+    return tuple(path for path in sorted(earlier.keys() | later.keys()) if earlier.get(path) != later.get(path))
+
+
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

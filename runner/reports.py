@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
@@ -61,6 +61,46 @@ class StatusReport(Report):
     last_reload: ReloadReport
     leader_epoch: int = 0
     """Grows by one whenever leadership passes to another runner."""
+
+
+class AppliedReport(Report):
+    """What the network runs. `files` are paths from the network file `file`, with the SHA-256 of each."""
+
+    generation: int
+    hash: str
+    by: str
+    at: datetime
+    file: str
+    files: dict[str, str]
+
+
+class GenerationReport(Report):
+    """One generation of the history: the ensembles and the files that differ from the generation before."""
+
+    generation: int
+    hash: str
+    by: str
+    at: datetime
+    ensembles: tuple[str, ...]
+    files: tuple[str, ...]
+    applied: bool
+    """Whether it is the one that the network runs."""
+
+
+class FileReport(Report):
+    """A file that differs. `diff` is in the unified format; None for what is no text."""
+
+    path: str
+    change: Literal["added", "changed", "removed"]
+    diff: str | None
+
+
+class DiffReport(Report):
+    """What differs between two generations; None stands for the files of the directory."""
+
+    before: Annotated[int, Field(serialization_alias="from", validation_alias="from")]
+    after: Annotated[int | None, Field(serialization_alias="to", validation_alias="to")]
+    files: tuple[FileReport, ...]
 
 
 class CatalogEntry(Report):

@@ -12,7 +12,9 @@ from typing import Literal
 
 from pydantic import JsonValue, TypeAdapter
 
+from runner.bundle import Bundled
 from runner.bus.away import AWAY
+from runner.bus.bundles import Bundles
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
@@ -21,6 +23,8 @@ from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
 from runner.bus.waiting import Hints
 from runner.client.documents import as_document
+from runner.client.generations import Generations
+from runner.client.names import parts, unknown
 from runner.client.offers import Offers
 from runner.client.patience import Doubts, Patience
 from runner.client.request import request_for
@@ -34,10 +38,12 @@ from runner.reports import (
     CATALOG,
     PAGE_ENTRIES,
     REQUESTS,
+    AppliedReport,
     CatalogEntry,
     DrainReport,
     EnsembleReport,
     Entry,
+    GenerationReport,
     PageRequest,
     PriorityReport,
     PriorityRequest,
@@ -48,7 +54,6 @@ from runner.reports import (
 )
 from runner.subjects import RUNNERS, Subjects
 from runner.work import (
-    CALLER_PATTERN,
     REQUEST_ID_PATTERN,
     CapabilityType,
     Code,
@@ -89,6 +94,7 @@ class NetworkClient:
         self._payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
         self._caller = Caller(connection, self._subjects, self.name, self._payloads, self._offers.room)
         self._events = Events(connection, self._subjects)
+        self._generations = Generations(Bundles(connection, self._subjects), self.network)
         self._questions = Questions(connection, self._subjects)
         await self._caller.open()
 
@@ -176,7 +182,7 @@ class NetworkClient:
             if standing is not None and standing.response is not None:
                 return await self._payloads.unpacked_response(standing.response, datetime.now(UTC) + OPEN_PATIENCE)
             if standing is not None and standing.status == "UNKNOWN":
-                raise _unknown(request_id)
+                raise unknown(request_id)
             standing = standing or Standing(request_id=request_id, status="PENDING")
             ends = min((at for at in (give_up, standing.expires_at) if at), default=None)
             if not wait or (ends is not None and datetime.now(UTC) >= ends):
@@ -214,7 +220,7 @@ class NetworkClient:
 
         Raises UsageProblem for an id that is not dead, unknown or used by several, and where the queue refuses it.
         """
-        _parts(request_id)
+        parts(request_id)
         report = RetryReport.model_validate_json(await self._ask("retry", request_id.encode()))
         if report.error is not None:
             raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
@@ -302,8 +308,20 @@ class NetworkClient:
         trace_id = await self._trace_of(id) or id
         report = trace_report(trace_id, [event async for event in self.events(trace=trace_id)])
         if not report.spans:
-            raise _unknown(id)
+            raise unknown(id)
         return report
+
+    async def applied(self) -> AppliedReport:
+        """What the network runs: the generation, and its files."""
+        return await self._generations.applied()
+
+    async def history(self) -> tuple[GenerationReport, ...]:
+        """The generations that are kept, oldest first; the last one is applied."""
+        return await self._generations.history()
+
+    async def bundle(self, generation: int | None = None) -> Bundled:
+        """The files of a generation, or of the one that is applied. Raises UsageProblem for one that is not kept."""
+        return await self._generations.bundle(generation)
 
     async def stop(self) -> None:
         """Ask every runner of the network to drain and stop."""
@@ -311,19 +329,19 @@ class NetworkClient:
 
     async def _whose(self, request_id: str) -> tuple[str, str]:
         """(caller, id) of `ID` or `CALLER/ID`. Raises UsageProblem for one that is none, unknown or ambiguous."""
-        caller, own_id = _parts(request_id)
+        caller, own_id = parts(request_id)
         if caller is not None:
             return caller, own_id
         callers = CALLERS.validate_json(await self._ask("callers", own_id.encode()))
         if not callers:
-            raise _unknown(request_id)
+            raise unknown(request_id)
         if len(callers) > 1:
             either = " or ".join(f"{one}/{request_id}" for one in callers)
             raise UsageProblem(f"several callers used the id {request_id}", hint=f"say {either}")
         return callers[0], request_id
 
     async def _trace_of(self, request_id: str) -> str | None:
-        caller, own_id = _parts(request_id)
+        caller, own_id = parts(request_id)
         async for event in self.events(request_id=own_id):
             if event.trace_id and caller in (None, event.caller):
                 return event.trace_id
@@ -359,19 +377,3 @@ def _hints(
                     on_progress(hint)
 
     return tell
-
-
-def _parts(request_id: str) -> tuple[str | None, str]:
-    """(caller, id) of `CALLER/ID`, (None, id) of `ID`. Raises UsageProblem."""
-    caller, slash, own_id = request_id.rpartition("/")
-    if not re.fullmatch(REQUEST_ID_PATTERN, own_id) or (slash and not re.fullmatch(CALLER_PATTERN, caller)):
-        raise UsageProblem(f"{request_id!r} is no request id", hint="say `ID` or `CALLER/ID`")
-    return (caller if slash else None), own_id
-
-
-def _unknown(request_id: str) -> UsageProblem:
-    return UsageProblem(
-        f"nobody knows a request {request_id}",
-        code=Code.UNKNOWN_REQUEST,
-        hint="`run-network requests` lists them; outcomes are kept for `defaults.results_kept`",
-    )

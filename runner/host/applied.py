@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from runner.applied import Applied
-from runner.bundle import Bundled
+from runner.bundle import Bundled, differing
 from runner.bus.bundles import Bundles
 from runner.bus.connection import connect
 from runner.bus.questions import Questions
@@ -175,8 +175,7 @@ def who() -> str:
 
 
 def _differing(own: Bundled, found: Bundled, applied: Applied) -> str:
-    ours, theirs = own.bundle.files, found.bundle.files
-    paths = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+    paths = differing(own.bundle, found.bundle)
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     return (
         f"the network runs generation {applied.generation} by {applied.by}, and this runner with it: "

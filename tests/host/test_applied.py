@@ -240,3 +240,16 @@ async def test_a_file_that_is_not_what_was_applied_is_refused(connection: Connec
     await put(bundles, 1, replace(bundled, blobs=dict.fromkeys(bundled.blobs, b"forged")))
     with pytest.raises(ServerFailed, match=r"the applied `network.yaml` is not what it was"):
         await bundles.load(bundled.bundle)
+
+
+async def test_a_client_reads_what_runs_and_what_ran(tmp_path: Path):
+    async with live(tmp_path, NETWORK, inn=MODULE, words="SAID = 'one'"):
+        pass
+    async with live(tmp_path, NETWORK, inn=MODULE, words="SAID = 'two'") as inn:
+        applied, history = await inn.client.applied(), await inn.client.history()
+        assert (applied.generation, sorted(applied.files)) == (2, ["inn.py", "network.yaml", "words.py"])
+        assert [(entry.generation, entry.files) for entry in history] == [(1, tuple(applied.files)), (2, ("words.py",))]
+        assert (await inn.client.bundle()).read("words.py") == b"SAID = 'two'"
+        assert (await inn.client.bundle(1)).read("words.py") == b"SAID = 'one'"
+        with pytest.raises(UsageProblem, match="there is no generation 3"):
+            await inn.client.bundle(3)

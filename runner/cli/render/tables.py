@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.render.style import cells, visible
-from runner.reports import CatalogEntry, EnsembleReport, RequestReport, StatusReport
+from runner.reports import CatalogEntry, EnsembleReport, GenerationReport, RequestReport, StatusReport
 from runner.work import EnsembleState, Status
 
 _UNLIMITED = 10_000
@@ -84,6 +84,22 @@ def requests(found: Sequence[RequestReport], *, width: int | None = None, colour
         return "no requests"
     heads, rows = _narrowed(heads, rows, width)
     return table(heads, rows, width=None, colour=colour)
+
+
+def history(found: Sequence[GenerationReport], *, width: int | None = None, colour: bool = False) -> str:
+    """A row for each generation, the one that runs marked."""
+    rows = [
+        [
+            f"{report.generation}{' *' if report.applied else ''}",
+            _instant(report.at),
+            report.by,
+            ", ".join(report.ensembles) or "-",
+            ", ".join(report.files) or "-",
+        ]
+        for report in found
+    ]
+    heads = ["GENERATION", "APPLIED", "BY", "ENSEMBLES", "FILES"]
+    return table(heads, rows, width=width, colour=colour) if rows else "nothing was applied yet"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, colour: bool) -> str:

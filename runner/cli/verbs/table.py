@@ -27,6 +27,8 @@ VERBS = {
     "requests": Verb("requests", "List the requests and where they stand."),
     "status": Verb("status", "Show the runners and ensembles and their load."),
     "catalog": Verb("catalog", "List the capabilities now on offer."),
+    "history": Verb("history", "List the generations of the network's files."),
+    "diff": Verb("diff", "Show how the files of two generations differ."),
     "graph": Verb("graph", "Draw the ensembles and their wiring."),
     "trace": Verb("trace", "Show where a request went and how long it took."),
     "logs": Verb("logs", "Print what happened, one line an event."),
@@ -36,7 +38,7 @@ VERBS = {
 }
 
 LATER = frozenset(
-    {"plan", "apply", "history", "diff", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
+    {"plan", "apply", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
     | {"provenance", "directive", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""
