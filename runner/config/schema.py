@@ -1,17 +1,22 @@
 """JSON Schemas of the files and the wire, in draft-07, which editors read: `run-network schema --write`.
 
-They are generated from the models that read the files, so they accept what the reader accepts.
+They are generated from the models that read the files, so they accept what the reader accepts. Each key of a file is
+described with what a change of it means for a running network.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from typing import cast
 
 from pydantic import BaseModel, JsonValue
 
 from runner.config.ensemble_file import EnsembleFile
+from runner.config.keys import FILES, keys
 from runner.config.network_file import NetworkFile
 from runner.config.script_file import ScriptFile
+from runner.plan.fields import CLASSES, FieldClass
 from runner.work import TaskAccepted, TaskProgress, TaskRejected, WorkRequest, WorkResponse
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -33,7 +38,7 @@ _REFERENCE: Schema = {
     "pattern": r"\$\{(env|file):",
     "description": "A reference: `${env:NAME}`, `${env:NAME:-default}` or `${file:path}`.",
 }
-_FILES = (NetworkFile, EnsembleFile, ScriptFile)
+_FILES = tuple(FILES.values())
 _OUTSIDE = ("description", "default")
 
 
@@ -45,11 +50,38 @@ def schemas() -> dict[str, str]:
 def _text(title: str, model: type[BaseModel]) -> str:
     generated: Schema = model.model_json_schema(by_alias=True, mode="validation")
     is_file = model in _FILES
+    if is_file:
+        _describe(generated, model.__name__)
     schema: Schema = {"$schema": DIALECT, **_draft_07(generated, is_file=is_file), "title": title}
     definitions = schema.get("definitions")
     if is_file and isinstance(definitions, dict):
         definitions["Reference"] = _REFERENCE
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _describe(generated: Schema, root: str) -> None:
+    """Say of each key of a file what becomes of a change of it."""
+    parts = {**cast(dict[str, Schema], generated.get("$defs", {})), root: generated}
+    for (model, name), classes in sorted(_classes().items()):
+        key = cast(dict[str, Schema], parts.get(model, {}).get("properties", {})).get(name)
+        if key is not None:
+            key["description"] = f"{key.get('description', '')}\n{_said(classes)}".lstrip()
+
+
+def _classes() -> dict[tuple[str, str], set[FieldClass]]:
+    """The classes of each key, by its model. Of a part that stands in several places, as a retry does, all of them."""
+    found: dict[tuple[str, str], set[FieldClass]] = defaultdict(set)
+    for file, model in FILES.items():
+        for key in keys(model):
+            found[key.model, key.name].add(CLASSES[file][key.path])
+    return found
+
+
+def _said(classes: set[FieldClass]) -> str:
+    if FieldClass.RESTART in classes:
+        return "A change needs a restart."
+    said = " or ".join(field_class for field_class in FieldClass if field_class in classes)
+    return f"A change is {said}." if len(classes) == 1 else f"A change is {said}, as what this is part of."
 
 
 def _draft_07(node: Schema, *, is_file: bool) -> Schema:
