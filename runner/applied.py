@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import AwareDatetime
 
 from runner.bundle import Bundle
@@ -25,3 +27,22 @@ class Applied(Wire):
     def is_same(self, bundle: Bundle, environment: str) -> bool:
         """Whether applying this bundle, with references that digest so, changes nothing."""
         return self.bundle.hash == bundle.hash and self.environment == environment
+
+
+class Proposal(Wire):
+    """Somebody is about to apply a bundle: one at a time, as long as its runner lives and until `until`."""
+
+    id: str
+    runner: str
+    applied: Applied
+    until: AwareDatetime
+
+    def is_void(self, *, alive: bool, now: datetime) -> bool:
+        """Whether nothing comes of it any more. What counts is the record in force: this only spares a race."""
+        return not alive or now > self.until
+
+
+class Readiness(Wire):
+    """What a runner answers to a proposal: it is ready to run it, or `problem` says why not."""
+
+    problem: str | None = None

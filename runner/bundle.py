@@ -55,6 +55,11 @@ class Bundled:
             raise IsADirectoryError(path)
         raise FileNotFoundError(path)
 
+    def content(self, path: str) -> bytes | None:
+        """The content of a file, or None where there is none."""
+        found = self.bundle.files.get(path)
+        return self.blobs[found] if found is not None else None
+
 
 def differing(before: Bundle | None, after: Bundle) -> tuple[str, ...]:
     """The paths of the files that only one of two bundles has, or each with another content, in order."""

@@ -7,6 +7,7 @@ EnsembleNetworkError
 ├── AlreadyRunning        another runner holds this directory (exit 1)
 ├── ServerFailed          the NATS server could not be started or reached (exit 1)
 ├── StartFailed           an ensemble did not come up (exit 1)
+├── ReloadFailed          a changed configuration could not be applied; the one before works on (exit 1)
 ├── CallFailed            a call did not complete; carries the wire error
 └── Refused               user code refuses a request: a business failure, never retried
 """
@@ -78,6 +79,13 @@ class StartFailed(EnsembleNetworkError):
 
     code = "start-failed"
     hint = "the traceback is in .run-network/runner.log"
+
+
+class ReloadFailed(EnsembleNetworkError):
+    """The changed configuration could not be applied; the one before works on."""
+
+    code = "reload-failed"
+    hint = "mend it and save it again: `run-network validate` shows what the file says"
 
 
 class CallFailed(EnsembleNetworkError):

@@ -1,7 +1,8 @@
 """The bucket `applied`: what the network runs, what it ran before, and the files of both.
 
 `current` is the record in force, written by compare-and-set. `gen.N` repeats the record of each of the last
-generations. `blob.SHA` is the content of a file; a large one is an object among the payloads, and `large.SHA` says so.
+generations. `proposal` is what somebody is about to put in force, empty when nobody is. `blob.SHA` is the content of a
+file; a large one is an object among the payloads, and `large.SHA` says so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from runner.applied import Applied
+from runner.applied import Applied, Proposal
 from runner.bundle import Bundle, Bundled, digest
 from runner.bus.connection import Connection
 from runner.bus.objects import Objects
@@ -24,6 +25,7 @@ from runner.subjects import Subjects
 from runner.workspace import MAX_FILE_BYTES
 
 CURRENT = "current"
+PROPOSAL = "proposal"
 KEPT = 50
 """Generations that stay in the history, with their files."""
 
@@ -102,13 +104,29 @@ class Bundles:
         return Bundled(bundle, blobs)
 
     async def watch(self, heard: Callable[[], None]) -> None:
-        """Tell that somebody wrote the record in force, or tried to, from now on: look at `current`."""
+        """Tell that somebody has put a record in force, from now on: it is there to be read.
 
-        def on_write(key: str, _: bytes | None) -> None:
-            if key == CURRENT:
-                heard()
+        Not whoever died between that and its history, so look from time to time as well.
+        """
 
-        await self._bucket.watch(on_write, keys=CURRENT)
+        def on_write(*_: object) -> None:
+            heard()
+
+        await self._bucket.listen(on_write, "gen.*")
+
+    async def claim(self, proposal: Proposal, is_void: Callable[[Proposal], bool]) -> Proposal | int:
+        """Be the only one who proposes: the revision to `release` with, or whose proposal stands."""
+        entry = await self._bucket.get(PROPOSAL)
+        if entry is not None and entry.value:
+            other = Proposal.model_validate_json(entry.value)
+            if not is_void(other):
+                return other
+        revision = await self._bucket.put_if(PROPOSAL, proposal.encode(), entry.revision if entry else 0)
+        return revision if revision is not None else await self.claim(proposal, is_void)
+
+    async def release(self, revision: int) -> None:
+        """Nothing is proposed any more, unless somebody else does already."""
+        await self._bucket.put_if(PROPOSAL, b"", revision)
 
     async def tidy(self) -> None:
         """Forget generations beyond those that are kept, and files that nothing kept refers to."""

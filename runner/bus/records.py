@@ -107,12 +107,19 @@ class Bucket:
             return datetime.fromisoformat(message.stamp)
         return None
 
-    async def watch(self, heard: Callable[[str, bytes | None], None], keys: str = ">") -> None:
+    async def watch(self, heard: Callable[[str, bytes | None], None]) -> None:
         """Tell of every value that stands now and of every change from now on; None is a deletion.
 
         A write is a publication on the key's own subject, so that listening needs no consumer. Not for a bucket that
         is written by compare-and-set: a refused write is heard too.
         """
+
+        await self.listen(heard)
+        async for entry in self.entries():
+            heard(entry.key, entry.value)
+
+    async def listen(self, heard: Callable[[str, bytes | None], None], keys: str = ">") -> None:
+        """The same of changes alone, of the keys that match."""
 
         async def on_message(message: Msg) -> None:
             deleted = (message.headers or {}).get("KV-Operation") in _GONE
@@ -120,8 +127,6 @@ class Bucket:
 
         await self._connection.subscribe(self._prefix + keys, cb=on_message)
         await settled(self._connection)
-        async for entry in self.entries(keys):
-            heard(entry.key, entry.value)
 
     async def entries(self, keys: str = ">") -> AsyncIterator[Entry]:
         """Every live key that matches, oldest write first."""

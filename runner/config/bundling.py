@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.bundle import Bundled
 from runner.config.imports import imported_files
 from runner.config.reading import Reading
-from runner.model import Ensemble, PythonStep, PythonTarget
+from runner.model import Ensemble, Network, PythonStep, PythonTarget
 
 
 def bundled(reading: Reading) -> Bundled:
@@ -21,25 +21,23 @@ def bundled(reading: Reading) -> Bundled:
     return Bundled.of(reading.file, {path: found[path] for path in sorted(touched.keys() | modules)})
 
 
-def changed(before: Reading, after: Reading) -> tuple[str, ...]:
+def changed(before: Network, earlier: Bundled, after: Network, later: Bundled) -> tuple[str, ...]:
     """The ensembles that are new, gone or different: in what their files say, or in the code that they name.
 
-    Nobody's where either has errors.
+    `earlier` and `later` are the files of the networks before and after.
     """
-    if before.network is None or after.network is None:
-        return ()
-    earlier, later = before.network.ensembles, after.network.ensembles
+    ours, theirs = before.ensembles, after.ensembles
     return tuple(
         name
-        for name in sorted(earlier.keys() | later.keys())
-        if earlier.get(name) != later.get(name) or _code(before, earlier[name]) != _code(after, later[name])
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name) or _code(ours[name], earlier) != _code(theirs[name], later)
     )
 
 
-def _code(reading: Reading, ensemble: Ensemble) -> dict[str, bytes]:
-    """The modules that an ensemble may load."""
-    modules = imported_files({target.path for target in targets(ensemble)}, reading.content)
-    return {path: data for path in modules if (data := reading.content(path)) is not None}
+def _code(ensemble: Ensemble, files: Bundled) -> dict[str, str]:
+    """The modules that an ensemble may load, each with the hash of its content."""
+    modules = imported_files({target.path for target in targets(ensemble)}, files.content)
+    return {path: files.bundle.files[path] for path in modules}
 
 
 def targets(ensemble: Ensemble) -> Iterator[PythonTarget]:

@@ -77,6 +77,29 @@ class Files:
             reading = read_network(workspace, workspace.file.name, workspace.environment())
         return cls(workspace, network, reading, bundled(reading))
 
+    def are(self, applied: Applied | None) -> bool:
+        """Whether they are applied already, and their references stand for what they stood for then."""
+        if applied is None:
+            return False
+        return applied.is_same(self.bundled.bundle, self.reading.references.digest(applied.salt))
+
+    def after(self, before: Applied | None, changed: tuple[str, ...]) -> Applied:
+        """The record that puts them in force, by this process and now."""
+        salt = before.salt if before is not None else token_hex(16)
+        return Applied(
+            generation=before.generation + 1 if before is not None else 1,
+            bundle=self.bundled.bundle,
+            by=who(),
+            at=datetime.now(UTC),
+            changed=changed,
+            environment=self.reading.references.digest(salt),
+            salt=salt,
+        )
+
+    def changed(self, network: Network, bundled: Bundled) -> tuple[str, ...]:
+        """The ensembles that differ from those of a network that was read from these files."""
+        return changed(network, bundled, self.network, self.bundled)
+
 
 class Settling:
     """Finds out what is to run, once, before anything else is made on the server."""
@@ -90,19 +113,9 @@ class Settling:
         """The files of this directory, put in force. Somebody who does the same at the same time may be first."""
         files = self._files
         before, revision = await self._bundles.current()
-        salt = before.salt if before is not None else token_hex(16)
-        environment = files.reading.references.digest(salt)
-        if before is not None and before.is_same(files.bundled.bundle, environment):
+        if before is not None and files.are(before):
             return Configuration(files.network, files.bundled, before)
-        applied = Applied(
-            generation=before.generation + 1 if before is not None else 1,
-            bundle=files.bundled.bundle,
-            by=who(),
-            at=datetime.now(UTC),
-            changed=await self._changed(before),
-            environment=environment,
-            salt=salt,
-        )
+        applied = files.after(before, await self._changed(before))
         await self._bundles.put_away(files.bundled, before)
         if await self._bundles.commit(applied, revision):
             return Configuration(files.network, files.bundled, applied)
@@ -130,8 +143,8 @@ class Settling:
         if before is None:
             return tuple(sorted(self._files.network.ensembles))
         found = await self._bundles.load(before.bundle, self._files.bundled.blobs)
-        earlier = reading_of(found, self._files.workspace)
-        return changed(earlier, self._files.reading)
+        earlier = reading_of(found, self._files.workspace).network
+        return self._files.changed(earlier, found) if earlier is not None else ()
 
 
 async def configuration_for(files: Files, reach: Reach, watcher: Watcher, *, owns: bool) -> Configuration:

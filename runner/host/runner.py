@@ -31,6 +31,7 @@ from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.reach import Reach
 from runner.host.server import server_for
+from runner.host.tidying import Tidying
 from runner.host.version import Generation
 from runner.model import Network
 from runner.routing.wiring import drain_order
@@ -160,6 +161,7 @@ class Runner:
         ground.pulse.start(self._beat)
         ground.leadership.perform(Burial(ground.pulse, ground.registry, self._reach).perform)
         ground.leadership.perform(self._duties.perform)
+        ground.leadership.perform(Tidying(ground.bundles).perform)
         ground.leadership.on_change(self._led)
         await ground.leadership.open()
         if self._watcher is not silent:

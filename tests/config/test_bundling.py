@@ -116,7 +116,9 @@ EDITS = {
 
 @pytest.mark.parametrize("path", EDITS)
 def test_the_ensembles_that_differ_are_named(workspace: Workspace, path: str):
-    before, (text, names) = read(workspace), EDITS[path]
-    bundled(before)
+    (before, earlier), (text, names) = (read(workspace).network, bundled(read(workspace))), EDITS[path]
     (workspace.directory / path).write_text(text)
-    assert changed(before, read(workspace)) == names
+    after, later = read(workspace).network, bundled(read(workspace))
+    assert before is not None
+    assert after is not None
+    assert changed(before, earlier, after, later) == names

@@ -21,7 +21,7 @@ from runner.host.happenings import Configured, Happening, Notice
 from runner.host.runner import Runner, running
 from runner.subjects import Subjects
 from runner.workspace import Workspace
-from tests.support.networks import files_in, live, read
+from tests.support.networks import eventually, files_in, live, read
 from tests.support.servers import plain_server
 
 NETWORK = """\
@@ -223,6 +223,20 @@ async def test_old_generations_go_and_their_files_with_them(connection: Connecti
     kept = {sha for applied in history for sha in applied.bundle.files.values()}
     stored = {key.partition(".")[2] for key in await bundles._bucket.keys() if key.startswith(("blob.", "large."))}
     assert stored == kept
+
+
+async def test_the_leader_forgets_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("runner.bus.bundles.KEPT", 1)
+    monkeypatch.setattr("runner.host.tidying.EVERY_SECONDS", 0.05)
+    workspace = files_in(tmp_path, FILES)
+    assert await generation(workspace) == 1
+    files_in(tmp_path, {"words.py": "SAID = 'two'\n"})
+    async with up(workspace) as runner:
+
+        async def only_the_second() -> bool:
+            return [applied.generation for applied in await runner._ground.bundles.history()] == [2]
+
+        await eventually(only_the_second, "forgetting")
 
 
 async def test_files_that_somebody_may_be_about_to_apply_stay(connection: Connection):

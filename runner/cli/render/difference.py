@@ -23,7 +23,7 @@ def text(report: DiffReport, *, colour: bool = False) -> str:
 
 
 def _file(path: str, before: Bundled, after: Bundled) -> FileReport:
-    earlier, later = _content(before, path), _content(after, path)
+    earlier, later = before.content(path), after.content(path)
     change = "added" if earlier is None else "removed" if later is None else "changed"
     try:
         before_lines, after_lines = _lines(earlier), _lines(later)
@@ -40,10 +40,6 @@ def _lines(data: bytes | None) -> list[str]:
     if not lines[-1]:
         return lines[:-1]
     return [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]
-
-
-def _content(bundled: Bundled, path: str) -> bytes | None:
-    return bundled.read(path) if path in bundled.bundle.files else None
 
 
 def _shown(file: FileReport, *, colour: bool) -> str:
