@@ -72,6 +72,9 @@ class AppliedReport(Report):
     at: datetime
     file: str
     files: dict[str, str]
+    environment: Annotated[str, Field(exclude=True, repr=False)] = ""
+    """A digest of what references stood for, with the salt of it. Never printed."""
+    salt: Annotated[str, Field(exclude=True, repr=False)] = ""
 
 
 class GenerationReport(Report):
@@ -101,6 +104,39 @@ class DiffReport(Report):
     before: Annotated[int, Field(serialization_alias="from", validation_alias="from")]
     after: Annotated[int | None, Field(serialization_alias="to", validation_alias="to")]
     files: tuple[FileReport, ...]
+
+
+class ChangeReport(Report):
+    """A key that differs; `ensemble` is null for the network's own. Values are as resolved, without secrets."""
+
+    ensemble: str | None
+    path: str
+    before: JsonValue
+    after: JsonValue
+    field_class: Annotated[str, Field(serialization_alias="class", validation_alias="class")]
+
+
+class StepReport(Report):
+    """A step of a plan; `ensemble` is null where it is about the network itself. A rewire names the use and the
+    capability, and whether the use comes to it from then on or no more."""
+
+    action: Literal["start", "update", "drain", "stop", "rewire"]
+    ensemble: str | None
+    cause: str
+    in_flight: int
+    queued: int
+    use: str | None = None
+    target: str | None = None
+    added: bool | None = None
+
+
+class PlanReport(Report):
+    """What would make the network what the files say; `generation` is the one that it runs."""
+
+    hash: str
+    generation: int
+    steps: tuple[StepReport, ...]
+    changes: tuple[ChangeReport, ...]
 
 
 class CatalogEntry(Report):

@@ -18,7 +18,7 @@ from runner.cli import output, place
 from runner.cli.render import problems
 from runner.errors import EnsembleNetworkError, NotRunning, UsageProblem
 
-FINE, INPUT, BUG, NOT_RUNNING, PENDING, INTERRUPTED = 0, 1, 3, 4, 5, 130
+FINE, INPUT, CHANGES, BUG, NOT_RUNNING, PENDING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 SURROUNDINGS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR}
     | {errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}

@@ -32,6 +32,8 @@ class Generations:
             at=record.at,
             file=record.bundle.file,
             files=record.bundle.files,
+            environment=record.environment,
+            salt=record.salt,
         )
 
     async def history(self) -> tuple[GenerationReport, ...]:

@@ -34,6 +34,11 @@ def changed(before: Network, earlier: Bundled, after: Network, later: Bundled) -
     )
 
 
+def modules(network: Network, files: Bundled) -> dict[str, dict[str, str]]:
+    """Of each ensemble, the modules that it may load, each with the hash of its content."""
+    return {name: _code(ensemble, files) for name, ensemble in network.ensembles.items()}
+
+
 def _code(ensemble: Ensemble, files: Bundled) -> dict[str, str]:
     """The modules that an ensemble may load, each with the hash of its content."""
     modules = imported_files({target.path for target in targets(ensemble)}, files.content)

@@ -41,6 +41,11 @@ class References:
         self._secrets: dict[str, str] = {}
         self._given: dict[str, str] = {}
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The texts that references stood for."""
+        return frozenset(self._secrets)
+
     def digest(self, salt: str) -> str:
         """Of all references and what they stood for: another one where any has changed. Empty without references."""
         if not self._given:

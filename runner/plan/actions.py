@@ -12,12 +12,17 @@ from runner.plan.fields import FieldClass
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`after` are the keys of the actions that are done before this one. `ensemble` is None for the network itself."""
+    """`after` are the keys of the actions that are done before this one. `ensemble` is None for the network itself.
+
+    `in_flight` and `queued` are what the ensemble had to do when it was looked at.
+    """
 
     kind: ClassVar[str]
     ensemble: str | None
     cause: str
     after: tuple[str, ...] = field(default=(), kw_only=True)
+    in_flight: int = field(default=0, kw_only=True)
+    queued: int = field(default=0, kw_only=True)
 
     @property
     def key(self) -> str:
@@ -48,8 +53,6 @@ class Update(Action):
 
     kind: ClassVar[str] = "update"
     changes: tuple[Change, ...]
-    in_flight: int = 0
-    queued: int = 0
 
     @property
     def field_class(self) -> FieldClass:
@@ -78,8 +81,6 @@ class Drain(Action):
     """The ensemble takes nothing more, and nothing of it is in flight when this is done."""
 
     kind: ClassVar[str] = "drain"
-    in_flight: int = 0
-    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,20 @@ more; callers are told of a provider when it is ready; and nobody drains before 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from runner.model import Network
 from runner.plan.actions import PHASES, AnyAction, Drain, Grant, Revoke, Rewire, Start, Stop, Update
-from runner.plan.changes import Change, Mask, changes_of_code, changes_of_ensemble, changes_of_network
+from runner.plan.changes import (
+    Change,
+    Mask,
+    changed_references,
+    changes_of_code,
+    changes_of_ensemble,
+    changes_of_network,
+)
 from runner.plan.edges import Edge, edges_of
 from runner.plan.fields import FieldClass
 from runner.plan.fingerprint import routes_of
@@ -53,7 +60,13 @@ class _Step:
             *self._revokes(),
         ]
         there = {action.key for action in found}
-        return tuple(_only(action, there) for action in sorted(found, key=self._place))
+        return tuple(self._settled(action, there) for action in sorted(found, key=self._place))
+
+    def _settled(self, action: AnyAction, there: Set[str]) -> AnyAction:
+        """The action with what its ensemble has to do, waiting for nothing that is not part of the plan."""
+        load = self.observed.load(action.ensemble)
+        after = tuple(key for key in action.after if key in there)
+        return replace(action, after=after, in_flight=load.in_flight, queued=load.queued)
 
     @cached_property
     def old(self) -> Network:
@@ -69,7 +82,8 @@ class _Step:
 
     @cached_property
     def of_network(self) -> tuple[Change, ...]:
-        return changes_of_network(self.old, self.new, self.mask)
+        found = changes_of_network(self.old, self.new, self.mask)
+        return (*found, changed_references()) if self.desired.references_changed else found
 
     @cached_property
     def own(self) -> Mapping[str, tuple[Change, ...]]:
@@ -136,11 +150,10 @@ class _Step:
             yield Update(None, said(left), left)
 
     def _update(self, name: str, changes: tuple[Change, ...]) -> Update:
-        load = self.observed.load(name)
         asks = {_key(Start, edge.provider) for edge in self._opened if edge.ensemble == name}
         takes_over = {_key(Start, other) for other in self._successors.get(name, ())}
         after = (_key(Grant, name), *sorted(asks | takes_over))
-        return Update(name, said(changes), changes, load.in_flight, load.queued, after=after)
+        return Update(name, said(changes), changes, after=after)
 
     @cached_property
     def _opened(self) -> tuple[Edge, ...]:
@@ -182,12 +195,11 @@ class _Step:
         for edge in self._closed:
             callers[edge.provider].add(edge.ensemble)
         for name in self.gone:
-            load = self.observed.load(name)
             closed = [key for edge, key in self._closing.items() if name in (edge.ensemble, edge.provider)]
             earlier = [_key(Drain, other) for other in sorted(callers[name]) if self._turn[other] < self._turn[name]]
             successors = [key for other in sorted(self._successors.get(name, ())) for key in _stood(other)]
             after = (*successors, *sorted(closed), *earlier)
-            yield Drain(name, _REMOVED, load.in_flight, load.queued, after=after)
+            yield Drain(name, _REMOVED, after=after)
 
     @cached_property
     def _turn(self) -> Mapping[str, int]:
@@ -242,8 +254,3 @@ def _of_a_route(change: Change) -> bool:
 
 def _by_name(edge: Edge) -> tuple[str, str, str, str]:
     return edge.ensemble, edge.use, edge.provider, edge.capability
-
-
-def _only(action: AnyAction, there: Iterable[str]) -> AnyAction:
-    """The action, waiting for nothing that is not part of the plan."""
-    return replace(action, after=tuple(key for key in action.after if key in there))

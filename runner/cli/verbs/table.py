@@ -25,6 +25,7 @@ VERBS = {
     "drain": Verb("drain", "Take an ensemble out of service, or bring it back."),
     "retry": Verb("retry", "Queue dead letters again."),
     "requests": Verb("requests", "List the requests and where they stand."),
+    "plan": Verb("plan", "Show what applying the files would change."),
     "status": Verb("status", "Show the runners and ensembles and their load."),
     "catalog": Verb("catalog", "List the capabilities now on offer."),
     "history": Verb("history", "List the generations of the network's files."),
@@ -38,7 +39,7 @@ VERBS = {
 }
 
 LATER = frozenset(
-    {"plan", "apply", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
+    {"apply", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
     | {"provenance", "directive", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""
