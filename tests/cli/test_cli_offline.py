@@ -128,8 +128,8 @@ def test_an_unknown_verb_is_met_with_the_one_meant(directory: Directory) -> None
 
 def test_a_verb_of_a_later_version_is_refused_by_name(directory: Directory) -> None:
     assert not LATER & VERBS.keys()
-    ran = directory.run("plan")
-    assert (ran.code, ran.err) == (1, "error[usage]: `plan` is not yet supported\nhint: a later version brings it\n")
+    ran = directory.run("mcp")
+    assert (ran.code, ran.err) == (1, "error[usage]: `mcp` is not yet supported\nhint: a later version brings it\n")
 
 
 def test_an_option_of_a_later_version_is_refused_by_name(hotel: Directory) -> None:
