@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.cli.session import NetworkClient
-from runner.config.bundling import bundled, modules
+from runner.config.bundling import bundled, modules_of
 from runner.config.reading import Reading, read_network
 from runner.errors import InvalidNetwork, UsageProblem
 from runner.model import Network
@@ -40,13 +40,13 @@ async def planned(network: NetworkClient, files: Files) -> Plan:
     observed = Observed(
         applied.generation,
         before.network,
-        modules(before.network, found),
+        modules_of(before.network, found),
         dict(_running(await network.status())),
         before.references.secrets,
     )
     desired = Desired(
         files.network,
-        modules(files.network, bundled(files.reading)),
+        modules_of(files.network, bundled(files.reading)),
         files.reading.references.secrets,
         references_changed=before.references.digest(applied.salt) != applied.environment,
     )

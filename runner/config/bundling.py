@@ -34,7 +34,7 @@ def changed(before: Network, earlier: Bundled, after: Network, later: Bundled) -
     )
 
 
-def modules(network: Network, files: Bundled) -> dict[str, dict[str, str]]:
+def modules_of(network: Network, files: Bundled) -> dict[str, dict[str, str]]:
     """Of each ensemble, the modules that it may load, each with the hash of its content."""
     return {name: _code(ensemble, files) for name, ensemble in network.ensembles.items()}
 
