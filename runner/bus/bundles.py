@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from runner.applied import Applied, Proposal
 from runner.bundle import Bundle, Bundled, digest
+from runner.bus.away import AWAY
 from runner.bus.connection import Connection
 from runner.bus.objects import Objects
 from runner.bus.records import Bucket
@@ -72,7 +74,8 @@ class Bundles:
             raise ServerFailed(f"the network has too many files to apply: {count:,}", hint="put ensembles together")
         if await self._bucket.put_if(CURRENT, record, revision) is None:
             return False
-        await self._remember(applied)
+        with suppress(ServerFailed, *AWAY):  # whoever applies the next mends the history
+            await self._remember(applied)
         return True
 
     async def history(self) -> tuple[Applied, ...]:

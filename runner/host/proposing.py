@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -82,28 +82,35 @@ class Proposing:
             return await self._agree(files, proposal, revision)
 
     async def _agree(self, files: Files, proposal: Proposal, revision: int) -> Configuration:
-        """All get ready side by side, this runner too."""
-        began = time.monotonic()
-        asked = {runner: asyncio.ensure_future(self._ask(runner, proposal)) for runner in sorted(self._others())}
+        """The others are asked when this runner is ready: by then the server lets in whoever is new."""
         configuration = Configuration(files.network, files.bundled, proposal.applied)
 
         async def commit() -> None:
-            await self._ready(asked, began)
-            if not await self._bundles.commit(proposal.applied, revision):
-                current, _ = await self._bundles.current()
-                raise _overtaken(current)
+            asked = {runner: asyncio.ensure_future(self._ask(runner, proposal)) for runner in sorted(self._others())}
+            try:
+                await self._ready(asked)
+                await self._put_in_force(proposal.applied, revision)
+            except BaseException:
+                await self._give_up(asked, proposal)
+                raise
+            finally:
+                for task in asked.values():
+                    task.cancel()
 
-        try:
-            read, number = configuration.code(files.workspace), proposal.applied.generation
-            await self._applier.apply(files.network, read, number, commit)
-        except BaseException:
-            await self._give_up(asked, proposal)
-            raise
+        read, number = configuration.code(files.workspace), proposal.applied.generation
+        await self._applier.apply(files.network, read, number, commit)
         self._following.now = configuration
         return configuration
 
-    async def _ready(self, asked: Mapping[str, asyncio.Task[str | None]], began: float) -> None:
+    async def _put_in_force(self, applied: Applied, revision: int) -> None:
+        """Raises ReloadFailed where somebody was first."""
+        if not await self._bundles.commit(applied, revision):
+            current, _ = await self._bundles.current()
+            raise _overtaken(current)
+
+    async def _ready(self, asked: Mapping[str, asyncio.Task[str | None]]) -> None:
         """Raises ReloadFailed naming who is not."""
+        began = time.monotonic()
         while True:
             said = {runner: answer.result() for runner, answer in asked.items() if answer.done()}
             alive = {runner for runner in asked if self._pulse.alive(runner)}
@@ -131,10 +138,8 @@ class Proposing:
                     return Readiness.model_validate_json(answer).problem
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
-    async def _give_up(self, asked: Mapping[str, asyncio.Task[str | None]], proposal: Proposal) -> None:
-        """Whoever does not hear it finds out by itself."""
-        for task in asked.values():
-            task.cancel()
+    async def _give_up(self, asked: Iterable[str], proposal: Proposal) -> None:
+        """Whoever does not hear it finds out by itself, and so does whoever was asked just now."""
 
         async def cool(runner: str) -> None:
             with suppress(*AWAY):
