@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from runner.model import Discovery, Network
-from runner.routing.wiring import wiring
+from runner.model import Discovery
+from runner.routing import wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,13 @@ class Edge:
         return f"{self.ensemble} → {self.target}"
 
 
-def edges_of(network: Network) -> frozenset[Edge]:
-    return frozenset(_edges(network))
+def edges_of(wires: Iterable[wiring.Edge]) -> frozenset[Edge]:
+    """Of the wiring of a network."""
+    return frozenset(_edges(wires))
 
 
-def _edges(network: Network) -> Iterator[Edge]:
-    for wired in wiring(network):
+def _edges(wires: Iterable[wiring.Edge]) -> Iterator[Edge]:
+    for wired in wires:
         need = _need(wired.use.target) if isinstance(wired.use.target, Discovery) else None
         for found in wired.candidates:
             yield Edge(wired.ensemble, wired.use.name, found.provider, found.name, need)

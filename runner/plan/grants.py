@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runner.model import Discovery, Network, StaticTarget
-from runner.routing.wiring import Edge, wiring
+from runner.routing.wiring import Edge
 from runner.work import CapabilityInfo, CapabilityType
 
 
-def leave_of(network: Network) -> Mapping[str, frozenset[str]]:
-    """By ensemble: whom it may call, and whether it may take tasks. A need by name holds whoever offers it."""
+def leave_of(network: Network, wires: Iterable[Edge]) -> Mapping[str, frozenset[str]]:
+    """By ensemble of a network with this wiring: whom it may call, and whether it may take tasks.
+
+    A need by name holds whoever offers it.
+    """
     leave: dict[str, set[str]] = defaultdict(set)
-    for edge in wiring(network):
+    for edge in wires:
         leave[edge.ensemble] |= _calls(edge)
     for name, ensemble in network.ensembles.items():
         if any(kind is CapabilityType.TASK for kind, _ in ensemble.shared().values()):

@@ -28,7 +28,7 @@ from runner.plan.grants import leave_of
 from runner.plan.observed import Desired, Observed
 from runner.plan.plan import Plan, Refusal
 from runner.plan.words import said
-from runner.routing.wiring import drain_order
+from runner.routing import wiring
 
 
 def reconcile(observed: Observed, desired: Desired) -> Plan | Refusal:
@@ -100,11 +100,11 @@ class _Step:
 
     @cached_property
     def edges_before(self) -> frozenset[Edge]:
-        return edges_of(self.old)
+        return edges_of(self._wires[0])
 
     @cached_property
     def edges_after(self) -> frozenset[Edge]:
-        return edges_of(self.new)
+        return edges_of(self._wires[1])
 
     def _own(self, name: str) -> Iterator[Change]:
         yield from changes_of_ensemble(self.old.ensembles[name], self.new.ensembles[name], self.mask)
@@ -113,7 +113,11 @@ class _Step:
 
     @cached_property
     def _leave(self) -> tuple[Mapping[str, frozenset[str]], Mapping[str, frozenset[str]]]:
-        return leave_of(self.old), leave_of(self.new)
+        return leave_of(self.old, self._wires[0]), leave_of(self.new, self._wires[1])
+
+    @cached_property
+    def _wires(self) -> tuple[tuple[wiring.Edge, ...], tuple[wiring.Edge, ...]]:
+        return wiring.wiring(self.old), wiring.wiring(self.new)
 
     def _grants(self) -> Iterator[Grant]:
         before, after = self._leave
@@ -203,7 +207,7 @@ class _Step:
 
     @cached_property
     def _turn(self) -> Mapping[str, int]:
-        return {name: turn for turn, group in enumerate(drain_order(self.old)) for name in group}
+        return {name: turn for turn, group in enumerate(wiring.drain_order(self.old)) for name in group}
 
     def _why(self, edge: Edge) -> str:
         if edge.ensemble in self.come:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from runner.plan.changes import Mask, changes_of_ensemble, changes_of_network
 from runner.plan.facts import leaves, of_ensemble, of_network
 from runner.plan.fields import class_of
-from tests.config.design import FILES
-from tests.support.plans import network
 from tests.support.sources import printed, read
 
 KITCHEN = """\
@@ -50,6 +46,9 @@ RICH = {
     "kitchen.py": "def count(text): return 1",
     "chef.yaml": "cases: [{match: a, say: b, turns: [{tool: count}]}]",
 }
+
+
+RICH_ENSEMBLES = ("kitchen", "bar")
 
 
 def test_every_resolved_value_has_a_class() -> None:
@@ -148,12 +147,9 @@ def test_no_difference_is_overlooked(before: str, after: str) -> None:
     assert not changes_of_ensemble(kitchen(after), kitchen(after), Mask())
 
 
-def test_the_sample_of_the_design_is_told_whole() -> None:
-    reading = read(FILES, {"LLM_BASE_URL": "http://llm", "ERP_URL": "https://erp", "ERP_SECRET": "s"})
-    if reading.network is not None:  # parts of it are yet to come, and an error until then
-        assert changes_of_network(reading.network, replace(reading.network, name="other"), Mask())
-
-
-def test_the_empty_network_differs_from_none() -> None:
-    hotel = network({"kitchen": {}})
-    assert changes_of_network(hotel, hotel, Mask()) == ()
+def test_a_network_that_is_read_again_is_the_same() -> None:
+    first, second = read(RICH).network, read(RICH).network
+    assert first is not None
+    assert second is not None
+    assert changes_of_network(first, second, Mask()) == ()
+    assert [changes_of_ensemble(first.ensembles[n], second.ensembles[n], Mask()) for n in RICH_ENSEMBLES] == [(), ()]

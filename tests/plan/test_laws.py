@@ -20,6 +20,7 @@ from runner.plan.grants import leave_of
 from runner.plan.observed import Desired, Modules, Observed
 from runner.plan.plan import Plan
 from runner.plan.reconcile import reconcile
+from runner.routing.wiring import wiring
 from runner.work import Authority
 
 ENSEMBLES, CAPABILITIES, TAGS = ("a", "b", "c", "d"), ("x", "y", "z"), ("red", "blue")
@@ -94,14 +95,14 @@ class World:
             dict(network.ensembles),
             replace(network, ensembles={}),
             dict(observed.modules),
-            set(edges_of(network)),
-            dict(leave_of(network)),
+            set(edges_of(wiring(network))),
+            dict(leave_of(network, wiring(network))),
             set(),
         )
 
     def do(self, action: AnyAction, desired: Desired) -> None:
         name = action.ensemble
-        wanted = leave_of(desired.network)
+        wanted = leave_of(desired.network, wiring(desired.network))
         match action:
             case Grant():
                 self.leave[str(name)] = self.leave.get(str(name), frozenset()) | wanted[str(name)]
@@ -183,8 +184,8 @@ def test_after_a_plan_is_done_in_any_order_there_is_nothing_to_do(
     for batch in batches(plan_of(observed, desired), chance):
         for action in batch:
             world.do(action, desired)
-    assert world.edges == edges_of(desired.network)
-    assert world.leave == leave_of(desired.network)
+    assert world.edges == edges_of(wiring(desired.network))
+    assert world.leave == leave_of(desired.network, wiring(desired.network))
     assert not plan_of(Observed(8, world.network, world.modules), desired)
 
 
@@ -193,7 +194,7 @@ def test_whoever_was_served_and_will_be_is_served_all_the_time(step: tuple[Obser
     """The last provider that is ready is never drained before its successor is."""
     observed, desired = step
     world = World.of(observed)
-    after = edges_of(desired.network)
+    after = edges_of(wiring(desired.network))
     staying = world.served() & {(edge.ensemble, edge.use) for edge in after}
     offered = {
         c for c in CAPABILITIES if world.serves(c) and any(c in e.shared() for e in desired.network.ensembles.values())
