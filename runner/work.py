@@ -185,6 +185,7 @@ class WorkRequest(Wire):
     chain: tuple[str, ...] = ()
     budget: Budget | None = None
     generation: int | None = None
+    """By which applied configuration the first ensemble of its chain worked; None for one that comes from outside."""
     provenance: str | None = None
     require_provenance: bool | None = None
     submitted_at: AwareDatetime

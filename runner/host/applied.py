@@ -63,12 +63,13 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of a directory as they were read, of a network without errors."""
+    """The files of a network without errors, as they were read: a directory's `own`, or those of a generation."""
 
     workspace: Workspace
     network: Network
     reading: Reading
     bundled: Bundled
+    own: bool = True
 
     @classmethod
     def of(cls, workspace: Workspace, network: Network, reading: Reading | None = None) -> Files:
@@ -76,6 +77,12 @@ class Files:
         if reading is None:
             reading = read_network(workspace, workspace.file.name, workspace.environment())
         return cls(workspace, network, reading, bundled(reading))
+
+    @classmethod
+    def kept(cls, bundle: Bundled, workspace: Workspace) -> Files:
+        """Those of a generation, read with the environment and the secrets of a directory. Raises InvalidNetwork."""
+        reading = reading_of(bundle, workspace)
+        return cls(workspace, network_of(reading), reading, bundle, own=False)
 
     def are(self, applied: Applied | None) -> bool:
         """Whether they are applied already, and their references stand for what they stood for then."""

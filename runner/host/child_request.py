@@ -23,6 +23,8 @@ class Sending:
     is_task: bool
     use: Use
     context: JsonValue
+    generation: int | None = None
+    """By which applied configuration the ensemble works on it."""
 
     def request(
         self, provider: CapabilityInfo, place: Place, *, expires_at: datetime, now: datetime, found: bool
@@ -45,7 +47,7 @@ class Sending:
             dedupe=use.dedupe,
             chain=(*parent.chain, f"{self.ensemble}/{self.capability}"),
             budget=spent(parent.budget, use.max_hops),
-            generation=parent.generation,
+            generation=self.generation if parent.generation is None else parent.generation,
             submitted_at=now,
         )
 

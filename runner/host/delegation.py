@@ -87,7 +87,8 @@ class Delegation:
         if why := unsound(input):
             raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
         is_task = self.capability in self.workplace.ensemble.tasks
-        sending = Sending(self.request, self.ensemble, self.capability, is_task, use, self._referred(input))
+        context, generation = self._referred(input), self.workplace.generation
+        sending = Sending(self.request, self.ensemble, self.capability, is_task, use, context, generation)
         if self._children is None:
             self._children = Children(self.workplace.caller)
         asking = Asking(self.workplace, sending, place, self._children, self.progress)

@@ -18,7 +18,7 @@ from runner.bus.questions import Questions
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, ServerFailed
 from runner.host.applied import Configuration, network_of, reading_of
 from runner.host.ballot import BOUND_SECONDS
-from runner.host.happenings import Notice, Watcher
+from runner.host.happenings import Configured, Notice, Watcher
 from runner.model import Network
 from runner.subjects import Subjects
 from runner.workspace import Workspace
@@ -205,6 +205,8 @@ class Following:
         read, number = configuration.code(self._workspace), configuration.applied.generation
         await self._applier.apply(configuration.network, read, number, commit)
         self.now = configuration
+        self._watcher(Configured(configuration.network, configuration.applied, own=False))
+        self._watcher(Notice(f"generation {number} by {configuration.applied.by} runs here now"))
 
 
 async def _at_once() -> None:

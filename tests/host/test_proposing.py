@@ -144,6 +144,8 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         member(url, tmp_path / "two", log) as two,
     ):
         for it in (one, two):
+            await it.proposing._pulse.say()
+        for it in (one, two):
             await eventually(lambda it=it: len(it.proposing._pulse.beats) == 2, "hearing each other")
         yield Pair(one, two, log)
 
@@ -164,6 +166,16 @@ async def test_a_follower_has_the_files_of_the_proposer_and_not_its_own(pair: Pa
     await eventually(lambda: pair.two.applier.read is not None, "the other's going")
     assert pair.two.applier.read is not None
     assert pair.two.applier.read("network.yaml") == files.bundled.read("network.yaml")
+
+
+async def test_an_earlier_generation_is_applied_again_as_a_new_one(pair: Pair):
+    await pair.one.propose("second")
+    first = await pair.one.bundles.generation(1)
+    assert first is not None
+    files = Files.kept(await pair.one.bundles.load(first.bundle), pair.one.workspace)
+    applied = (await pair.one.proposing.propose(files)).applied
+    assert (applied.generation, applied.bundle) == (3, first.bundle)
+    await eventually(lambda: pair.two.applier.generation == 3, "the other's going")
 
 
 async def test_what_is_in_force_already_changes_nothing(pair: Pair):
