@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.bundle import Bundled
-from runner.config.imports import imported_files
+from runner.config.imports import Imports, imported_files
 from runner.config.reading import Reading
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
 
@@ -27,22 +27,21 @@ def changed(before: Network, earlier: Bundled, after: Network, later: Bundled) -
     `earlier` and `later` are the files of the networks before and after.
     """
     ours, theirs = before.ensembles, after.ensembles
+    was, now = modules_of(before, earlier), modules_of(after, later)
     return tuple(
         name
         for name in sorted(ours.keys() | theirs.keys())
-        if ours.get(name) != theirs.get(name) or _code(ours[name], earlier) != _code(theirs[name], later)
+        if ours.get(name) != theirs.get(name) or was[name] != now[name]
     )
 
 
 def modules_of(network: Network, files: Bundled) -> dict[str, dict[str, str]]:
     """Of each ensemble, the modules that it may load, each with the hash of its content."""
-    return {name: _code(ensemble, files) for name, ensemble in network.ensembles.items()}
-
-
-def _code(ensemble: Ensemble, files: Bundled) -> dict[str, str]:
-    """The modules that an ensemble may load, each with the hash of its content."""
-    modules = imported_files({target.path for target in targets(ensemble)}, files.content)
-    return {path: files.bundle.files[path] for path in modules}
+    imports, hashes = Imports(files.content), files.bundle.files
+    return {
+        name: {path: hashes[path] for path in sorted(imports.files({target.path for target in targets(ensemble)}))}
+        for name, ensemble in network.ensembles.items()
+    }
 
 
 def targets(ensemble: Ensemble) -> Iterator[PythonTarget]:

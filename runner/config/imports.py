@@ -29,54 +29,72 @@ class Import:
 
 
 def imported_files(modules: Iterable[str], read: Exists) -> frozenset[str]:
-    """Every file that importing these modules may load, themselves included. Cycles end; what is missing is left out.
-
-    Each module's absolute imports look in its own folder first, and so do those of what it imports.
-    """
-    waiting = [(path, posixpath.dirname(path)) for path in modules]
-    seen: set[tuple[str, str]] = set()
-    while waiting:
-        path, root = waiting.pop()
-        if (path, root) in seen or (source := read(path)) is None:
-            continue
-        seen.add((path, root))
-        package = posixpath.dirname(path)
-        for wanted in imports_in(source):
-            waiting += [(found, root) for found in _files(wanted, package, root, read)]
-    return frozenset(path for path, _ in seen)
+    """What `Imports(read).files` tells, for once."""
+    return Imports(read).files(modules)
 
 
-def _files(wanted: Import, package: str, root: str, read: Exists) -> Iterator[str]:
-    base = posixpath.normpath(posixpath.join(package, *[".."] * (wanted.level - 1))) if wanted.level else root
-    found: str | None = None
-    for part in wanted.module.split(".") if wanted.module else ():
-        found = _beside(base, part, read)
-        if found is None:
+class Imports:
+    """The imports of one set of files, which does not change; each module and each name is looked at once."""
+
+    def __init__(self, read: Exists) -> None:
+        self._read = read
+        self._named: dict[tuple[str, str], str | None] = {}
+        self._next: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def files(self, modules: Iterable[str]) -> frozenset[str]:
+        """Every file that importing these modules may load, themselves included. Cycles end; what is missing is left
+        out.
+
+        Each module's absolute imports look in its own folder first, and so do those of what it imports.
+        """
+        waiting = [(path, posixpath.dirname(path)) for path in modules if self._read(path) is not None]
+        seen: set[tuple[str, str]] = set()
+        while waiting:
+            path, root = waiting.pop()
+            if (path, root) not in seen:
+                seen.add((path, root))
+                waiting += [(found, root) for found in self._imported(path, root)]
+        return frozenset(path for path, _ in seen)
+
+    def _imported(self, path: str, root: str) -> tuple[str, ...]:
+        """What one module imports; `root` is where its absolute imports look."""
+        if (path, root) not in self._next:
+            source, package = self._read(path) or b"", posixpath.dirname(path)
+            found = (file for wanted in imports_in(source) for file in self._files(wanted, package, root))
+            self._next[path, root] = tuple(dict.fromkeys(found))
+        return self._next[path, root]
+
+    def _files(self, wanted: Import, package: str, root: str) -> Iterator[str]:
+        base = posixpath.normpath(posixpath.join(package, *[".."] * (wanted.level - 1))) if wanted.level else root
+        found: str | None = None
+        for part in wanted.module.split(".") if wanted.module else ():
+            found = self._beside(base, part)
+            if found is None:
+                return
+            yield found
+            base = posixpath.join(base, part)
+        if found is not None and posixpath.basename(found) != "__init__.py":
             return
-        yield found
-        base = posixpath.join(base, part)
-    if found is not None and posixpath.basename(found) != "__init__.py":
-        return
-    for name in _children(wanted.names, found, read):
-        if child := _beside(base, name, read):
-            yield child
+        for name in self._children(wanted.names, found):
+            if child := self._beside(base, name):
+                yield child
 
+    def _children(self, names: tuple[str, ...], package: str | None) -> Iterable[str]:
+        """The names that may be modules of a package; a star stands for what the package says it exports."""
+        if "*" not in names:
+            return names
+        source = self._read(package) if package is not None else None
+        return exports_in(source) if source is not None else ()
 
-def _children(names: tuple[str, ...], package: str | None, read: Exists) -> Iterable[str]:
-    """The names that may be modules of a package; a star stands for what the package says it exports."""
-    if "*" not in names:
-        return names
-    source = read(package) if package is not None else None
-    return exports_in(source) if source is not None else ()
-
-
-def _beside(directory: str, name: str, read: Exists) -> str | None:
-    """The package or module of that name in a directory. A package hides a module."""
-    for path in (f"{name}/__init__.py", f"{name}.py"):
-        full = posixpath.normpath(posixpath.join(directory, path))
-        if not full.startswith("../") and read(full) is not None:
-            return full
-    return None
+    def _beside(self, directory: str, name: str) -> str | None:
+        """The package or module of that name in a directory. A package hides a module."""
+        if (directory, name) not in self._named:
+            paths = (
+                posixpath.normpath(posixpath.join(directory, path)) for path in (f"{name}/__init__.py", f"{name}.py")
+            )
+            found = (path for path in paths if not path.startswith("../") and self._read(path) is not None)
+            self._named[directory, name] = next(found, None)
+        return self._named[directory, name]
 
 
 @lru_cache(maxsize=4096)
