@@ -70,7 +70,7 @@ class Caller:
         self._connection = connection
         self._subjects = subjects
         self.name = name
-        self._payloads = payloads
+        self.payloads = payloads
         self._room = room
         self._waiting: dict[str, set[Waiting]] = {}
         self.dropped = 0
@@ -89,7 +89,7 @@ class Caller:
     async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
         """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
         subject = self._subjects.tool(self.name, provider, capability)
-        body = await self._payloads.body(request)
+        body = await self.payloads.body(request)
         if isinstance(body, WorkResponse):
             return body
         try:
@@ -100,7 +100,7 @@ class Caller:
             return late(request, provider, "give it a longer deadline, or see what it is doing: `run-network status`")
         except ConnectionClosedError:
             return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
-        return await self._payloads.opened(self._checked(answer.data, request, provider), request)
+        return await self.payloads.opened(self._checked(answer.data, request, provider), request)
 
     async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | Durable:
         """Put a task into the provider's queue: it is durable, or why it is not, as its outcome.
@@ -108,7 +108,7 @@ class Caller:
         What the server calls a repeat is looked up; where nobody knows of it, its message id was used up by somebody
         else, and it is published under the next one.
         """
-        body = await self._payloads.body(request)
+        body = await self.payloads.body(request)
         if isinstance(body, WorkResponse):
             return body
         for publication in range(PUBLICATIONS):
@@ -170,7 +170,7 @@ class Caller:
             if response is None and grace:
                 response = await self._last_word(request, waiting, grace)
         if response is not None:
-            return await self._payloads.opened(response, request)
+            return await self.payloads.opened(response, request)
         hint = f"it may still complete: ask with `run-network result {request.request_id}`"
         return late(request, waiting.providers[-1], hint)
 
@@ -183,12 +183,12 @@ class Caller:
             if isinstance(submitted, WorkResponse):
                 return submitted
             if submitted.response:
-                return await self._payloads.opened(submitted.response, request)
+                return await self.payloads.opened(submitted.response, request)
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await waiting.claimed()
         if waiting.acceptance is None and waiting.response is not None:
-            return await self._payloads.opened(waiting.response, request)
+            return await self.payloads.opened(waiting.response, request)
         return waiting.acceptance or Standing(request_id=request.request_id, status="PENDING", state="QUEUED")
 
     async def standing(self, request_id: str, *, caller: str | None = None) -> Standing | None:

@@ -116,7 +116,7 @@ class TaskPuller:
         self._free = free
         self._accept = accept
         self._refused = refused
-        self._ageing = ageing
+        self.ageing = ageing
         self._heads = heads
         self._queues = {priority: PriorityQueue() for priority in Priority}
         self._address = ""
@@ -186,13 +186,13 @@ class TaskPuller:
         queues = {p: queue for p, queue in self._queues.items() if p not in asked and not queue.pulls}
         if not queues:
             return None, False
-        if self._ageing is None or self._heads is None:
+        if self.ageing is None or self._heads is None:
             return next(iter(queues)), False
-        await self._make_sure(queues, self._ageing, self._heads)
+        await self._make_sure(queues, self.ageing, self._heads)
         now = time.time()
         heads = {priority: queue.head for priority, queue in queues.items()}
-        first = order(heads, now, self._ageing)[0]
-        return first, promoted(heads[first], now, self._ageing)
+        first = order(heads, now, self.ageing)[0]
+        return first, promoted(heads[first], now, self.ageing)
 
     async def _make_sure(self, queues: dict[Priority, PriorityQueue], ageing: float, heads: Heads) -> None:
         """Ask since when heads have waited, as long as that decides who is next."""

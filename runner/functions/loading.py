@@ -16,7 +16,10 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +29,14 @@ from runner.functions.raised import in_full
 from runner.model import PythonTarget
 
 _SERIAL = itertools.count(1)
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+def _digest(path: str, read: Callable[[str], bytes]) -> bytes | None:
+    try:
+        return sha256(read(path)).digest()
+    except _MISSING:
+        return None
 
 
 class ModuleSpace:
@@ -36,7 +47,24 @@ class ModuleSpace:
         self._directory = directory
         self._prefix = f"_network_{next(_SERIAL)}_generation_{generation}"
         self._modules: dict[str, ModuleType] = {}
+        self._digests: dict[str, bytes | None] = {}
+        self._looked: dict[str, set[str]] = defaultdict(set)
+        self._users = 0
         self._lock = threading.RLock()
+
+    def keep_for(self, user: object) -> None:
+        """The modules stay as they are for as long as this user, or another one, is there; then they are forgotten."""
+        self._users += 1
+        weakref.finalize(user, self._left).atexit = False
+
+    def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
+        """Whether `read` gives for every file that these functions came to what it was when they were loaded.
+
+        So it is False where one of them was not loaded here. Imports that were not made yet are not known.
+        """
+        with self._lock:
+            paths = self._reached(target.path for target in targets)
+            return all(path in self._digests and self._digests[path] == _digest(path, read) for path in paths)
 
     def load(self, target: PythonTarget) -> Callable[..., Any]:
         """The function that a `python:` entry names. Raises StartFailed, with file and line, where it cannot be had."""
@@ -69,8 +97,10 @@ class ModuleSpace:
                 return self._modules[path]
             try:
                 source = self._read(path)
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            except _MISSING:
+                self._digests[path] = None
                 return None
+            self._digests[path] = sha256(source).digest()
             module = self._empty_module(path, root)
             self._modules[path] = module
             sys.modules[module.__name__] = module
@@ -88,11 +118,13 @@ class ModuleSpace:
         module.__file__ = str(self._directory / path)
         if posixpath.basename(path) == "__init__.py":
             module.__path__ = [str(self._directory / posixpath.dirname(path))]
-        scoped = self._scoped_import(posixpath.dirname(path), root)
+        scoped = self._scoped_import(path, root)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": scoped}
         return module
 
-    def _scoped_import(self, package: str, root: str) -> Callable[..., ModuleType]:
+    def _scoped_import(self, path: str, root: str) -> Callable[..., ModuleType]:
+        package, looked = posixpath.dirname(path), self._looked[path]
+
         def scoped(
             name: str,
             globals: Mapping[str, object] | None = None,
@@ -102,24 +134,30 @@ class ModuleSpace:
         ) -> ModuleType:
             base = posixpath.normpath(posixpath.join(package, *[".."] * (level - 1))) if level else root
             if level and not name:
-                return self._from_directory(base, root, fromlist or ())
+                return self._from_directory(base, root, fromlist or (), looked)
             first, *rest = name.split(".")
-            top = self._beside(base, first, root)
+            top = self._beside(base, first, root, looked)
             if top is None and level:
                 raise ModuleNotFoundError(f"there is no module `{name}` in {base or '.'}/", name=name)
             if top is None:
                 return builtins.__import__(name, globals, locals, fromlist or (), 0)
-            return self._descend(top, posixpath.join(base, first), rest, root, fromlist or ())
+            return self._descend(top, posixpath.join(base, first), rest, root, fromlist or (), looked)
 
         return scoped
 
     def _descend(
-        self, top: ModuleType, directory: str, rest: list[str], root: str, fromlist: Sequence[str]
+        self,
+        top: ModuleType,
+        directory: str,
+        rest: list[str],
+        root: str,
+        fromlist: Sequence[str],
+        looked: set[str],
     ) -> ModuleType:
         """What `import a.b` (the first part) or `from a.b import c` (the last part) binds."""
         module = top
         for part in rest:
-            child = self._beside(directory, part, root)
+            child = self._beside(directory, part, root, looked)
             if child is None:
                 raise ModuleNotFoundError(f"there is no module `{part}` in {directory}/", name=part)
             setattr(module, part, child)
@@ -127,30 +165,48 @@ class ModuleSpace:
         if not fromlist:
             return top
         if hasattr(module, "__path__"):
-            self._bind_children(module, directory, root, fromlist)
+            self._bind_children(module, directory, root, fromlist, looked)
         return module
 
-    def _bind_children(self, module: ModuleType, directory: str, root: str, names: Sequence[str]) -> None:
+    def _bind_children(
+        self, module: ModuleType, directory: str, root: str, names: Sequence[str], looked: set[str]
+    ) -> None:
         wanted = getattr(module, "__all__", ()) if "*" in names else names
         for name in wanted:
-            if not hasattr(module, name) and (child := self._beside(directory, name, root)):
+            if not hasattr(module, name) and (child := self._beside(directory, name, root, looked)):
                 setattr(module, name, child)
 
-    def _from_directory(self, directory: str, root: str, names: Sequence[str]) -> ModuleType:
+    def _from_directory(self, directory: str, root: str, names: Sequence[str], looked: set[str]) -> ModuleType:
         """`from . import a, b`: out of the package's own module where there is one, else the files themselves."""
         package = self._modules.get(posixpath.join(directory, "__init__.py"), ModuleType(directory or "."))
-        self._bind_children(package, directory, root, names)
+        self._bind_children(package, directory, root, names, looked)
         return package
 
-    def _beside(self, directory: str, name: str, root: str) -> ModuleType | None:
-        """The package or module of that name in a directory, or None."""
+    def _beside(self, directory: str, name: str, root: str, looked: set[str]) -> ModuleType | None:
+        """The package or module of that name in a directory, or None. `looked` gathers what the importer depends on."""
         for path in (f"{name}/__init__.py", f"{name}.py"):
             full = posixpath.normpath(posixpath.join(directory, path))
             if full.startswith("../"):
                 return None
+            looked.add(full)
             if module := self._module(full, root):
                 return module
         return None
+
+    def _reached(self, paths: Iterable[str]) -> set[str]:
+        """These files and all that their imports have looked at."""
+        reached: set[str] = set()
+        ahead = set(paths)
+        while ahead:
+            reached |= ahead
+            ahead = {found for path in ahead for found in tuple(self._looked.get(path, ()))} - reached
+        return reached
+
+    def _left(self) -> None:
+        """A user is gone."""
+        self._users -= 1
+        if self._users == 0:
+            self.close()
 
     def _place(self, error: BaseException, path: str) -> str:
         """`file:line` of the innermost line in the user's files that the error came through."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 
-from runner import __version__
 from runner.beat import Vitals
 from runner.bus.away import AWAY
 from runner.bus.caller import Caller
@@ -14,19 +13,17 @@ from runner.bus.connection import Connection, connect, settled
 from runner.bus.events import Events
 from runner.bus.failures import Room
 from runner.bus.payloads import Payloads
-from runner.bus.service import ToolService
 from runner.errors import ServerFailed
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
+from runner.host.serving import Serving
 from runner.host.slots import Slots
-from runner.host.task_queue import TaskQueue
-from runner.host.tool_calls import ToolCalls
 from runner.host.version import Generation, Version, version_of
 from runner.host.workplace import Station, Workplace
 from runner.subjects import Subjects
-from runner.work import CapabilityInfo, EnsembleState, Priority, Registration
+from runner.work import EnsembleState, Priority, Registration
 
 STEP_SECONDS = 5.0
 """How long one step of stopping may take beside the draining itself."""
@@ -36,7 +33,11 @@ MAX_THREADS = 1024
 
 
 class HostedEnsemble:
-    """Hosts one ensemble on one runner. `start` and `stop` once each, in this order."""
+    """Hosts one ensemble on one runner. `start` and `stop` once each, in this order, and changes in between.
+
+    A change is `version_in`, `extend`, `switch`, and `contract` once the work that began before has ended. Before
+    `switch` it may be given up, by `contract`.
+    """
 
     def __init__(self, generation: Generation, name: str, desk: Desk, *, modules: ModuleSpace, runner: str) -> None:
         self.name = name
@@ -44,7 +45,7 @@ class HostedEnsemble:
         self.state = EnsembleState.STARTING
         self.detail: str | None = None
         self._generation = generation
-        self._modules = modules
+        self.modules = modules
         self._desk = desk
         self._log = logging.getLogger(f"runner.ensemble.{name}")
         self._crew = Crew()
@@ -53,10 +54,9 @@ class HostedEnsemble:
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._events: Events | None = None
-        self._service: ToolService | None = None
-        self._calls: ToolCalls | None = None
-        self._queue: TaskQueue | None = None
-        self._offered: tuple[CapabilityInfo, ...] = ()
+        self._serving: Serving | None = None
+        self._prepared: Version | None = None
+        self._station: Station | None = None
 
     @property
     def in_flight(self) -> int:
@@ -66,7 +66,7 @@ class HostedEnsemble:
     @property
     def constrained(self) -> bool:
         """Whether more tasks wait for it, over all replicas, than `capacity.backpressure` allows."""
-        return self._queue is not None and self._queue.pressure.constrained
+        return self._serving is not None and self._serving.constrained
 
     @property
     def load(self) -> float:
@@ -95,7 +95,7 @@ class HostedEnsemble:
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
         """READY when this returns: serving, pulling, registered. Raises StartFailed, ServerFailed."""
         self._move(EnsembleState.STARTING)
-        version = version_of(self._generation, self.name, self._modules, self._executor)
+        version = self._prepared or self.version_in(self._generation, self.modules)
         self._connection = await connect(
             urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
         )
@@ -115,11 +115,69 @@ class HostedEnsemble:
             runner=self.runner,
             log=self._log,
         )
-        await self._serve(station, version, payloads)
+        workplace = Workplace.of(station, version, payloads)
+        self._station, self._serving, self._prepared = station, Serving(station, workplace, self._crew), None
+        await self._serving.extend(workplace)
         await settled(self._connection)
-        self._offered = version.capabilities
         await self._register(EnsembleState.READY)
         self._move(EnsembleState.READY)
+
+    def version_in(self, generation: Generation, modules: ModuleSpace) -> Version:
+        """A version of this ensemble with its functions loaded; nothing changes yet. Raises StartFailed.
+
+        Where it names the functions that it has, from the same modules, it keeps them.
+        """
+        now = self.version
+        if now is not None and modules is self.modules:
+            return now.in_generation(generation) or version_of(generation, self.name, modules, self._executor)
+        return version_of(generation, self.name, modules, self._executor)
+
+    def prepare(self, version: Version) -> None:
+        """Have what `start` needs already."""
+        self._prepared = version
+
+    @property
+    def version(self) -> Version | None:
+        """What new work begins with; None before it is up."""
+        return self._serving.workplace.version if self._serving is not None else self._prepared
+
+    async def extend(self, version: Version) -> None:
+        """Serve what this version offers beyond the present one, by this version; nobody is told of it yet."""
+        serving, workplace = self._at(version)
+        await serving.extend(workplace)
+
+    def switch(self, version: Version, modules: ModuleSpace) -> None:
+        """What begins from now on is worked on by this version. `register` tells others of what is different."""
+        serving, workplace = self._at(version)
+        self._generation, self.modules = version.generation, modules
+        workplace.caller.payloads = workplace.payloads
+        serving.switch(workplace)
+        if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
+            self._slots.resize(count)
+
+    async def register(self) -> None:
+        """Tell the network what is on offer now."""
+        if self.state is EnsembleState.READY:
+            await self._register(EnsembleState.READY)
+
+    async def contract(self) -> None:
+        """Withdraw what the present version does not offer."""
+        if self._serving is not None:
+            await self._quietly(self._serving.contract())
+
+    async def retire(self) -> None:
+        """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`."""
+        await self._quietly(self._register(EnsembleState.DRAINING))
+
+    async def begun(self, seconds: float) -> None:
+        """Return when the work that is in hand now has ended, or time is up."""
+        await self._crew.begun(seconds)
+
+    def _at(self, version: Version) -> tuple[Serving, Workplace]:
+        assert self._serving is not None
+        assert self._station is not None
+        payloads = self._payloads(version, self._station.connection)
+        return self._serving, Workplace.of(self._station, version, payloads)
 
     async def stop(self, drain_seconds: float) -> None:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
@@ -127,13 +185,11 @@ class HostedEnsemble:
             return
         self._move(EnsembleState.DRAINING)
         await self._quietly(self._register(EnsembleState.DRAINING))
-        if self._service is not None:
-            await self._quietly(self._service.close())
-        if self._queue is not None:
-            await self._quietly(self._queue.stop_intake())
+        if self._serving is not None:
+            await self._quietly(self._serving.stop_intake())
         culprits = await self._crew.finish(drain_seconds)
-        if self._queue is not None:
-            await self._queue.close()
+        if self._serving is not None:
+            await self._serving.close()
         await self._quietly(self._register(EnsembleState.STOPPED))
         if self._events is not None:
             await self._quietly(self._events.close())
@@ -145,35 +201,25 @@ class HostedEnsemble:
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task or a tool call in hand. False where it is not here."""
-        task = self._queue is not None and self._queue.cancel(caller, request_id)
-        return (self._calls is not None and self._calls.cancel(caller, request_id)) or task
+        return self._serving is not None and self._serving.cancel(caller, request_id)
 
     def in_hand(self) -> Mapping[Priority, int]:
         """How many tasks of each priority are worked on here."""
-        return self._queue.in_hand() if self._queue is not None else {}
+        return self._serving.in_hand() if self._serving is not None else {}
 
     def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
         """In which messages of its queue, by sequence, a task is in hand here."""
-        return self._queue.messages(caller, request_id) if self._queue else ()
+        return self._serving.messages(caller, request_id) if self._serving is not None else ()
 
     def holds(self, caller: str, request_id: str) -> bool:
-        return self._queue is not None and self._queue.holds(caller, request_id)
-
-    async def _serve(self, station: Station, version: Version, payloads: Payloads) -> None:
-        workplace = Workplace.of(station, version, payloads)
-        if version.tools:
-            self._service = ToolService(station.connection, station.subjects, self.name, __version__)
-            self._calls = ToolCalls(workplace, self._crew, self._service.counts)
-            await self._service.open(version.tools, self._calls.handle, version.ensemble.description)
-        if version.takes_tasks:
-            self._queue = TaskQueue(station, workplace, self._crew)
-            await self._queue.open()
+        return self._serving is not None and self._serving.holds(caller, request_id)
 
     def _payloads(self, version: Version, connection: Connection) -> Payloads:
         return Payloads.over(self._desk, version.network.defaults.max_payload, connection.max_payload)
 
     async def _register(self, state: EnsembleState) -> None:
-        offered = self._offered if state is EnsembleState.READY else ()
+        version = self.version
+        offered = version.capabilities if version is not None and state is EnsembleState.READY else ()
         await self._desk.register(
             Registration(ensemble=self.name, runner=self.runner, state=state, capabilities=offered)
         )
@@ -181,8 +227,8 @@ class HostedEnsemble:
     async def _on_reconnect(self) -> None:
         if self._caller is not None:
             self._caller.nudge()
-        if self._queue is not None:
-            self._queue.reconnected()
+        if self._serving is not None:
+            self._serving.reconnected()
 
     async def _disconnect(self, connection: Connection) -> None:
         if not connection.is_closed:
@@ -203,8 +249,8 @@ class HostedEnsemble:
         return Room(known.queue_limit if known else None, tuple(f"{c.provider}/{c.name}" for c in others))
 
     def _slot_freed(self) -> None:
-        if self._queue is not None:
-            self._queue.wake()
+        if self._serving is not None:
+            self._serving.wake()
 
     def _move(self, state: EnsembleState, detail: str | None = None) -> None:
         self.state = state

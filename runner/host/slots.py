@@ -46,14 +46,29 @@ class Slots:
 
     def give(self) -> None:
         """Give a slot to whoever waits, or back."""
+        if self._taken <= self.count and self._hand_over():
+            return  # the slot changes hands; the count stays
+        self._taken -= 1
+        if self.free > 0:
+            self._on_free()
+
+    def resize(self, count: int) -> None:
+        """There are so many from now on: more go to whoever waits, fewer come back as work ends."""
+        self.count = count
+        while self._taken < count and self._hand_over():
+            self._taken += 1
+        if self.free > 0:
+            self._on_free()
+
+    def _hand_over(self) -> bool:
+        """Give a slot to who is next. False: nobody waits."""
         for queue in (self._returning, self._asking):
             while queue:
                 heir = queue.popleft()
                 if not heir.done():
-                    heir.set_result(None)  # the slot changes hands; the count stays
-                    return
-        self._taken -= 1
-        self._on_free()
+                    heir.set_result(None)
+                    return True
+        return False
 
     async def _queue(self, queue: deque[asyncio.Future[None]]) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from runner.bus.notices import Notices
@@ -32,6 +33,7 @@ class TaskQueue:
         self._acceptance = Acceptance(station, self.pressure)
         self._recording = Recording(station.name, station.subjects, station.connection, station.events, station.desk)
         self._tasks = TaskWork(workplace, self._acceptance, crew, self._recording, HandingOver(workplace))
+        self._leaving: dict[str, TaskWork] = {}
         self._intake = Intake(station, self._acceptance, self.pressure)
         self._notices = Notices(station.connection, station.subjects, station.name)
         self._puller = TaskPuller(
@@ -52,6 +54,19 @@ class TaskQueue:
         self._pulling = asyncio.ensure_future(self._puller.run())
         minding = (self._beat(), self.pressure.watch(), self._intake.run())
         self._minding = tuple(asyncio.ensure_future(one) for one in minding)
+
+    def switch(self, workplace: Workplace) -> None:
+        """From the next task on, another version works. One that it knows no more is still worked off by the last."""
+        before, here = self._tasks, workplace.ensemble.tasks
+        gone = dict.fromkeys(before.workplace.ensemble.tasks.keys() - here.keys(), before)
+        self._leaving = {name: work for name, work in {**self._leaving, **gone}.items() if name not in here}
+        self._tasks = replace(before, workplace=workplace, handing_over=HandingOver(workplace))
+        self.pressure.backpressure = workplace.ensemble.capacity.backpressure
+        self._puller.ageing = workplace.network.defaults.ageing.total_seconds()
+
+    def forget_leaving(self) -> None:
+        """What the version does not know is refused from now on."""
+        self._leaving = {}
 
     async def stop_intake(self) -> None:
         """Take no new task; what is in hand goes on, and keeps being said to be alive."""
@@ -97,7 +112,9 @@ class TaskQueue:
         if self._station.slots.free <= 0:
             self.pressure.nudge()
         self._intake.delivered(message)
-        self._crew.start(self._tasks.work(message), f"task {message.call.capability} for {message.call.caller}")
+        call = message.call
+        work = self._leaving.get(call.capability, self._tasks) if self._leaving else self._tasks
+        self._crew.start(work.work(message), f"task {call.capability} for {call.caller}")
 
     async def _head(self, priority: Priority) -> float | None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.catalog import Catalog, declared
@@ -27,6 +27,8 @@ class Generation:
     network: Network
     declared: Catalog
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
+    leaving_callers: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Those of the generation before, for as long as work of it may call; then it is emptied."""
 
     @classmethod
     def of(cls, network: Network, number: int) -> Generation:
@@ -40,6 +42,7 @@ class Version:
     generation: Generation
     ensemble: Ensemble
     functions: Mapping[PythonTarget, UserFunction]
+    modules: ModuleSpace
 
     @property
     def network(self) -> Network:
@@ -48,6 +51,15 @@ class Version:
     @property
     def name(self) -> str:
         return self.ensemble.name
+
+    def in_generation(self, generation: Generation) -> Version | None:
+        """The same functions in another generation; None where that names others."""
+        ensemble = generation.network.ensembles[self.name]
+        if set(targets_of(ensemble)) != self.functions.keys():
+            return None
+        version = Version(generation, ensemble, self.functions, self.modules)
+        self.modules.keep_for(version)
+        return version
 
     @property
     def takes_tasks(self) -> bool:
@@ -76,7 +88,9 @@ def version_of(generation: Generation, name: str, modules: ModuleSpace, threads:
     """An ensemble with its functions loaded; the plain ones run in `threads`. Raises StartFailed."""
     ensemble = generation.network.ensembles[name]
     functions = {target: prepare(modules.load(target), threads, str(target)) for target in targets_of(ensemble)}
-    return Version(generation, ensemble, functions)
+    version = Version(generation, ensemble, functions, modules)
+    modules.keep_for(version)
+    return version
 
 
 def targets_of(ensemble: Ensemble) -> tuple[PythonTarget, ...]:

@@ -58,8 +58,13 @@ class Workplace(Station):
     functions: Callable[[PythonTarget], UserFunction]
     declared: Catalog
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
-    generation: int
+    version: Version
     _turns: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def generation(self) -> int:
+        """The number of the configuration that it works by."""
+        return self.version.generation.number
 
     @classmethod
     def of(cls, station: Station, version: Version, payloads: Payloads) -> Workplace:
@@ -80,7 +85,7 @@ class Workplace(Station):
             functions=version.functions.__getitem__,
             declared=version.generation.declared,
             wired_callers=version.generation.wired_callers,
-            generation=version.generation.number,
+            version=version,
         )
 
     def capability(self, name: str) -> CapabilityInfo | None:
@@ -107,7 +112,9 @@ class Workplace(Station):
 
     def is_wired(self, caller: str, capability: str) -> bool:
         """Whether a caller may ask for this capability: by a use, or from outside with the operator's credential."""
-        return is_outside(caller) or caller in self.wired_callers.get((self.name, capability), frozenset())
+        if is_outside(caller) or caller in self.wired_callers.get((self.name, capability), ()):
+            return True
+        return caller in self.version.generation.leaving_callers.get((self.name, capability), ())
 
     def providers(self, use: Use) -> tuple[CapabilityInfo, ...]:
         """Who could meet a use now. A static one asks no catalog: it goes where the file says.

@@ -1,0 +1,100 @@
+"""How one ensemble takes work: its tools as a service, its task queue, and whose version new work begins with.
+
+A change goes in three steps, so that no call is lost: what is new is served as well, then new work begins with the new
+version, and what is gone is withdrawn once nobody needs it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from runner import __version__
+from runner.bus.service import ToolService
+from runner.host.crew import Crew
+from runner.host.task_queue import TaskQueue
+from runner.host.tool_calls import ToolCalls
+from runner.host.workplace import Station, Workplace
+from runner.work import Priority
+
+
+class Serving:
+    """`crew` owns the work. After `stop_intake` nothing is extended any more."""
+
+    def __init__(self, station: Station, workplace: Workplace, crew: Crew) -> None:
+        self._station = station
+        self._crew = crew
+        self.workplace = workplace
+        self._service = ToolService(station.connection, station.subjects, station.name, __version__)
+        self._calls = ToolCalls(workplace, crew, self._service.counts)
+        self._queue: TaskQueue | None = None
+
+    @property
+    def constrained(self) -> bool:
+        return self._queue is not None and self._queue.pressure.constrained
+
+    async def extend(self, workplace: Workplace) -> None:
+        """Serve what this version offers as well as what is served; what is new is worked on by this version."""
+        version = workplace.version
+        if version.tools:
+            calls = self._calls.at(workplace)
+            await self._service.extend(version.tools, calls.handle, version.ensemble.description)
+        if version.takes_tasks and self._queue is None:
+            self._queue = TaskQueue(self._station, workplace, self._crew)
+            await self._queue.open()
+
+    def switch(self, workplace: Workplace) -> None:
+        """What begins from now on is worked on by this version; what it does not know any more stays with the last."""
+        self.workplace = workplace
+        self._calls = self._calls.at(workplace)
+        self._service.switch(workplace.version.tools, self._calls.handle)
+        if self._queue is not None:
+            self._queue.switch(workplace)
+
+    async def contract(self) -> None:
+        """Withdraw what the version does not offer."""
+        version = self.workplace.version
+        await self._service.withdraw(version.tools)
+        if self._queue is not None and version.takes_tasks:
+            self._queue.forget_leaving()
+        elif self._queue is not None:
+            queue, self._queue = self._queue, None
+            await queue.stop_intake()
+            await queue.close()
+
+    async def stop_intake(self) -> None:
+        """Take nothing more; what is in hand goes on."""
+        async with AsyncExitStack() as both:
+            if self._queue is not None:
+                both.push_async_callback(self._queue.stop_intake)
+            await self._service.withdraw(())
+
+    async def close(self) -> None:
+        """Nothing is in hand any more."""
+        if self._queue is not None:
+            await self._queue.close()
+
+    def wake(self) -> None:
+        """A slot became free."""
+        if self._queue is not None:
+            self._queue.wake()
+
+    def reconnected(self) -> None:
+        if self._queue is not None:
+            self._queue.reconnected()
+
+    def cancel(self, caller: str, request_id: str) -> bool:
+        """Cancel a task or a tool call in hand. False where it is not here."""
+        task = self._queue is not None and self._queue.cancel(caller, request_id)
+        return self._calls.cancel(caller, request_id) or task
+
+    def in_hand(self) -> Mapping[Priority, int]:
+        """How many tasks of each priority are worked on here."""
+        return self._queue.in_hand() if self._queue is not None else {}
+
+    def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
+        """In which messages of its queue, by sequence, a task is in hand here."""
+        return self._queue.messages(caller, request_id) if self._queue is not None else ()
+
+    def holds(self, caller: str, request_id: str) -> bool:
+        return self._queue is not None and self._queue.holds(caller, request_id)
