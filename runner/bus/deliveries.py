@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from math import ceil
 
@@ -77,7 +78,7 @@ class Outbox:
     They raise ServerFailed where the server refuses, and one of AWAY while it or the stream does not answer.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects, objects: Objects, most: int) -> None:
+    def __init__(self, connection: Connection, subjects: Subjects, objects: Objects, most: Callable[[], int]) -> None:
         self._connection = connection
         self._subjects = subjects
         self._objects = objects
@@ -102,7 +103,7 @@ class Outbox:
 
         Raises PayloadProblem where there is nothing to copy, PayloadsAway while the server does not answer.
         """
-        return await self._objects.copy(reference, f"{DELIVERED}/{key}", kept=ttl, most=self._most)
+        return await self._objects.copy(reference, f"{DELIVERED}/{key}", kept=ttl, most=self._most())
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)

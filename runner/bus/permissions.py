@@ -30,6 +30,15 @@ class Permissions:
     responds_within: timedelta | None = None
     """For how long it may answer a request it received; None where it serves nothing."""
 
+    def __or__(self, other: Permissions) -> Permissions:
+        """What either allows."""
+        answers = [within for within in (self.responds_within, other.responds_within) if within is not None]
+        return Permissions(
+            tuple(sorted({*self.publish, *other.publish})),
+            tuple(sorted({*self.subscribe, *other.subscribe})),
+            max(answers, default=None),
+        )
+
 
 EVERYTHING = Permissions(publish=(">",), subscribe=(">",))
 

@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.bus.disk import Change, Disk
+from runner.bus.keys import Key
 from runner.bus.permissions import Permissions
+from runner.bus.reloading import reload
 from runner.bus.server_config import ServerFiles, server_config
 from runner.errors import ServerFailed
 
@@ -45,6 +47,7 @@ class NatsServer:
     def __init__(self, files: ServerFiles) -> None:
         self._files = files
         self._process: subprocess.Popen[bytes] | None = None
+        self._users: Mapping[str, Permissions] | None = None
         self.url = ""
 
     async def start(self, users: Mapping[str, Permissions], system_key: str, *, moving: bool = True) -> None:
@@ -54,6 +57,7 @@ class NatsServer:
         Unless `moving`, no other will do: somebody waits there already.
         """
         stop_stale(self._files)
+        self._users = users
         last_port = self._last_port()
         give_up = time.monotonic() + PORT_SECONDS
         while not await self._try(server_config(self._files, last_port, users, system_key)):
@@ -63,6 +67,22 @@ class NatsServer:
                 last_port = -1
             else:
                 raise ServerFailed(f"nats-server did not start: {self._log_end()}")
+
+    async def allow(self, users: Mapping[str, Permissions], system: Key) -> None:
+        """The running server has these users, and no others, when this returns; nobody else is disturbed.
+
+        Raises ServerFailed; then it has those that it had.
+        """
+        before = self._users
+        self._users = users
+        try:
+            self._configure(server_config(self._files, self._last_port(), users, system.public))
+            await reload(self.url, system.seed)
+        except ServerFailed:
+            self._users = before
+            if before is not None:
+                self._configure(server_config(self._files, self._last_port(), before, system.public))
+            raise
 
     async def keep(self, users: Mapping[str, Permissions], system_key: str, told: Callable[[str], None]) -> None:
         """Start it on its port and store whenever it does not run, until cancelled. `told` hears of it.
@@ -82,7 +102,7 @@ class NatsServer:
             if self._process is not None:
                 told(f"nats-server ended with status {self._process.returncode} and is started again")
             try:
-                await self.start(users, system_key, moving=False)
+                await self.start(self._users or users, system_key, moving=False)
                 failure = ""
             except ServerFailed as problem:
                 if problem.message != failure:
@@ -107,10 +127,9 @@ class NatsServer:
         try:
             shutil.rmtree(files.ports, ignore_errors=True)
             files.ports.mkdir(mode=0o700)
-            files.config.write_text(config)
-            files.config.chmod(0o600)
         except OSError as problem:
-            raise ServerFailed(f"nats-server cannot be configured: {problem}", hint="is the disk full?") from problem
+            raise _unconfigured(problem) from problem
+        self._configure(config)
         try:
             with files.output.open("wb") as output:
                 # Popen from this thread and no other: see the class docstring.
@@ -133,6 +152,17 @@ class NatsServer:
             await asyncio.sleep(0.002)
         await self.stop()
         return False
+
+    def _configure(self, config: str) -> None:
+        """Put the configuration in place, whole or not at all. Raises ServerFailed."""
+        path = self._files.config
+        written = path.with_suffix(".new")
+        try:
+            written.touch(mode=0o600)
+            written.write_text(config)
+            written.replace(path)
+        except OSError as problem:
+            raise _unconfigured(problem) from problem
 
     def _announced(self, pid: int) -> str | None:
         path = self._files.ports / f"nats-server_{pid}.ports"
@@ -157,6 +187,10 @@ class NatsServer:
             if lines:
                 return lines[-1]
         return "it said nothing"
+
+
+def _unconfigured(problem: OSError) -> ServerFailed:
+    return ServerFailed(f"nats-server cannot be configured: {problem}", hint="is the disk full?")
 
 
 def server_binary() -> Path:

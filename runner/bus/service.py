@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from nats.aio.msg import Msg
 from nats.micro import add_service
@@ -19,6 +20,15 @@ from runner.bus.connection import Connection, drain, settled
 from runner.subjects import Subjects, ToolCall, inbox
 
 
+class Answers(Protocol):
+    """Whoever may answer in the ensemble's place, and how often the server was reloaded: odd while it is."""
+
+    @property
+    def reloads(self) -> int: ...
+
+    async def answer(self, reply: str, data: bytes) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ToolMessage:
     """One tool call, verified to come from its caller's own inbox."""
@@ -27,9 +37,15 @@ class ToolMessage:
     data: bytes
     _reply: str
     _connection: Connection
+    _answers: Answers
+    _reloads: int
 
     async def respond(self, data: bytes) -> None:
-        await self._connection.publish(self._reply, data)
+        """The server's leave to answer is lost where it is reloaded between the call and the answer."""
+        if self._reloads == self._answers.reloads and not self._reloads & 1:
+            await self._connection.publish(self._reply, data)
+        else:
+            await self._answers.answer(self._reply, data)
 
 
 @dataclass(slots=True)
@@ -61,11 +77,14 @@ Handle = Callable[[ToolMessage], None]
 class ToolService:
     """Endpoints come and go, and no call is lost by it. Without one there is no service."""
 
-    def __init__(self, connection: Connection, subjects: Subjects, ensemble: str, version: str) -> None:
+    def __init__(
+        self, connection: Connection, subjects: Subjects, ensemble: str, version: str, answers: Answers
+    ) -> None:
         self._connection = connection
         self._subjects = subjects
         self._ensemble = ensemble
         self._version = version
+        self._answers = answers
         self._service: Service | None = None
         self._handles: dict[str, Handle] = {}
         self.counts: dict[str, ToolCounts] = {}
@@ -132,7 +151,9 @@ class ToolService:
         if call is None or not message.reply.startswith(f"{inbox(call.caller)}."):
             self.dropped += 1  # a reply to somebody else's inbox: the server does not check it, so we do
             return
-        self._handles[call.capability](ToolMessage(call, message.data, message.reply, self._connection))
+        answers = self._answers
+        handed = ToolMessage(call, message.data, message.reply, self._connection, answers, answers.reloads)
+        self._handles[call.capability](handed)
 
     def _stats(self, stats: EndpointStats) -> dict[str, int]:
         """Put the real counts where the library has those of a handler that only starts the work."""

@@ -50,11 +50,13 @@ class ModuleSpace:
         self._digests: dict[str, bytes | None] = {}
         self._looked: dict[str, set[str]] = defaultdict(set)
         self._users = 0
+        self._counting = threading.RLock()  # not the other one: whoever leaves must not wait for an import
         self._lock = threading.RLock()
 
     def keep_for(self, user: object) -> None:
         """The modules stay as they are for as long as this user, or another one, is there; then they are forgotten."""
-        self._users += 1
+        with self._counting:
+            self._users += 1
         weakref.finalize(user, self._left).atexit = False
 
     def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
@@ -204,8 +206,10 @@ class ModuleSpace:
 
     def _left(self) -> None:
         """A user is gone."""
-        self._users -= 1
-        if self._users == 0:
+        with self._counting:
+            self._users -= 1
+            last = self._users == 0
+        if last:
             self.close()
 
     def _place(self, error: BaseException, path: str) -> str:

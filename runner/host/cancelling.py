@@ -43,7 +43,7 @@ class Cancelling:
         self._hosted = hosted
         self._find = find
         self._runner = runner
-        self._descendants = Descendants(ground.network, ground.backlog)
+        self._descendants = Descendants(ground.in_force, ground.backlog)
         ground.known.tell(self.noticed)
 
     async def cancel(self, asked: Reply) -> Standing | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from runner.beat import Beat
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
-from runner.host.version import Generation
 from runner.reports import (
     CatalogEntry,
     EnsembleReport,
@@ -19,7 +18,7 @@ from runner.reports import (
     RunnerReport,
     StatusReport,
 )
-from runner.work import CapabilityType, EnsembleState, Priority
+from runner.work import EnsembleState, Priority
 
 _log = logging.getLogger("runner.host")
 
@@ -29,36 +28,35 @@ class Census:
 
     def __init__(
         self,
-        generation: Generation,
         ground: Foundation,
         hosted: dict[str, HostedEnsemble],
         *,
         own: Callable[[], Beat],
     ) -> None:
-        self._network = generation.network
-        self._declared = generation.declared
+        self._in_force = ground.in_force
         self._registry = ground.registry
         self._backlog = ground.backlog
         self._results = ground.results
         self._hosted = hosted
-        self._generation = generation.number
         self._pulse = ground.pulse
         self._leadership = ground.leadership
         self._own = own
 
     def queues(self) -> tuple[str, ...]:
         """The ensembles that share tasks, in order."""
-        return tuple(sorted({c.provider for c in self._declared.capabilities if c.type is CapabilityType.TASK}))
+        return self._in_force.queues()
 
     async def status(self) -> StatusReport:
-        beats = self._beats()
-        ensembles = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted(self._network.ensembles)))
+        beats, generation = self._beats(), self._in_force.generation
+        ensembles = await asyncio.gather(
+            *(self._ensemble(name, beats) for name in sorted(generation.network.ensembles))
+        )
         return StatusReport(
-            network=self._network.name,
-            generation=self._generation,
+            network=generation.network.name,
+            generation=generation.number,
             runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
-            last_reload=ReloadReport(ok=True, generation=self._generation),
+            last_reload=ReloadReport(ok=True, generation=generation.number),
             leader_epoch=self._leadership.epoch,
         )
 
@@ -80,7 +78,7 @@ class Census:
                 description=capability.description,
                 input_schema=capability.input_schema,
             )
-            for declared in self._declared.capabilities
+            for declared in self._in_force.generation.declared.capabilities
             for capability in (live.get(declared.provider, declared.name) or declared,)
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
@@ -28,13 +28,13 @@ def content_of(request: WorkRequest, capability: str) -> str:
 
 
 class Contents:
-    """Over the `contents` bucket, whose keys are kept as long as results are. `queues` are where tasks may wait."""
+    """Over the `contents` bucket, whose keys are kept as long as results are. `queues` tells where tasks may wait."""
 
-    def __init__(self, bucket: Bucket, results: Bucket, backlog: Backlog, queues: Iterable[str]) -> None:
+    def __init__(self, bucket: Bucket, results: Bucket, backlog: Backlog, queues: Callable[[], Iterable[str]]) -> None:
         self._bucket = bucket
         self._results = results
         self._backlog = backlog
-        self._queues = tuple(queues)
+        self._queues = queues
 
     async def first(self, caller: str, content: str, request_id: str) -> First | None:
         """The first request with a content, at work or completed; None: from now on it is this one.
@@ -71,4 +71,4 @@ class Contents:
         """Whether the request is in a queue, or on its way into another one."""
         if record is not None and record.moved is not None:
             return True
-        return await self._backlog.find(self._queues, caller, request_id) is not None
+        return await self._backlog.find(self._queues(), caller, request_id) is not None

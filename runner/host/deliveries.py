@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from runner.bus.away import AWAY
 from runner.bus.deliveries import Outbox
@@ -22,16 +22,16 @@ PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
 
 
 class Deliveries:
-    """`named` are the deliveries of the file; `results` holds the records that are delivered."""
+    """`named` tells the deliveries of the file; `results` holds the records that are delivered."""
 
-    def __init__(self, named: Mapping[str, AnyDelivery], outbox: Outbox, results: Bucket) -> None:
+    def __init__(self, named: Callable[[], Mapping[str, AnyDelivery]], outbox: Outbox, results: Bucket) -> None:
         self._named = named
         self._outbox = outbox
         self._results = results
 
     async def deliver(self, record: Record) -> Delivered:
         """Deliver a recorded outcome, unless its record says that it has been. Raises StoreAway."""
-        delivery = settled(record.delivery, self._named)
+        delivery = settled(record.delivery, self._named())
         if isinstance(delivery, WorkError):
             return Delivered(replies=True, problem=delivery)
         method = method_of(delivery)

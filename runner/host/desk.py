@@ -48,6 +48,18 @@ class Desk(PayloadStore, Protocol):
         """Every capability on offer now by a runner that is alive."""
         ...
 
+    @property
+    def reloads(self) -> int:
+        """Counts as a reload of the server begins, and as it is over: odd while one is under way.
+
+        With it goes every leave to answer a call that was delivered before.
+        """
+        ...
+
+    async def answer(self, reply: str, data: bytes) -> None:
+        """Send a tool's answer for an ensemble whose own leave to answer may be gone."""
+        ...
+
     def constrained(self, ensemble: str) -> bool:
         """Whether every live replica of an ensemble says that more waits there than its `backpressure` allows."""
         ...

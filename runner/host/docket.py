@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from pydantic import ValidationError
 
@@ -25,11 +25,11 @@ Records = Mapping[str, Record]
 
 
 class Docket:
-    """Reads for one runner; `queues` are the ensembles that share tasks, `hosted` the ensembles here."""
+    """Reads for one runner; `queues` tells the ensembles that share tasks, `hosted` the ensembles here."""
 
     def __init__(
         self,
-        queues: tuple[str, ...],
+        queues: Callable[[], tuple[str, ...]],
         backlog: Backlog,
         results: Bucket,
         dead: DeadLetters,
@@ -86,7 +86,7 @@ class Docket:
         return frozenset(registration.runner for registration in self._registry.of(ensemble)) - here
 
     async def _waiting(self) -> AsyncIterator[Waiting]:
-        for name in self._queues:
+        for name in self._queues():
             async for found in self._backlog.waiting(name):
                 yield found
 

@@ -27,7 +27,7 @@ class Draining:
     hosted: MutableMapping[str, HostedEnsemble]
     anew: Callable[[str], HostedEnsemble]
     start: Callable[[HostedEnsemble], Awaitable[None]]
-    seconds: float
+    seconds: Callable[[], float]
     _moving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _settled: bool = False
 
@@ -53,13 +53,13 @@ class Draining:
         if name is None or name not in self.hosted or self._settled:
             return None
         move(name)
-        report = DrainReport(ensemble=name, state=self.hosted[name].state, seconds=self.seconds)
+        report = DrainReport(ensemble=name, state=self.hosted[name].state, seconds=self.seconds())
         return report.model_dump_json().encode()
 
     def _drain(self, name: str) -> None:
         ensemble = self.hosted[name]
         if ensemble.state is EnsembleState.READY:
-            self._begin(name, ensemble.stop(self.seconds))
+            self._begin(name, ensemble.stop(self.seconds()))
 
     def _resume(self, name: str) -> None:
         if self.hosted[name].state in (EnsembleState.STOPPED, EnsembleState.FAILED) and name not in self._moving:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import assert_never
@@ -20,7 +20,7 @@ from runner.errors import ServerFailed
 from runner.host.desk import StoreAway
 from runner.host.foundation import Foundation
 from runner.host.moves import Moves, Place
-from runner.model import Discovery, Network
+from runner.model import Discovery, Ensemble
 from runner.routing.claims import (
     Answer,
     Candidate,
@@ -35,7 +35,7 @@ from runner.routing.claims import (
     judge,
 )
 from runner.subjects import is_outside
-from runner.work import CapabilityType, EnsembleState
+from runner.work import EnsembleState
 
 LOOK_SECONDS = 1.0
 _logger = logging.getLogger("runner.host")
@@ -61,14 +61,13 @@ class _Looked:
 
 
 class Duties:
-    """Of one runner. `callers` are those that a use connects to each capability, by (provider, capability)."""
+    """Of one runner."""
 
-    def __init__(self, network: Network, ground: Foundation, callers: Mapping[tuple[str, str], frozenset[str]]) -> None:
-        self._network = network
+    def __init__(self, ground: Foundation) -> None:
+        self._in_force = ground.in_force
         self._desk = ground.desk
         self._registry = ground.registry
         self._leadership = ground.leadership
-        self._callers = callers
         self._queues = WorkQueues(ground.connection, ground.subjects)
         self._moves = Moves(ground.subjects, ground.connection, self._queues, ground.desk, ground.events)
         self._looked: dict[str, _Looked] = {}
@@ -76,7 +75,7 @@ class Duties:
 
     async def perform(self, _: int) -> None:
         """For as long as this runner leads. Cut off in the middle, it leaves to the next leader what it began."""
-        self._looked = {name: _Looked(self._health(name, None)) for name in self._task_sharing()}
+        self._looked = {name: _Looked(self._health(name, None)) for name in self._in_force.queues()}
         while True:
             try:
                 await self.look()
@@ -89,7 +88,7 @@ class Duties:
     async def look(self) -> None:
         """Look once at every queue that may need it. Raises StoreAway, ServerFailed or what `AWAY` lists."""
         self._full.clear()
-        for name in self._task_sharing():
+        for name in self._in_force.queues():
             looked = self._looked.get(name)
             if looked is None:
                 if self._is_up(name):
@@ -160,7 +159,7 @@ class Duties:
             replace(task, under_work=self._is_under_work(task)),
             health,
             self._candidates(task),
-            max_hops=self._network.defaults.max_hops,
+            max_hops=self._in_force.network.defaults.max_hops,
             now=datetime.now(UTC),
         )
 
@@ -169,13 +168,14 @@ class Duties:
         need, caller = task.request.need, task.call.caller
         if need is None:
             return
+        callers = self._in_force.generation.wired_callers
         for found in self._desk.catalog.providers_for(Discovery(need.name, need.tags), asking=caller):
             if self._is_up(found.provider):
-                wired = is_outside(caller) or caller in self._callers.get((found.provider, found.name), frozenset())
+                wired = is_outside(caller) or caller in callers.get((found.provider, found.name), ())
                 yield Candidate(found, wired=wired, constrained=self._desk.constrained(found.provider))
 
     def _health(self, name: str, down_since: datetime | None) -> Health:
-        sla = self._network.ensembles[name].sla
+        sla = self._in_force.network.ensembles.get(name, Ensemble(name)).sla
         return Health(sla, None if self._is_up(name) else down_since or datetime.now(UTC))
 
     def _is_up(self, name: str) -> bool:
@@ -187,11 +187,3 @@ class Duties:
         if not history or history[-1].ended or history[-1].provider != provider:
             return False
         return any(registration.runner == history[-1].runner for registration in self._registry.of(provider))
-
-    def _task_sharing(self) -> list[str]:
-        """The ensembles that have a queue, in order."""
-        return [
-            name
-            for name, ensemble in sorted(self._network.ensembles.items())
-            if any(kind is CapabilityType.TASK for kind, _ in ensemble.shared().values())
-        ]

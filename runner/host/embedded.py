@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from runner.bus.facts import facts_of
 from runner.bus.server import NatsServer
@@ -15,7 +18,7 @@ from runner.bus.server_config import ServerFiles
 from runner.errors import AlreadyRunning, ServerFailed
 from runner.host.happenings import Notice, ServerReady, Watcher
 from runner.host.reach import Reach
-from runner.host.users import users_of
+from runner.host.users import Users, users_of
 from runner.model import Network
 from runner.state import Hold, RunningNetwork, State, runs
 
@@ -28,6 +31,9 @@ FIND_SECONDS = 15.0
 
 TAKE_SECONDS = 0.1
 """How often one who joined looks whether the owner has gone."""
+
+Quiet = Callable[[], AbstractAsyncContextManager[None]]
+"""Around a reload: the server forgets with it who may answer what it delivered before."""
 
 
 class Embedded:
@@ -73,6 +79,27 @@ class Embedded:
             ensembles={name: key.seed for name, key in self._users.ensembles.items()},
             system=self._users.system.seed,
         )
+
+    async def grant(self, network: Network, quiet: Quiet) -> Mapping[str, str]:
+        """What this network's ensembles may do is allowed, beside all that is; the seeds of their keys.
+
+        The server's owner sees to it, for all. Raises ServerFailed; then all is as it was.
+        """
+        wanted = users_of(network, self._state.keys)
+        now = self._users.permissions
+        both = {**now, **{user: may | now[user] if user in now else may for user, may in wanted.permissions.items()}}
+        await self._allow(replace(wanted, permissions=both), quiet)
+        return {name: key.seed for name, key in wanted.ensembles.items()}
+
+    async def revoke(self, network: Network, quiet: Quiet) -> None:
+        """Nothing is allowed any more but what this network's ensembles may do. Raises ServerFailed."""
+        await self._allow(users_of(network, self._state.keys), quiet)
+
+    async def _allow(self, users: Users, quiet: Quiet) -> None:
+        if self.owns() and users.permissions != self._users.permissions:
+            async with quiet():
+                await self._server.allow(users.permissions, users.system)
+        self._users = users
 
     async def close(self) -> None:
         """Stop the server where it is ours, and leave the directory to others."""

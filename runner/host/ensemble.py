@@ -56,6 +56,8 @@ class HostedEnsemble:
         self._events: Events | None = None
         self._serving: Serving | None = None
         self._prepared: Version | None = None
+        self.retired = False
+        """Whether the network has it no more, and it serves those who still know it."""
         self._station: Station | None = None
 
     @property
@@ -146,10 +148,10 @@ class HostedEnsemble:
         serving, workplace = self._at(version)
         await serving.extend(workplace)
 
-    def switch(self, version: Version, modules: ModuleSpace) -> None:
+    def switch(self, version: Version) -> None:
         """What begins from now on is worked on by this version. `register` tells others of what is different."""
         serving, workplace = self._at(version)
-        self._generation, self.modules = version.generation, modules
+        self._generation, self.modules = version.generation, version.modules
         workplace.caller.payloads = workplace.payloads
         serving.switch(workplace)
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
@@ -157,6 +159,7 @@ class HostedEnsemble:
 
     async def register(self) -> None:
         """Tell the network what is on offer now."""
+        self.retired = False
         if self.state is EnsembleState.READY:
             await self._register(EnsembleState.READY)
 
@@ -167,7 +170,15 @@ class HostedEnsemble:
 
     async def retire(self) -> None:
         """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`."""
+        self.retired = True
+        if self.state is not EnsembleState.READY:
+            return
         await self._quietly(self._register(EnsembleState.DRAINING))
+
+    async def settled(self) -> None:
+        """The server has seen what was sent to it, and what it delivered before is here."""
+        if self._connection is not None and self._connection.is_connected:
+            await settled(self._connection)
 
     async def begun(self, seconds: float) -> None:
         """Return when the work that is in hand now has ended, or time is up."""

@@ -30,9 +30,9 @@ from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.reach import Reach
 from runner.host.registry import Registry
+from runner.host.version import Generation, InForce
 from runner.model import Network
 from runner.subjects import Subjects
-from runner.work import CapabilityType
 
 PING_SECONDS = 0.25
 """How long a start waits for a runner that is there and says nothing."""
@@ -44,7 +44,7 @@ _log = logging.getLogger("runner.host")
 class Foundation:
     """Laid by `lay`, which also mends it whenever the server comes back; `close` before the server goes."""
 
-    network: Network
+    in_force: InForce
     subjects: Subjects
     connection: Connection
     pulse: Pulse
@@ -58,6 +58,10 @@ class Foundation:
     events: Events
     desk: InlineDesk
 
+    @property
+    def network(self) -> Network:
+        return self.in_force.network
+
     async def lay(self) -> None:
         """Make, or bring up to date, every stream, consumer and bucket, and read what they hold.
 
@@ -66,6 +70,17 @@ class Foundation:
         await asyncio.gather(self._ensure(), self.pulse.listen())
         await asyncio.gather(self.known.open(), self.registry.open())
         await self._forget_the_dead()
+
+    async def bring_to(self, generation: Generation) -> None:
+        """Streams and queues as another generation needs them; none is taken away. Raises ServerFailed."""
+        before, now = self.network, generation.network
+        kept, keeps = ((n.events_kept, n.defaults.results_kept) for n in (before, now))
+        if kept != keeps:
+            await self._ensure_network(now)
+        limits = {name: now.ensembles[name].capacity.queue_limit for name in generation.queues}
+        there = {name: before.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
+        changed = [name for name, limit in limits.items() if there.get(name) != limit]
+        await asyncio.gather(*(self._ensure_queue(name, limits[name]) for name in changed))
 
     async def mend(self) -> None:
         """The server may have restarted: consumers live in its memory, and writes may have gone unheard."""
@@ -84,20 +99,19 @@ class Foundation:
         await self.connection.close()
 
     async def _ensure(self) -> None:
-        defaults = self.network.defaults
-        await asyncio.gather(
-            ensure_network(
-                self.connection,
-                self.subjects,
-                events_kept=self.network.events_kept,
-                results_kept=defaults.results_kept,
-            ),
-            ensure_deliveries(self.connection, self.subjects, kept=defaults.results_kept),
-        )
-        await asyncio.gather(*map(self._ensure_queue, _queues(self.network)))
+        network = self.network
+        await self._ensure_network(network)
+        limits = {name: network.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
+        await asyncio.gather(*(self._ensure_queue(name, limit) for name, limit in limits.items()))
 
-    async def _ensure_queue(self, name: str) -> None:
-        limit = self.network.ensembles[name].capacity.queue_limit
+    async def _ensure_network(self, network: Network) -> None:
+        kept, results = network.events_kept, network.defaults.results_kept
+        await asyncio.gather(
+            ensure_network(self.connection, self.subjects, events_kept=kept, results_kept=results),
+            ensure_deliveries(self.connection, self.subjects, kept=results),
+        )
+
+    async def _ensure_queue(self, name: str, limit: int) -> None:
         await ensure_queue(self.connection, self.subjects, name, limit)
 
     async def _forget_the_dead(self) -> None:
@@ -114,7 +128,7 @@ class Foundation:
         await asyncio.gather(*map(look, sorted(self.registry.runners())))
 
 
-async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) -> Foundation:
+async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved) -> Foundation:
     """Connect as the runner itself, whose id is given; nothing is made yet. Raises ServerFailed."""
     mending: list[Foundation] = []
 
@@ -131,7 +145,7 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
         await connection.close()
         raise
     version_of(connection)
-    subjects = Subjects(network.name)
+    subjects = Subjects(in_force.network.name)
     pulse = Pulse(vital, subjects, runner)
     leadership = Leadership(Bucket(vital, subjects.bucket("leader")), pulse)
     registry = Registry(Bucket(connection, subjects.bucket("capabilities")), pulse)
@@ -139,19 +153,31 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
-    contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, _queues(network))
+    contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, in_force.queues)
     holders = Holders(Questions(connection, subjects), subjects)
     objects = Objects(connection, subjects.bucket("payloads"))
-    dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, network.defaults.max_payload))
-    outbox = Outbox(connection, subjects, objects, network.defaults.max_payload)
-    deliveries = Deliveries(network.deliveries, outbox, results)
+    dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, in_force.max_payload))
+    outbox = Outbox(connection, subjects, objects, in_force.max_payload)
+    deliveries = Deliveries(in_force.deliveries, outbox, results)
     requeue = Requeue(connection, subjects)
     events = Events(vital, subjects)  # `connection` does not hear itself, and the terminal listens there
     desk = InlineDesk(
-        results, checkpoints, known, registry, backlog, deliveries, requeue, dead, contents, holders, objects, moved
+        results,
+        checkpoints,
+        known,
+        registry,
+        backlog,
+        deliveries,
+        requeue,
+        dead,
+        contents,
+        holders,
+        objects,
+        moved,
+        connection,
     )
     found = Foundation(
-        network,
+        in_force,
         subjects,
         connection,
         pulse,
@@ -167,9 +193,3 @@ async def foundation(network: Network, reach: Reach, runner: str, moved: Moved) 
     )
     mending.append(found)
     return found
-
-
-def _queues(network: Network) -> tuple[str, ...]:
-    """The ensembles that share tasks, in order."""
-    shares = {name: ensemble.shared().values() for name, ensemble in sorted(network.ensembles.items())}
-    return tuple(name for name, shared in shares.items() if any(kind is CapabilityType.TASK for kind, _ in shared))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog, Spot
+from runner.bus.connection import Connection
 from runner.bus.known import KnownKeys
 from runner.bus.objects import Objects
 from runner.bus.records import Bucket
@@ -48,7 +49,10 @@ class InlineDesk:
         holders: Holders,
         objects: Objects,
         moved: Moved,
+        connection: Connection,
     ) -> None:
+        self.reloads = 0
+        self._connection = connection
         self._results = results
         self._checkpoints = checkpoints
         self._known = known
@@ -65,6 +69,9 @@ class InlineDesk:
     @property
     def catalog(self) -> Catalog:
         return self._registry.catalog
+
+    async def answer(self, reply: str, data: bytes) -> None:
+        await self._connection.publish(reply, data)
 
     def constrained(self, ensemble: str) -> bool:
         return self._registry.constrained(ensemble)

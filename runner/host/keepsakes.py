@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -14,10 +15,10 @@ from runner.work import WorkRequest
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keepsakes:
-    """`most` is the network's `max_payload`. Everything here raises StoreAway."""
+    """`most` tells the network's `max_payload`. Everything here raises StoreAway."""
 
     objects: Objects
-    most: int
+    most: Callable[[], int]
 
     async def kept(self, request: WorkRequest, key: str) -> WorkRequest:
         """The request with a context that stays, where its own would not. A document under a name is its caller's."""
@@ -25,7 +26,7 @@ class Keepsakes:
         if reference is None or reference.sha256 is None:
             return request
         try:
-            copied = await self.objects.copy(reference, _name(key), kept=None, most=self.most)
+            copied = await self.objects.copy(reference, _name(key), kept=None, most=self.most())
         except PayloadProblem:
             return request  # it is gone already
         except PayloadsAway as away:
@@ -38,7 +39,7 @@ class Keepsakes:
         if reference is None or reference.object != _name(key):
             return request
         try:
-            copied = await self.objects.copy(reference, token_hex(16), kept=request.deadline + GRACE, most=self.most)
+            copied = await self.objects.copy(reference, token_hex(16), kept=request.deadline + GRACE, most=self.most())
         except PayloadProblem:
             return request  # whoever works on it says so
         except PayloadsAway as away:

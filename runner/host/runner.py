@@ -7,9 +7,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from runner.beat import Beat, Lease
 from runner.bus.away import AWAY
@@ -21,7 +22,8 @@ from runner.errors import EnsembleNetworkError, StartFailed, UsageProblem
 from runner.functions.loading import ModuleSpace
 from runner.host.announcement import Announcement
 from runner.host.answers import Answers
-from runner.host.applied import Configuration, Files, configuration_for
+from runner.host.applied import Files, configuration_for
+from runner.host.applying import Applying, Changed, Read, nothing
 from runner.host.burial import Burial
 from runner.host.census import Census
 from runner.host.draining import Draining
@@ -30,9 +32,9 @@ from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.reach import Reach
-from runner.host.server import server_for
+from runner.host.server import Site, server_for
 from runner.host.tidying import Tidying
-from runner.host.version import Generation
+from runner.host.version import Generation, InForce
 from runner.model import Network
 from runner.routing.wiring import drain_order
 from runner.state import RunningNetwork, State
@@ -77,24 +79,26 @@ async def running(
         files = Files.of(workspace, network, reading)
         configuration = await configuration_for(files, site.reach, watcher, owns=site.owns())
         network = configuration.network
-        reach = site.reach if configuration.own else site.reach_of(network)
+        if not configuration.own:
+            site.follow(network)
         watcher(Configured(network, configuration.applied, configuration.own))
-        hosted = hosted_of(network, only, without)
+        chosen = chooser(network, only, without)
 
         def moved(ensemble: str, ensemble_state: EnsembleState, detail: str | None) -> None:
             watcher(EnsembleMoved(ensemble, ensemble_state, (time.perf_counter() - began) * 1000, detail))
 
         runner_id = f"runner-{secrets.token_hex(4)}"
-        ground = await foundation(network, reach, runner_id, moved)
+        generation = Generation.of(network, configuration.applied.generation)
+        ground = await foundation(InForce(generation), site.reach, runner_id, moved)
         stack.push_async_callback(ground.close)
         await ground.lay()
-        runner = Runner(configuration, workspace, reach, ground, hosted, watcher)
+        runner = Runner(configuration.code(workspace), workspace.directory, site, ground, chosen, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()
-        announcement = Announcement(state, _announced(network, reach), site.speaks)
+        announcement = Announcement(state, _announced(network, site.reach), site.speaks)
         stack.push_async_callback(announcement.close)
         announcement.open()
-        if reach.embedded:
+        if site.reach.embedded:
             stack.push_async_callback(runner.see_others_off, site.speaks)
         stack.push_async_callback(runner.stop_ensembles)
         await runner.start_ensembles()
@@ -102,12 +106,15 @@ async def running(
         yield runner
 
 
-def hosted_of(network: Network, only: frozenset[str], without: frozenset[str]) -> frozenset[str]:
-    """The ensembles that a runner of the network hosts. Raises UsageProblem for one that the network does not have."""
+def chooser(network: Network, only: frozenset[str], without: frozenset[str]) -> Callable[[str], bool]:
+    """Which ensembles a runner of the network hosts, of this one and of those that come after.
+
+    Raises UsageProblem for one that the network does not have.
+    """
     if unknown := sorted((only | without) - network.ensembles.keys()):
         message = f"there is no ensemble `{unknown[0]}` in what is applied"
         raise UsageProblem(message, hint="`run-network status` lists those of the network that runs")
-    return frozenset(name for name in network.ensembles if (not only or name in only) and name not in without)
+    return lambda name: (not only or name in only) and name not in without
 
 
 class Runner:
@@ -115,35 +122,34 @@ class Runner:
 
     def __init__(
         self,
-        configuration: Configuration,
-        workspace: Workspace,
-        reach: Reach,
+        read: Read,
+        directory: Path,
+        site: Site,
         ground: Foundation,
-        hosted: frozenset[str],
+        chosen: Callable[[str], bool],
         watcher: Watcher,
     ) -> None:
         self.id = ground.pulse.runner
-        self._network = network = configuration.network
-        self._reach = reach
+        self._site = site
         self._ground = ground
         self._watcher = watcher
-        number = configuration.applied.generation
-        self._modules = ModuleSpace(configuration.code(workspace), workspace.directory, number)
+        generation = ground.in_force.generation
+        self._modules = ModuleSpace(read, directory, generation.number)
         self._questions = Questions(ground.connection, ground.subjects)
         self._watching: asyncio.Task[None] | None = None
         self._stop_asked = asyncio.Event()
-        generation = Generation.of(network, number)
-
-        def anew(name: str) -> HostedEnsemble:
-            return HostedEnsemble(generation, name, ground.desk, modules=self._modules, runner=self.id)
-
-        self._hosted = {name: anew(name) for name in sorted(hosted)}
-        seconds = network.defaults.drain_timeout.total_seconds()
+        if site.embedded is not None and not site.owns():
+            ground.desk.reloads = 1  # the owner reloads the server without a word: the runner answers all calls
+        self._hosted = {
+            name: HostedEnsemble(generation, name, ground.desk, modules=self._modules, runner=self.id)
+            for name in sorted(filter(chosen, generation.network.ensembles))
+        }
         self._silent: Mapping[str, Beat] = {}
-        self._draining = Draining(self._hosted, anew, self._start, seconds)
+        self._draining = Draining(self._hosted, self._anew, self._start, self._drain_seconds)
+        self._applying = Applying(ground, site, self._hosted, directory, chosen, self._start)
         self._started_at = datetime.now(UTC)
-        self._census = Census(generation, ground, self._hosted, own=lambda: self._beat(0))
-        self._duties = Duties(network, ground, generation.wired_callers)
+        self._census = Census(ground, self._hosted, own=lambda: self._beat(0))
+        self._duties = Duties(ground)
 
     async def wait_stopped(self) -> None:
         """Return when somebody asked the network to stop."""
@@ -159,13 +165,26 @@ class Runner:
         ground.pulse.on_change(self._heard)
         await self._draining.serve(self._questions, ground.subjects)
         ground.pulse.start(self._beat)
-        ground.leadership.perform(Burial(ground.pulse, ground.registry, self._reach).perform)
+        ground.leadership.perform(Burial(ground.pulse, ground.registry, self._site.reach).perform)
         ground.leadership.perform(self._duties.perform)
         ground.leadership.perform(Tidying(ground.bundles).perform)
         ground.leadership.on_change(self._led)
         await ground.leadership.open()
         if self._watcher is not silent:
             self._watching = asyncio.ensure_future(self._watch_events(Events(ground.connection, ground.subjects)))
+
+    async def apply(
+        self, network: Network, read: Read, generation: int, commit: Callable[[], Awaitable[None]] = nothing
+    ) -> Changed:
+        """The network works by another configuration when this returns; `read` gives the bytes of its files.
+
+        What it does not touch goes on as it is. What began before ends with the code and wiring that it began with.
+        `commit` is awaited when everything is ready and nothing has changed. Raises ReloadFailed, or what `commit`
+        raises; then all is as it was.
+        """
+        changed = await self._applying.apply(network, read, generation, commit)
+        await self._ground.pulse.say()
+        return changed
 
     async def start_ensembles(self) -> None:
         """All READY when this returns. Raises StartFailed naming the first that is not; the caller stops the others."""
@@ -183,23 +202,27 @@ class Runner:
 
     async def _start(self, ensemble: HostedEnsemble) -> None:
         try:
-            await ensemble.start(self._reach.urls, self._reach.ensembles[ensemble.name])
+            reach = self._site.reach
+            await ensemble.start(reach.urls, reach.ensembles[ensemble.name])
         except EnsembleNetworkError as problem:
             self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
             raise StartFailed(f"{ensemble.name} did not come up: {problem.message}", hint=problem.hint) from problem
 
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""
-        give_up = time.monotonic() + self._network.defaults.drain_timeout.total_seconds()
+        give_up = time.monotonic() + self._drain_seconds()
+        await self._applying.close()
         await self._draining.settle()
-        for group in drain_order(self._network):
+        network = self._ground.network
+        leaving = frozenset(self._hosted) - network.ensembles.keys()
+        for group in (*drain_order(network), leaving):
             here = [self._hosted[name] for name in sorted(group) if name in self._hosted]
             await asyncio.gather(*(ensemble.stop(max(0.0, give_up - time.monotonic())) for ensemble in here))
 
     async def see_others_off(self, owns: Callable[[], bool]) -> None:
         """Where the whole network stops, whoever keeps its server goes last: others still finish what they work on."""
         if self._stop_asked.is_set() and owns():
-            await self._ground.pulse.until_alone(self._network.defaults.drain_timeout.total_seconds())
+            await self._ground.pulse.until_alone(self._drain_seconds())
 
     async def close(self) -> None:
         if self._watching is not None:
@@ -209,14 +232,23 @@ class Runner:
             self._watching.cancel()
             await asyncio.wait((self._watching,))
         await self._questions.close()
-        self._modules.close()
+        for modules in (self._modules, *(ensemble.modules for ensemble in self._hosted.values())):
+            modules.close()
+
+    def _anew(self, name: str) -> HostedEnsemble:
+        """One that was drained, as it is in the network now."""
+        ground, modules = self._ground, self._hosted[name].modules
+        return HostedEnsemble(ground.in_force.generation, name, ground.desk, modules=modules, runner=self.id)
+
+    def _drain_seconds(self) -> float:
+        return self._ground.network.defaults.drain_timeout.total_seconds()
 
     def _beat(self, sequence: int) -> Beat:
         return Beat(
             runner=self.id,
             pid=os.getpid(),
             host=socket.gethostname(),
-            url=self._reach.shown,
+            url=self._site.reach.shown,
             server=self._ground.connection.server_id,
             clients=self._clients(),
             started_at=self._started_at,

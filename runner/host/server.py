@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from runner.host.embedded import Embedded
+from runner.host.embedded import Embedded, Quiet
 from runner.host.happenings import Notice, Watcher
 from runner.host.reach import Reach, shown
 from runner.model import EmbeddedServer, ExternalServer, Network
 from runner.state import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Site:
     """Where a runner works. `speaks` tells whether it is the one who tells clients of the directory where that is.
 
@@ -24,6 +24,28 @@ class Site:
     speaks: Callable[[], bool]
     owns: Callable[[], bool]
     reach_of: Callable[[Network], Reach]
+    embedded: Embedded | None = None
+
+    def follow(self, network: Network) -> None:
+        """Be of another configuration, before anything of it runs here."""
+        self.reach = self.reach_of(network)
+
+    async def grant(self, network: Network, quiet: Quiet) -> None:
+        """Everybody of this network, and of the present one, reaches the server, and may do what its file says.
+
+        `quiet` is around each reload of the server. On a server that is somebody else's nothing is granted.
+        Raises ServerFailed; then all is as it was.
+        """
+        if self.embedded is None:
+            granted: Mapping[str, str | None] = dict.fromkeys(network.ensembles, self.reach.runner)
+        else:
+            granted = await self.embedded.grant(network, quiet)
+        self.reach = replace(self.reach, ensembles={**self.reach.ensembles, **granted})
+
+    async def revoke(self, network: Network, quiet: Quiet) -> None:
+        """Only what this network needs is allowed from now on. Raises ServerFailed."""
+        if self.embedded is not None:
+            await self.embedded.revoke(network, quiet)
 
 
 @asynccontextmanager
@@ -40,7 +62,7 @@ async def server_for(
         case EmbeddedServer() if nats is None:
             embedded = Embedded(network, state, watcher)
             try:
-                yield Site(await embedded.open(join=join), embedded.owns, embedded.owns, embedded.follow)
+                yield Site(await embedded.open(join=join), embedded.owns, embedded.owns, embedded.follow, embedded)
             finally:
                 await embedded.close()
         case EmbeddedServer() | ExternalServer():

@@ -25,7 +25,7 @@ class Serving:
         self._station = station
         self._crew = crew
         self.workplace = workplace
-        self._service = ToolService(station.connection, station.subjects, station.name, __version__)
+        self._service = ToolService(station.connection, station.subjects, station.name, __version__, station.desk)
         self._calls = ToolCalls(workplace, crew, self._service.counts)
         self._queue: TaskQueue | None = None
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from runner.catalog import Catalog, declared
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
-from runner.model import Ensemble, Network, PythonStep, PythonTarget
+from runner.model import AnyDelivery, Ensemble, Network, PythonStep, PythonTarget
 from runner.routing.wiring import callers_of
 from runner.work import CapabilityInfo, CapabilityType
 
@@ -27,12 +27,47 @@ class Generation:
     network: Network
     declared: Catalog
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
+    queues: tuple[str, ...]
+    """The ensembles that share tasks, in order."""
     leaving_callers: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """Those of the generation before, for as long as work of it may call; then it is emptied."""
 
     @classmethod
-    def of(cls, network: Network, number: int) -> Generation:
-        return cls(number, network, declared(network), callers_of(network))
+    def of(cls, network: Network, number: int, *, after: Generation | None = None) -> Generation:
+        """`after` is the generation whose work may still be ending when this one begins."""
+        catalog = declared(network)
+        queues = {c.provider for c in catalog.capabilities if c.type is CapabilityType.TASK}
+        return cls(number, network, catalog, callers_of(network), tuple(sorted(queues)), _callers(after))
+
+
+def _callers(generation: Generation | None) -> dict[tuple[str, str], frozenset[str]]:
+    """Who may call what, of a generation and of those before whose work has not ended."""
+    if generation is None:
+        return {}
+    wired, leaving = generation.wired_callers, generation.leaving_callers
+    both = wired.keys() | leaving.keys()
+    return {target: wired.get(target, frozenset()) | leaving.get(target, frozenset()) for target in both}
+
+
+@dataclass(slots=True, eq=False)
+class InForce:
+    """The generation that a runner works by: one place to look, replaced as one."""
+
+    generation: Generation
+
+    @property
+    def network(self) -> Network:
+        return self.generation.network
+
+    def queues(self) -> tuple[str, ...]:
+        """The ensembles that share tasks, in order."""
+        return self.generation.queues
+
+    def deliveries(self) -> Mapping[str, AnyDelivery]:
+        return self.network.deliveries
+
+    def max_payload(self) -> int:
+        return self.network.defaults.max_payload
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ from runner.event import Event
 from runner.host.attempts import GONE, recorded
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
-from runner.routing.wiring import callers_of
 from runner.subjects import Subjects
 from runner.work import (
     Attempt,
@@ -95,8 +94,8 @@ class Leader:
 
     def duties(self) -> Duties:
         """Those of a new leader."""
-        duties = Duties(self.inn.network, self.ground, callers_of(self.inn.network))
-        duties._looked = {name: _Looked(duties._health(name, None)) for name in duties._task_sharing()}
+        duties = Duties(self.ground)
+        duties._looked = {name: _Looked(duties._health(name, None)) for name in self.ground.in_force.queues()}
         return duties
 
     async def submit(self, request_id: str, **changes: object) -> WorkRequest:
@@ -338,7 +337,7 @@ async def test_callers_that_wait_get_their_answers_from_another_provider(
 
 
 async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
-    async with leader(tmp_path, without="nobody") as chief:
+    async with leader(tmp_path, without="") as chief:
         duties = chief.duties()
         await chief.submit("soup")
         await duties.look()

@@ -1,0 +1,241 @@
+"""How one runner goes from one configuration to the next while it works.
+
+Read → warm → grant → start what is new → serve what is more → commit: new work begins with the new versions → wait for
+the work that began before → withdraw what is gone → revoke. Until the commit everything can be given up, and nobody
+notices; from then on nothing can fail but what the next change does again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.bus.away import AWAY
+from runner.errors import EnsembleNetworkError, ReloadFailed, ServerFailed, StartFailed
+from runner.functions.loading import ModuleSpace
+from runner.functions.threads import DaemonThreads
+from runner.host.ensemble import HostedEnsemble
+from runner.host.foundation import Foundation
+from runner.host.server import Site
+from runner.host.version import Generation, Version, targets_of
+from runner.model import Network
+from runner.work import EnsembleState
+
+SETTLED_SECONDS = 5.0
+"""How long the server may take to say that it has what was sent to it."""
+
+WARM_SECONDS = 10.0
+"""How long loading everybody's code may take, beside the work that goes on."""
+
+_log = logging.getLogger("runner.host")
+
+Read = Callable[[str], bytes]
+"""The bytes of a file of one configuration, by its path; raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a new configuration changed on this runner, by name."""
+
+    generation: int
+    started: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Warm:
+    """A generation that is loaded whole, and serves nobody yet."""
+
+    generation: Generation
+    changing: dict[str, Version] = field(default_factory=dict)
+    starting: dict[str, HostedEnsemble] = field(default_factory=dict)
+    resting: dict[str, ModuleSpace] = field(default_factory=dict)
+    """What is drained, and comes up again with these modules."""
+
+
+@dataclass(slots=True, eq=False)
+class Applying:
+    """Of one runner. `hosted` are its ensembles, `chosen` tells which of a network are; `start` brings one up."""
+
+    ground: Foundation
+    site: Site
+    hosted: dict[str, HostedEnsemble]
+    directory: Path
+    chosen: Callable[[str], bool]
+    start: Callable[[HostedEnsemble], Awaitable[None]]
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: asyncio.Future[list[None]] | None = None
+    _settling: asyncio.Task[None] | None = None
+    _closed: bool = False
+
+    async def apply(self, network: Network, read: Read, number: int, commit: Callable[[], Awaitable[None]]) -> Changed:
+        """The network works by this configuration when this returns; what began before may still be ending.
+
+        `commit` is awaited when everything is ready and nothing has changed; what it raises gives the change up.
+        Raises ReloadFailed; then all is as it was.
+        """
+        self._refuse(network)
+        async with self._one:
+            await self._stop_waiting()
+            if self._closed:
+                raise ReloadFailed("the runner is stopping")
+            try:
+                return await self._apply(network, read, number, commit)
+            except StartFailed as problem:
+                raise ReloadFailed(problem.message, hint=problem.hint) from problem
+            except (ServerFailed, *AWAY) as problem:
+                why = str(problem) or type(problem).__name__
+                raise ReloadFailed(f"the server does not take part: {why}") from problem
+            finally:
+                self._settling = asyncio.ensure_future(self._settle())
+
+    async def close(self) -> None:
+        """Begin nothing more; what is under way has ended."""
+        self._closed = True
+        async with self._one:
+            await self._stop_waiting()
+
+    def _refuse(self, network: Network) -> None:
+        now = self.ground.network
+        restart = "stop it with `run-network down`, and start it again"
+        if network.name != now.name:
+            raise ReloadFailed(f"{now.name} cannot be renamed to {network.name} while it runs", hint=restart)
+        if network.server != now.server:
+            raise ReloadFailed("the network cannot go to another server while it runs", hint=restart)
+
+    async def _apply(self, network: Network, read: Read, number: int, commit: Callable[[], Awaitable[None]]) -> Changed:
+        before = self.ground.in_force.generation
+        warm = await self._warm(Generation.of(network, number, after=before), read)
+        await self.site.grant(network, self._quiet)
+        try:
+            await self.ground.bring_to(warm.generation)
+            await asyncio.gather(*(self.start(ensemble) for ensemble in warm.starting.values()))
+            await asyncio.gather(*(self.hosted[name].extend(version) for name, version in warm.changing.items()))
+            await commit()
+        except BaseException:
+            await self._give_up(warm)
+            raise
+        return await self._switch(warm, before)
+
+    async def _give_up(self, warm: _Warm) -> None:
+        """What was begun for a generation that does not come: the settling withdraws it."""
+        await asyncio.gather(*(ensemble.stop(0.0) for ensemble in warm.starting.values()))
+
+    async def _warm(self, generation: Generation, read: Read) -> _Warm:
+        """Everybody's code loaded, in a thread: what a module does while it is imported holds nobody up."""
+        loop, threads = asyncio.get_running_loop(), DaemonThreads(1, "warm")
+        try:
+            async with asyncio.timeout(WARM_SECONDS):
+                return await loop.run_in_executor(threads, self._load, generation, read)
+        except TimeoutError:
+            text = f"the code is not loaded after {WARM_SECONDS:g} s"
+            raise ReloadFailed(text, hint="see what the modules do while they are imported") from None
+        except EnsembleNetworkError as problem:
+            raise ReloadFailed(problem.message, hint=problem.hint) from problem
+        finally:
+            threads.shutdown()
+
+    def _load(self, generation: Generation, read: Read) -> _Warm:
+        warm, fresh = _Warm(generation), ModuleSpace(read, self.directory, generation.number)
+        for name in sorted(filter(self.chosen, generation.network.ensembles)):
+            hosted = self.hosted.get(name)
+            if hosted is None:
+                runner, desk = self.ground.pulse.runner, self.ground.desk
+                ensemble = HostedEnsemble(generation, name, desk, modules=fresh, runner=runner)
+                ensemble.prepare(ensemble.version_in(generation, fresh))
+                warm.starting[name] = ensemble
+                continue
+            targets = targets_of(generation.network.ensembles[name])
+            modules = hosted.modules if hosted.modules.is_as(targets, read) else fresh
+            if hosted.state is EnsembleState.READY:
+                warm.changing[name] = hosted.version_in(generation, modules)
+            else:
+                warm.resting[name] = modules
+        return warm
+
+    async def _switch(self, warm: _Warm, before: Generation) -> Changed:
+        """In one turn of the loop: nothing begins in between that sees half of it."""
+        generation = warm.generation
+        was = {name: hosted.version for name, hosted in self.hosted.items()}
+        self.ground.in_force.generation = generation
+        for name, version in warm.changing.items():
+            self.hosted[name].switch(version)
+        for name, modules in warm.resting.items():
+            self.hosted[name].modules = modules
+        self.hosted.update(warm.starting)
+        removed = [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
+        told = [
+            self.hosted[name].register()
+            for name, version in warm.changing.items()
+            if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
+        ]
+        await asyncio.gather(*told, *(self.hosted[name].retire() for name in removed))
+        updated = tuple(name for name, version in warm.changing.items() if _differs(was[name], version))
+        return Changed(generation.number, tuple(warm.starting), updated, tuple(removed))
+
+    async def _settle(self) -> None:
+        """Once the work that began before has ended, nothing is served or allowed that the generation does not have."""
+        generation = self.ground.in_force.generation
+        seconds = generation.network.defaults.drain_timeout.total_seconds()
+        waiting = self._waiting = asyncio.gather(*(hosted.begun(seconds) for hosted in self.hosted.values()))
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            return  # the next change is there
+        await asyncio.gather(*(hosted.contract() for hosted in self.hosted.values()))
+        await self._remove(generation.network, seconds)
+        generation.leaving_callers.clear()
+        try:
+            await self.site.revoke(generation.network, self._quiet)
+        except (ServerFailed, *AWAY) as problem:
+            _log.warning("what nobody needs any more is still allowed: %s", problem)
+
+    async def _remove(self, network: Network, seconds: float) -> None:
+        """Stop what the network has no more."""
+        gone = [self.hosted[name] for name in sorted(self.hosted) if name not in network.ensembles]
+        await asyncio.gather(*(hosted.stop(seconds) for hosted in gone))
+        for hosted in gone:
+            del self.hosted[hosted.name]
+
+    @asynccontextmanager
+    async def _quiet(self) -> AsyncIterator[None]:
+        """Calls that are in hand at any time in here are answered by the runner.
+
+        The server has what was answered before when the block begins; what it delivered before the block ends is here.
+        """
+        desk = self.ground.desk
+        desk.reloads |= 1
+        try:
+            await self._settled()
+            yield
+        finally:
+            await self._settled()
+            desk.reloads += 1
+
+    async def _settled(self) -> None:
+        async with asyncio.timeout(SETTLED_SECONDS):
+            await asyncio.gather(*(hosted.settled() for hosted in self.hosted.values()))
+
+    async def _stop_waiting(self) -> None:
+        """The settling ends: it is done, or has not begun to withdraw anything and leaves that to the next."""
+        settling, self._settling = self._settling, None
+        if settling is None:
+            return
+        await asyncio.sleep(0)  # it has begun to wait
+        if self._waiting is not None:
+            self._waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await settling
+
+
+def _differs(old: Version | None, new: Version) -> bool:
+    return old is None or old.ensemble != new.ensemble or old.modules is not new.modules
+
+
+async def nothing() -> None:
+    """A commit that needs nobody's leave."""
