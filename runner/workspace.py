@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +46,16 @@ class Workspace:
 
     def environment(self) -> Mapping[str, str]:
         """The process environment over what a `.env` beside the file says."""
-        try:
-            text = self.read(".env").decode()
-        except (OSError, OutsideDirectory, UnicodeDecodeError):
-            return dict(os.environ)
-        return {**parse_dotenv(text), **os.environ}
+        return environment_of(self.read)
+
+
+def environment_of(read: Callable[[str], bytes]) -> Mapping[str, str]:
+    """The process environment over what a `.env` says, where there is one."""
+    try:
+        text = read(".env").decode()
+    except (OSError, OutsideDirectory, UnicodeDecodeError):
+        return dict(os.environ)
+    return {**parse_dotenv(text), **os.environ}
 
 
 def parse_dotenv(text: str) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""Tells when files of a directory are no longer what reading saw: by folder, so that files may be replaced, swapped
+behind a link, deleted and made anew; and by content, so that a touch is nothing and a same-sized edit is something."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+from watchfiles import Change, awatch
+
+from runner.functions.threads import DaemonThreads
+from runner.host.sight import Sight, is_as, sight
+from runner.workspace import Workspace
+
+STEP_MILLISECONDS = 25
+"""Changes are told once so long nothing more has happened, or after DEBOUNCE_MILLISECONDS."""
+
+DEBOUNCE_MILLISECONDS = 50
+LOOK_SECONDS = 10.0
+"""How long looking at the files may take."""
+
+AGAIN_SECONDS = 0.1
+"""When a folder vanished as it was about to be watched."""
+
+_T = TypeVar("_T")
+
+
+class Watch:
+    """Of one directory. `seen` is what was seen of every file that matters, and is set by whoever reads them."""
+
+    def __init__(self, workspace: Workspace, seen: Mapping[str, str | None]) -> None:
+        self.seen = seen
+        self._workspace = workspace
+        self._threads = DaemonThreads(2, "watch")
+
+    async def changes(self) -> AsyncGenerator[None, None]:
+        """Yields each time when the files are not as they were seen. Changes meanwhile are told as one, afterwards.
+
+        Raises OSError where the system watches nothing more. Close it in the task that iterates.
+        """
+        while True:
+            where = await self.in_thread(partial(sight, self._workspace, self.seen))
+            try:
+                async with aclosing(_batches(where)) as batches:
+                    async for _ in batches:
+                        if not await self.in_thread(partial(is_as, self._workspace, self.seen)):
+                            yield
+                        if where != await self.in_thread(partial(sight, self._workspace, self.seen)):
+                            break
+            except FileNotFoundError:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def in_thread(self, look: Callable[[], _T]) -> _T:
+        """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""
+        async with asyncio.timeout(LOOK_SECONDS):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+
+async def _batches(where: Sight) -> AsyncGenerator[None, None]:
+    """Once it watches, for what happened before; then after each burst of changes at the places."""
+
+    def matters(_: Change, path: str) -> bool:
+        return path in where.places
+
+    async with aclosing(
+        awatch(
+            *where.folders,
+            watch_filter=matters,
+            step=STEP_MILLISECONDS,
+            debounce=DEBOUNCE_MILLISECONDS,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+    ) as changes:
+        upcoming = asyncio.ensure_future(anext(changes))
+        try:
+            await asyncio.sleep(0)  # it watches from its first turn on
+            while True:
+                yield
+                await asyncio.shield(upcoming)
+                upcoming = asyncio.ensure_future(anext(changes))
+        finally:
+            upcoming.cancel()
+            await asyncio.wait((upcoming,))

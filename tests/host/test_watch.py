@@ -1,0 +1,174 @@
+"""What is saved is noticed however it is saved, and what is not saved is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from runner.host.sight import Looking, sight
+from runner.host.watch import Watch
+from runner.workspace import Workspace
+from tests.support.networks import eventually
+
+
+@dataclass
+class Reader:
+    """Reads some files of a directory whenever the watch says so."""
+
+    workspace: Workspace
+    paths: tuple[str, ...]
+    read: list[dict[str, str | None]] = field(default_factory=list)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.workspace, self.look())
+
+    def look(self) -> dict[str, str | None]:
+        looking = Looking(self.workspace)
+        for path in self.paths:
+            with suppress(OSError):
+                looking.read(path)
+        return dict(looking.seen)
+
+    async def run(self) -> None:
+        async for _ in self.watch.changes():
+            self.watch.seen = self.look()
+            self.read.append(dict(self.watch.seen))
+
+
+@asynccontextmanager
+async def reading(directory: Path, *paths: str) -> AsyncIterator[Reader]:
+    reader = Reader(Workspace.of(directory / "network.yaml"), ("network.yaml", *paths))
+    task = asyncio.ensure_future(reader.run())
+    try:
+        yield reader
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        reader.watch.close()
+
+
+async def settle(reader: Reader, directory: Path) -> None:
+    """What was done before is behind it: one more save is noticed, and undone."""
+    for text in ("mark", None):
+        before = len(reader.read)
+        target = directory / ".env"
+        target.write_text(text) if text else target.unlink()
+        await eventually(lambda before=before: len(reader.read) > before, "a save is noticed")
+
+
+async def noticed(reader: Reader, times: int) -> None:
+    await eventually(lambda: len(reader.read) >= times, f"{times} changes are noticed")
+
+
+@pytest.fixture
+def inn(tmp_path: Path) -> Path:
+    (tmp_path / "network.yaml").write_text("one")
+    (tmp_path / "ensembles").mkdir()
+    (tmp_path / "ensembles" / "kitchen.yaml").write_text("one")
+    return tmp_path
+
+
+async def test_an_edit_is_noticed_also_one_of_the_same_size_at_once(inn: Path) -> None:
+    async with reading(inn, "ensembles/kitchen.yaml") as reader:
+        for times, text in enumerate(("two", "six", "ten"), 1):
+            (inn / "ensembles" / "kitchen.yaml").write_text(text)
+            await noticed(reader, times)
+
+
+async def test_a_touch_and_a_save_of_the_same_are_no_change(inn: Path) -> None:
+    async with reading(inn, ".env") as reader:
+        await settle(reader, inn)
+        known = len(reader.read)
+        os.utime(inn / "network.yaml")
+        (inn / "network.yaml").write_text("one")
+        await settle(reader, inn)
+        assert len(reader.read) == known + 2
+
+
+async def test_a_file_that_nobody_read_is_no_change(inn: Path) -> None:
+    async with reading(inn, ".env") as reader:
+        await settle(reader, inn)
+        known = len(reader.read)
+        (inn / "notes.txt").write_text("more")
+        (inn / "ensembles" / "spa.yaml").write_text("more")
+        await settle(reader, inn)
+        assert len(reader.read) == known + 2
+
+
+async def test_a_file_that_is_replaced_by_renaming_is_noticed_every_time(inn: Path) -> None:
+    async with reading(inn) as reader:
+        for times in range(1, 4):
+            (inn / "draft").write_text(f"number {times}")
+            os.replace(inn / "draft", inn / "network.yaml")
+            await noticed(reader, times)
+
+
+async def test_a_deletion_and_a_return_are_noticed(inn: Path) -> None:
+    async with reading(inn) as reader:
+        (inn / "network.yaml").unlink()
+        await noticed(reader, 1)
+        assert reader.read[-1] == {"network.yaml": None}
+        (inn / "network.yaml").write_text("two")
+        await noticed(reader, 2)
+
+
+async def test_a_file_that_was_missing_is_noticed_when_it_comes_also_with_its_folder(inn: Path) -> None:
+    async with reading(inn, "prompts/chef/first.md") as reader:
+        (inn / "prompts" / "chef").mkdir(parents=True)
+        (inn / "prompts" / "chef" / "first.md").write_text("hello")
+        await eventually(lambda: bool(reader.read) and reader.read[-1]["prompts/chef/first.md"] is not None, "it came")
+
+
+async def test_a_folder_that_is_replaced_is_watched_on(inn: Path) -> None:
+    async with reading(inn, "ensembles/kitchen.yaml") as reader:
+        for times in range(3):
+            (inn / "next").mkdir()
+            (inn / "next" / "kitchen.yaml").write_text(f"number {times}")
+            os.rename(inn / "ensembles", inn / f"old{times}")
+            os.rename(inn / "next", inn / "ensembles")
+            wanted = reader.look()
+            await eventually(lambda wanted=wanted: bool(reader.read) and reader.read[-1] == wanted, "it is read")
+            (inn / "ensembles" / "kitchen.yaml").write_text(f"edit {times}")
+            wanted = reader.look()
+            await eventually(lambda wanted=wanted: reader.read[-1] == wanted, "the edit in it is read")
+
+
+async def test_a_link_that_is_swapped_is_noticed_as_config_maps_do_it(inn: Path) -> None:
+    for name in ("first", "second"):
+        (inn / name).mkdir()
+        (inn / name / "network.yaml").write_text(name)
+    (inn / "network.yaml").unlink()
+    (inn / "data").symlink_to("first")
+    (inn / "network.yaml").symlink_to("data/network.yaml")
+    async with reading(inn) as reader:
+        (inn / "draft").symlink_to("second")
+        os.replace(inn / "draft", inn / "data")
+        await noticed(reader, 1)
+        (inn / "second" / "network.yaml").write_text("edited behind the link")
+        await noticed(reader, 2)
+
+
+async def test_of_a_hundred_saves_the_last_one_is_read_and_few_between(inn: Path) -> None:
+    async with reading(inn) as reader:
+        for number in range(100):
+            (inn / "network.yaml").write_text(f"number {number}")
+            await asyncio.sleep(0)
+        wanted = reader.look()
+        await eventually(lambda: bool(reader.read) and reader.read[-1] == wanted, "the last is read")
+        assert len(reader.read) < 50
+
+
+def test_every_place_on_the_way_to_a_file_is_looked_at(inn: Path) -> None:
+    (inn / "ensembles" / "spa.yaml").symlink_to("../shared/spa.yaml")
+    workspace = Workspace.of(inn / "network.yaml")
+    seen = sight(workspace, {"ensembles/spa.yaml": None})
+    below = {os.path.relpath(place, inn) for place in seen.places}
+    assert below == {"ensembles", "ensembles/spa.yaml", "shared", "shared/spa.yaml"}
+    assert [os.path.relpath(folder, inn) for folder in seen.folders] == [".", "ensembles"]
