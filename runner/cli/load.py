@@ -38,14 +38,19 @@ def workspace_of(file: str) -> Workspace:
 
 def load(workspace: Workspace) -> Loaded:
     reading = read_network(workspace, workspace.file.name, workspace.environment())
-    way = os.path.relpath(workspace.directory)
-    base = "" if way == "." else f"{way}/"
+    base = base_of(workspace)
     return Loaded(
         reading.network,
         tuple(replace(d, span=replace(d.span, file=base + d.span.file)) for d in reading.diagnostics),
         {base + name: text for name, text in reading.sources.items()},
         reading,
     )
+
+
+def base_of(workspace: Workspace) -> str:
+    """What stands before a file of the directory, seen from the current one: `hotel/`, or nothing."""
+    way = os.path.relpath(workspace.directory)
+    return "" if way == "." else f"{way}/"
 
 
 def network_of(workspace: Workspace, *, warn: bool = False) -> Network:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from runner.beat import Beat
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.plan.observed import Running
 from runner.reports import (
     CatalogEntry,
     EnsembleReport,
@@ -41,6 +42,8 @@ class Census:
         self._pulse = ground.pulse
         self._leadership = ground.leadership
         self._own = own
+        self.refused: ReloadReport | None = None
+        """Of the last change that was saved here, where it is not in force."""
 
     def queues(self) -> tuple[str, ...]:
         """The ensembles that share tasks, in order."""
@@ -56,9 +59,20 @@ class Census:
             generation=generation.number,
             runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
-            last_reload=ReloadReport(ok=True, generation=generation.number),
+            last_reload=self._last_reload(generation.number),
             leader_epoch=self._leadership.epoch,
         )
+
+    def _last_reload(self, generation: int) -> ReloadReport:
+        """What was refused before the present generation is told no more."""
+        if self.refused is not None and self.refused.generation == generation:
+            return self.refused
+        return ReloadReport(ok=True, generation=generation)
+
+    async def load(self, name: str) -> Running:
+        """What an ensemble has to do, on all runners."""
+        report = await self._ensemble(name, self._beats())
+        return Running(report.in_flight, sum(amount for _, amount in report.queued))
 
     def catalog(self) -> tuple[CatalogEntry, ...]:
         """Every capability that the file declares, with the state of its provider, and what that tells of it."""

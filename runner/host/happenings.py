@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.applied import Applied
+from runner.errors import EnsembleNetworkError
 from runner.event import Event
 from runner.model import Network
+from runner.plan.plan import Plan
 from runner.work import EnsembleState
 
 
@@ -60,5 +62,24 @@ class Worked:
     event: Event
 
 
-Happening = ServerReady | Configured | EnsembleMoved | NetworkReady | Notice | Worked
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """A saved change is in force: the network runs `plan.generation` no more, but `generation`."""
+
+    network: Network
+    plan: Plan
+    generation: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused:
+    """A saved change is not in force, and nothing of it: the network runs `generation` as before."""
+
+    problem: EnsembleNetworkError
+    generation: int
+    milliseconds: float
+
+
+Happening = ServerReady | Configured | EnsembleMoved | NetworkReady | Notice | Worked | Reloaded | ReloadRefused
 Watcher = Callable[[Happening], None]

@@ -26,6 +26,7 @@ from runner.host.applied import Files, configuration_for
 from runner.host.applying import Applying, Changed, Read, nothing
 from runner.host.burial import Burial
 from runner.host.census import Census
+from runner.host.changing import changing
 from runner.host.draining import Draining
 from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
@@ -60,6 +61,7 @@ async def running(
     join: bool = False,
     only: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
+    watch: bool = False,
     watcher: Watcher = silent,
 ) -> AsyncIterator[Runner]:
     """A runner whose ensembles are all READY; leaving the block drains them and stops.
@@ -68,8 +70,9 @@ async def running(
     already, what they run is run here too.
 
     `nats` is the address of a server to use in place of what the file says; with `join` the embedded server may be
-    another runner's. `only` and `without` choose the ensembles that this runner hosts. Raises AlreadyRunning,
-    ServerFailed, StartFailed, InvalidNetwork. Call from the main thread.
+    another runner's. `only` and `without` choose the ensembles that this runner hosts. With `watch`, what is
+    saved in the directory is applied, on an embedded server by its owner. Raises AlreadyRunning, ServerFailed,
+    StartFailed, InvalidNetwork. Call from the main thread.
     """
     began = time.perf_counter()
     state = State(workspace.state)
@@ -102,6 +105,11 @@ async def running(
             stack.push_async_callback(runner.see_others_off, site.speaks)
         stack.push_async_callback(runner.stop_ensembles)
         await runner.start_ensembles()
+        known = files.reading.references.secrets
+        watches = (lambda: site.embedded is None or site.owns()) if watch else None
+        await stack.enter_async_context(
+            changing(runner, configuration, workspace, ground, runner.census, watcher, watches, known)
+        )
         watcher(NetworkReady((time.perf_counter() - began) * 1000))
         yield runner
 
@@ -148,7 +156,7 @@ class Runner:
         self._draining = Draining(self._hosted, self._anew, self._start, self._drain_seconds)
         self._applying = Applying(ground, site, self._hosted, directory, chosen, self._start)
         self._started_at = datetime.now(UTC)
-        self._census = Census(ground, self._hosted, own=lambda: self._beat(0))
+        self.census = Census(ground, self._hosted, own=lambda: self._beat(0))
         self._duties = Duties(ground)
 
     async def wait_stopped(self) -> None:
@@ -160,7 +168,7 @@ class Runner:
         ground = self._ground
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
         await self._questions.answer(ground.subjects.control(RUNNERS, "ping"), _pong)
-        answers = Answers(ground, self._census, self._hosted, runner=self.id, stop=self._stop_asked.set)
+        answers = Answers(ground, self.census, self._hosted, runner=self.id, stop=self._stop_asked.set)
         await answers.serve(self._questions)
         ground.pulse.on_change(self._heard)
         await self._draining.serve(self._questions, ground.subjects)

@@ -133,7 +133,7 @@ def test_a_verb_of_a_later_version_is_refused_by_name(directory: Directory) -> N
 
 
 def test_an_option_of_a_later_version_is_refused_by_name(hotel: Directory) -> None:
-    for words in (["up", "--watch"], ["call", "a/b", "--fresh"], ["--http", "127.0.0.1:1"]):
+    for words in (["up", "--profile", "x"], ["call", "a/b", "--fresh"], ["--http", "127.0.0.1:1"]):
         assert "is not yet supported" in hotel.run(*words).err
 
 

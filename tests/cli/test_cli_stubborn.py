@@ -168,14 +168,14 @@ def test_a_network_goes_on_when_nobody_reads_what_it_shows(mule: Directory) -> N
     assert ended(process)[0] == 0
 
 
-def test_the_ready_line_counts_what_is_hosted_and_tells_how_changes_take_effect(mule: Directory) -> None:
+def test_the_ready_line_counts_what_is_hosted_and_says_that_the_files_are_not_watched(mule: Directory) -> None:
     process = mule.start("up", "--only", "other", "--no-watch")
     shown = read_until(process, "ready in")
     process.send_signal(signal.SIGTERM)
     ended(process)
     (line,) = [line for line in shown.splitlines() if "ready in" in line]
     assert line.startswith("1 ensemble ready in ")
-    assert line.endswith(" ms. Ctrl-C drains and stops; changes of the files need a restart.")
+    assert line.endswith(" ms. Ctrl-C drains and stops; the files are not watched.")
 
 
 def test_nothing_left_to_host_is_a_usage_error(mule: Directory) -> None:

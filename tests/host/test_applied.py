@@ -71,7 +71,7 @@ async def test_a_restart_with_another_imported_module_is_the_next_generation(tmp
     files_in(tmp_path, {"words.py": "SAID = 'two'\n"})
     async with up(workspace) as runner:
         applied = await applied_by(runner)
-        assert (await runner._census.status()).generation == 2
+        assert (await runner.census.status()).generation == 2
     assert (applied.generation, applied.changed) == (2, ("kitchen",))
 
 
@@ -147,7 +147,7 @@ async def test_what_is_applied_and_cannot_be_read_here_says_why(tmp_path: Path, 
         assert refused.value.diagnostics[0].message == "`${file:motto.txt}`: there is no file `motto.txt`"
         files_in(tmp_path / "b", {"motto.txt": "another"})
         async with up(elsewhere, nats=url) as other:
-            assert other._network.ensembles["kitchen"].description == "another"
+            assert other._ground.network.ensembles["kitchen"].description == "another"
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ async def live(
     without: frozenset[str] = frozenset(),
     client: str = "tester",
     nats: str | None = None,
+    watch: bool = False,
     **modules: str,
 ) -> AsyncIterator[LiveNetwork]:
     """Bring a network up from text; `modules` are Python files by name."""
@@ -61,7 +62,7 @@ async def live(
     network = read(workspace)
     happenings: list[Happening] = []
     async with (
-        running(network, workspace, nats=nats, without=without, watcher=happenings.append) as runner,
+        running(network, workspace, nats=nats, without=without, watch=watch, watcher=happenings.append) as runner,
         connect(workspace.file, nats=nats, name=client) as network_client,
     ):
         yield LiveNetwork(workspace, network, runner, network_client, happenings)

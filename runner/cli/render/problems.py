@@ -29,7 +29,7 @@ def in_words(code: str, message: str, hint: str | None, *, colour: bool) -> str:
     return told + (f"\n{paint('hint', 'cyan', colour=colour)}: {visible_lines(hint)}" if hint else "")
 
 
-def as_json(error: EnsembleNetworkError) -> JsonValue:
+def as_json(error: EnsembleNetworkError) -> dict[str, JsonValue]:
     told: dict[str, JsonValue] = {"code": error.code, "message": error.message, "hint": _hint(error)}
     if isinstance(error, InvalidNetwork):
         return {"error": told, "diagnostics": diagnostics.as_json(error.diagnostics)}

@@ -37,11 +37,9 @@ def wiring(picture: Picture) -> str:
     return "\n".join(["wiring", *(_edge(line, name) for line in picture.lines)])
 
 
-def ready(hosted: int, milliseconds: float) -> str:
-    return (
-        f"{counted(hosted, 'ensemble')} ready in {milliseconds:,.0f} ms. "
-        "Ctrl-C drains and stops; changes of the files need a restart."
-    )
+def ready(hosted: int, milliseconds: float, *, watched: bool) -> str:
+    saves = "what you save is applied" if watched else "the files are not watched"
+    return f"{counted(hosted, 'ensemble')} ready in {milliseconds:,.0f} ms. Ctrl-C drains and stops; {saves}."
 
 
 def _shares(node: Node) -> str:

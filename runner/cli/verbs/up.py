@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, assert_never
 
 import typer
@@ -12,16 +13,27 @@ from pydantic import JsonValue
 
 from runner.cli import detach, journal, output
 from runner.cli.interrupts import Interrupts
-from runner.cli.load import read, workspace_of
+from runner.cli.load import base_of, read, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, refuse_later
-from runner.cli.render import events, rising
+from runner.cli.render import events, reloading, rising
 from runner.cli.render.graph.picture import Picture, picture
 from runner.cli.render.style import visible
 from runner.cli.session import complete
 from runner.config.reading import Reading
 from runner.config.suggest import did_you_mean
 from runner.errors import UsageProblem
-from runner.host.happenings import Configured, EnsembleMoved, Happening, NetworkReady, Notice, ServerReady, Worked
+from runner.host.happenings import (
+    Configured,
+    EnsembleMoved,
+    Happening,
+    NetworkReady,
+    Notice,
+    Reloaded,
+    ReloadRefused,
+    ServerReady,
+    Worked,
+)
+from runner.host.reload import RELOAD
 from runner.host.runner import running
 from runner.model import EmbeddedServer, Network
 from runner.workspace import Workspace
@@ -33,11 +45,9 @@ def run(
     without: Annotated[str | None, typer.Option("--except", metavar="A,B", help="Host all but these.")] = None,
     detach_: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background once it is up.")] = False,
     no_http: Annotated[bool, typer.Option("--no-http", help="No HTTP surface.")] = False,
-    no_watch: Annotated[
-        bool, typer.Option("--no-watch", help="Accepted; changes of the files need a restart as yet.")
-    ] = False,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not apply what is saved.")] = False,
     join: Annotated[bool, typer.Option("--join", help="Be one more runner of the network that runs here.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", hidden=True)] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Apply what is saved, on a server of your own too.")] = False,
     http: Annotated[str | None, typer.Option("--http", hidden=True)] = None,
     profile: Annotated[str | None, typer.Option("--profile", hidden=True)] = None,
     ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
@@ -53,21 +63,23 @@ def run(
       run-network up --detach                  in the background; `run-network down` stops it
       run-network up --join --only kitchen     one more runner, on the server of the one that runs here
       run-network up --nats nats://nats:4222 --only kitchen,procurement
+      run-network up --no-watch                what is saved waits for the next start
     """
-    refuse_later(watch=watch, http=http, profile=profile)
+    refuse_later(http=http, profile=profile)
     workspace = workspace_of(file)
     network, reading = read(workspace, warn=True)
     _check(only, without, network, first=nats is None and not join)
-    hosted = Hosted(_names(only), _names(without), nats, join)
+    watches = _watches(network, nats, watch=watch, no_watch=no_watch)
+    hosted = Hosted(_names(only), _names(without), nats, join, watches)
     if detach_:
         return _detached(
             workspace,
-            _arguments(file, only, without, nats, join=join, as_json=as_json),
+            _arguments(file, only, without, nats, join=join, watches=watches, as_json=as_json),
             alone=_alone(network, nats) and not join,
             as_json=as_json,
         )
     journal.keep(workspace)
-    watcher = _announcing(_watcher(network, hosted, as_json), ready_fd)
+    watcher = _announcing(_watcher(network, hosted, base_of(workspace), as_json), ready_fd)
     files = Files(workspace, network, reading)
     output.reserve()
     signals = Interrupts()
@@ -83,6 +95,7 @@ class Hosted:
     without: frozenset[str]
     nats: str | None
     join: bool
+    watches: bool
 
     def count(self, network: Network) -> int:
         return len((self.only or network.ensembles.keys()) - self.without)
@@ -137,6 +150,7 @@ async def _host(
         join=hosted.join,
         only=hosted.only,
         without=hosted.without,
+        watch=hosted.watches,
         watcher=watcher,
     ) as live:
         came_up.set()
@@ -156,8 +170,11 @@ class Lines:
 
     network: Network
     hosted: Hosted
+    base: str
     colour: bool
     picture: Picture = field(init=False)
+    reloads: bool = False
+    """Whether what is saved is told here in full: then it need not be told as an event."""
 
     def __post_init__(self) -> None:
         self.picture = picture(self.network)
@@ -171,23 +188,29 @@ class Lines:
             case EnsembleMoved():
                 output.data(rising.ensemble(happening, self.picture, colour=self.colour))
             case NetworkReady(milliseconds):
-                output.data(
-                    f"{rising.wiring(self.picture)}\n{rising.ready(self.hosted.count(self.network), milliseconds)}"
-                )
+                count, watched = self.hosted.count(self.network), self.hosted.watches
+                output.data(f"{rising.wiring(self.picture)}\n{rising.ready(count, milliseconds, watched=watched)}")
             case Notice(message):
                 output.talk(visible(message))
             case Worked(event):
-                output.data(events.line(event, colour=self.colour))
+                if event.kind != RELOAD or not self.reloads:
+                    output.data(events.line(event, colour=self.colour))
+            case Reloaded(network):
+                self.network, self.picture, self.reloads = network, picture(network), True
+                output.data(reloading.applied(happening, colour=self.colour))
+            case ReloadRefused():
+                self.reloads = True
+                output.data(reloading.refused(happening, self.base, colour=self.colour))
             case _:
                 assert_never(happening)
 
 
-def _watcher(network: Network, hosted: Hosted, as_json: bool) -> Callable[[Happening], None]:
-    lines = Lines(network, hosted, output.coloured(output.stdout()))
-    return _enduring(json_lines if as_json else lines.show)
+def _watcher(network: Network, hosted: Hosted, base: str, as_json: bool) -> Callable[[Happening], None]:
+    lines = Lines(network, hosted, base, output.coloured(output.stdout()))
+    return _enduring(partial(json_lines, base=base) if as_json else lines.show)
 
 
-def json_lines(happening: Happening) -> None:
+def json_lines(happening: Happening, *, base: str = "") -> None:
     """Shows happenings to a program: one JSON document a line, told apart by `type`."""
     match happening:
         case ServerReady(url, embedded, version, ms, joined):
@@ -205,6 +228,10 @@ def json_lines(happening: Happening) -> None:
             output.talk(visible(message))
         case Worked(event):
             output.line({"type": "event", "event": output.plain(event, keep_none=False)})
+        case Reloaded():
+            output.line(reloading.applied_as_json(happening))
+        case ReloadRefused():
+            output.line(reloading.refused_as_json(happening, base))
         case _:
             assert_never(happening)
 
@@ -264,6 +291,13 @@ def _alone(network: Network, nats: str | None) -> bool:
     return nats is None and isinstance(network.server, EmbeddedServer)
 
 
+def _watches(network: Network, nats: str | None, *, watch: bool, no_watch: bool) -> bool:
+    """On a server of its own a runner applies what is saved, unless told otherwise. Raises UsageProblem."""
+    if watch and no_watch:
+        raise UsageProblem("--watch and --no-watch at once", hint="say one of them")
+    return watch or (not no_watch and _alone(network, nats))
+
+
 def _detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool, as_json: bool) -> int:
     up = detach.detached(workspace, arguments, alone=alone)
     if as_json:
@@ -274,9 +308,10 @@ def _detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool, as
 
 
 def _arguments(
-    file: str, only: str | None, without: str | None, nats: str | None, *, join: bool, as_json: bool
+    file: str, only: str | None, without: str | None, nats: str | None, *, join: bool, watches: bool, as_json: bool
 ) -> list[str]:
     """The command line of the background `up`."""
     given = {"--file": file, "--only": only, "--except": without, "--nats": nats}
     valued = [word for option, value in given.items() if value is not None for word in (option, value)]
-    return [*valued, *(["--join"] if join else []), *(["--json"] if as_json else [])]
+    watching = "--watch" if watches else "--no-watch"
+    return [*valued, watching, *(["--join"] if join else []), *(["--json"] if as_json else [])]

@@ -1,0 +1,49 @@
+"""A saved change, as it is told in the terminal: what it did and how long that took, or why it did nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from runner.cli.render import problems
+from runner.cli.render.style import paint, visible_lines
+from runner.errors import EnsembleNetworkError, InvalidNetwork
+from runner.host.happenings import Reloaded, ReloadRefused
+from runner.plan.report import report_of
+from runner.plan.text import compact
+
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def applied(happening: Reloaded, *, colour: bool = False) -> str:
+    """`~ kitchen  capacity.max_concurrent 4 → 8 (live)`, a line for each ensemble and edge, and the time it took."""
+    lines = visible_lines(compact(happening.plan)).split("\n")
+    told = [paint(line, _COLOURS[line[0]], colour=colour) if line[0] in _COLOURS else line for line in lines]
+    return "\n".join([*told, f"generation {happening.generation} in {happening.milliseconds:,.0f} ms"])
+
+
+def refused(happening: ReloadRefused, base: str, *, colour: bool = False) -> str:
+    """As `validate` prints it, files named from the directory `base`; and what runs on."""
+    told = problems.human(from_directory(happening.problem, base), colour=colour)
+    return f"{told}\nnothing has changed: generation {happening.generation} runs on"
+
+
+def applied_as_json(happening: Reloaded) -> JsonValue:
+    plan: JsonValue = report_of(happening.plan).model_dump(mode="json", by_alias=True, exclude_none=True)
+    head: dict[str, JsonValue] = {"type": "reload", "ok": True, "generation": happening.generation}
+    return {**head, "ms": happening.milliseconds, "plan": plan}
+
+
+def refused_as_json(happening: ReloadRefused, base: str) -> JsonValue:
+    told = problems.as_json(from_directory(happening.problem, base))
+    head: dict[str, JsonValue] = {"type": "reload", "ok": False, "generation": happening.generation}
+    return {**head, "ms": happening.milliseconds, **told}
+
+
+def from_directory(problem: EnsembleNetworkError, base: str) -> EnsembleNetworkError:
+    """The problem, its files named by the way to them from where `base` leads from."""
+    if not isinstance(problem, InvalidNetwork) or not base:
+        return problem
+    found = [replace(d, span=replace(d.span, file=base + d.span.file)) for d in problem.diagnostics]
+    return InvalidNetwork(found, {base + name: text for name, text in problem.sources.items()})

@@ -1,0 +1,153 @@
+"""A saved change is in force, or it is refused whole and told: in the terminal, in the status and as an event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from runner.client.connect import connect
+from runner.errors import InvalidNetwork
+from runner.event import Event
+from runner.host.happenings import Worked
+from runner.host.runner import running
+from tests.support.networks import eventually, live, read
+from tests.support.saving import Saver
+
+NETWORK = """\
+network: inn
+ensembles:
+  kitchen:
+    capacity: {max_concurrent: 4}
+    tools: {say: {python: "inn:say", share: true}}
+"""
+MODULE = "import words\n\n\ndef say() -> str:\n    return words.SAID\n"
+WORDS = "SAID = 'one'\n"
+SPA = "  spa: {tasks: {relax: {share: true, steps: [{template: ah}]}}}\n"
+
+
+@asynccontextmanager
+async def inn(directory: Path, network: str = NETWORK) -> AsyncIterator[Saver]:
+    async with live(directory, network, watch=True, inn=MODULE, words=WORDS) as there:
+        yield Saver(there)
+
+
+async def said(saver: Saver) -> object:
+    return (await saver.network.client.call("kitchen/say", {})).result
+
+
+def events(saver: Saver) -> list[Event]:
+    found = (told.event for told in saver.network.happenings if isinstance(told, Worked))
+    return [event for event in found if event.kind == "reload"]
+
+
+async def test_a_saved_change_is_in_force_and_told_in_the_terminal_the_status_and_an_event(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        block = await saver.does(("network.yaml", NETWORK.replace("4", "8")))
+        assert block == "~ kitchen  capacity.max_concurrent 4 → 8 (live)"
+        status = await saver.network.client.status()
+        assert (status.generation, status.last_reload.ok, status.last_reload.generation) == (2, True, 2)
+        await eventually(lambda: bool(events(saver)), "the event")
+        event = events(saver)[-1]
+        assert (event.status, event.message) == ("COMPLETED", f"generation 2: {block}")
+
+
+async def test_code_and_what_it_imports_is_watched_also_for_edits_of_the_same_size(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        for word in ("two", "six", "ten"):
+            assert await saver.does(("words.py", f"SAID = '{word}'\n")) == "~ kitchen  words.py edited (rolling)"
+            assert await said(saver) == word
+
+
+async def test_ensembles_come_and_go_with_the_file(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        assert await saver.does(("network.yaml", NETWORK + SPA)) == "+ spa"
+        assert (await saver.network.client.call("spa/relax", {})).result == "ah"
+        assert await saver.does(("network.yaml", NETWORK)) == "- spa (draining)"
+        assert [e.name for e in (await saver.network.client.status()).ensembles] == ["kitchen"]
+
+
+async def test_a_file_with_errors_changes_nothing_until_the_next_good_one(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        refused = await saver.breaks(("network.yaml", NETWORK.replace("4", "many")))
+        assert isinstance(refused.problem, InvalidNetwork)
+        assert refused.generation == 1
+        told = "network.yaml:4:32: error[wrong-type]: `max_concurrent` must be a whole number, not text"
+        last = (await saver.network.client.status()).last_reload
+        assert (last.ok, last.generation, last.diagnostics) == (False, 1, (told,))
+        await eventually(lambda: bool(events(saver)), "the event")
+        assert (events(saver)[-1].status, events(saver)[-1].message) == ("FAILED", told)
+        assert await said(saver) == "one"
+        assert await saver.does(("network.yaml", NETWORK.replace("4", "5")))
+        assert (await saver.network.client.status()).last_reload.ok
+
+
+async def test_putting_back_what_runs_settles_a_refused_save(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        await saver.breaks(("network.yaml", "network: [inn\n"))
+        saver.write("network.yaml", NETWORK)
+        await saver.notices_that("the files are those of generation 1 again")
+        status = await saver.network.client.status()
+        assert (status.generation, status.last_reload.ok) == (1, True)
+
+
+async def test_what_takes_a_restart_is_refused_by_name_with_what_to_do(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        refused = await saver.breaks(("network.yaml", NETWORK.replace("network: inn", "network: hotel")))
+        assert refused.problem.code == "restart-needed"
+        assert refused.problem.message == "`network` cannot change while the network runs\n  network inn → hotel"
+        assert "run-network down" in (refused.problem.hint or "")
+        assert await said(saver) == "one"
+
+
+async def test_the_network_file_may_go_and_come_back_while_the_network_works(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        (tmp_path / "network.yaml").unlink()
+        await saver.notices_that("network.yaml is gone: the network goes on as it is")
+        assert await said(saver) == "one"
+        assert (await saver.network.client.status()).last_reload.ok
+        assert await saver.does(("network.yaml", NETWORK.replace("4", "8")))
+        assert saver.refused == []
+
+
+async def test_a_module_that_breaks_as_it_is_imported_changes_nothing(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        refused = await saver.breaks(("words.py", "SAID = 1 / 0\n"))
+        assert "words.py:1: ZeroDivisionError" in refused.problem.message
+        assert await said(saver) == "one"
+        await saver.does(("words.py", "SAID = 'two'\n"))
+        assert await said(saver) == "two"
+
+
+async def test_a_comment_is_nothing_to_do(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        saver.write("network.yaml", NETWORK + "# later: a spa\n")
+        await saver.notices_that("nothing that the network works by is different")
+        assert (await saver.network.client.status()).generation == 1
+        assert saver.applied == []
+
+
+async def test_a_value_in_the_environment_file_is_watched_and_never_shown(tmp_path: Path) -> None:
+    network = NETWORK.replace("    capacity", '    description: "${env:INN_WORDS:-plain}"\n    capacity')
+    async with inn(tmp_path, network) as saver:
+        changed = [await saver.does((".env", f"INN_WORDS={word}\n")) for word in ("canary-one", "canary-two")]
+        assert changed == ["~ kitchen  description plain → (hidden) (live)", "~ kitchen  description changed (live)"]
+        await eventually(lambda: len(events(saver)) == 2, "the events")
+        assert "canary" not in str([*events(saver), await saver.network.client.status()])
+
+
+async def test_without_watching_a_save_waits_for_the_next_start(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE, words=WORDS) as there:
+        Saver(there).write("words.py", "SAID = 'two'\n")
+        assert (await there.client.call("kitchen/say", {})).result == "one"
+    async with running(read(there.workspace), there.workspace), connect(there.workspace.file, name="t") as client:
+        assert (await client.call("kitchen/say", {})).result == "two"
+
+
+async def test_whoever_joined_goes_with_what_the_owner_saves(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        workspace = saver.network.workspace
+        told: list = []
+        async with running(read(workspace), workspace, join=True, watch=True, watcher=told.append) as joined:
+            await saver.does(("network.yaml", NETWORK.replace("4", "8")))
+            await eventually(lambda: joined._hosted["kitchen"].vitals.slots == 8, "the joined runner follows")
