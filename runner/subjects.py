@@ -217,6 +217,11 @@ class Subjects:
         return None
 
 
+def answered_by_server(subject: str) -> bool:
+    """Whether the server itself answers what is asked there: it stores it, or looks it up."""
+    return subject.startswith(("$JS.", "$KV.", "$O.")) or subject.split(".", 2)[1:2] == ["work"]
+
+
 def record_key(caller: str, request_id: str) -> str:
     """The key of a request in the `results` bucket."""
     return f"{caller}.{request_id}"
