@@ -186,7 +186,7 @@ class TaskPuller:
         queues = {p: queue for p, queue in self._queues.items() if p not in asked and not queue.pulls}
         if not queues:
             return None, False
-        if self._ageing is None or self._heads is None:
+        if self._ageing is None or self._heads is None or Priority.CRITICAL in queues:
             return next(iter(queues)), False
         await self._make_sure(queues, self._ageing, self._heads)
         now = time.time()

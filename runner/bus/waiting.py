@@ -36,6 +36,8 @@ class Waiting:
         self.acceptance: TaskAccepted | None = None
         self.response: WorkResponse | None = None
         self.doubted: TaskAccepted | None = None
+        self._accepted: set[str] = set()
+        """Who has accepted it: replicas may each say so, and say it again when it comes a second time."""
         self._hints = hints
         self._doubts = doubts
         self._told = asyncio.Event()
@@ -62,20 +64,30 @@ class Waiting:
                 self.response = self.response or hint
                 self._told.set()
                 self.look()
-            case TaskAccepted() | TaskProgress():
-                if isinstance(hint, TaskAccepted):
-                    self.acceptance = self.acceptance or hint
-                    self._told.set()
-                    if self._doubts and self._doubts.has(hint):
-                        self.doubted = hint
-                        self.look()
-                if self._hints:
-                    self._hints(hint)
+            case TaskAccepted():
+                if hint.provider not in self._accepted:
+                    self._accepted.add(hint.provider)
+                    self._accept(hint)
+            case TaskProgress():
+                self._tell(hint)
             case TaskMoved():
+                self._accepted.discard(hint.provider)
                 if len(self.providers) < MOST_PROVIDERS:
                     self.providers.append(hint.provider)
             case TaskRejected():
                 pass  # the response follows
+
+    def _accept(self, accepted: TaskAccepted) -> None:
+        self.acceptance = self.acceptance or accepted
+        self._told.set()
+        if self._doubts and self._doubts.has(accepted):
+            self.doubted = accepted
+            self.look()
+        self._tell(accepted)
+
+    def _tell(self, hint: TaskAccepted | TaskProgress) -> None:
+        if self._hints:
+            self._hints(hint)
 
     def meet(self, stranger: str) -> None:
         """Somebody else answers. The word that it was moved may be lost: the record knows, and is asked, once each."""

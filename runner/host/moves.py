@@ -20,7 +20,7 @@ from runner.host.checkpoints import finished_under
 from runner.host.claim import NOTHING
 from runner.host.desk import Desk
 from runner.host.ledger import Ledger
-from runner.host.recording import Recording
+from runner.host.settling import Settling
 from runner.routing.claims import Candidate, Unclaimed
 from runner.routing.handoffs import is_proven
 from runner.subjects import Subjects, TaskCall
@@ -86,10 +86,8 @@ class Moves:
 
     async def answer(self, place: Place, record: Record) -> None:
         """All that follows a recorded outcome, in place of a provider that is not there."""
-        call = place.task.call
-        answering = Recording(call.provider, self.subjects, self.connection, self.events, self.desk)
-        await answering.follow(record, place.task.request, sender=call.caller)
-        await self.queues.delete(call.provider, place.sequence)
+        settling = Settling(self.subjects, self.connection, self.queues, self.desk, self.events)
+        await settling.settle(place.task.call, place.task.request, place.sequence, record)
 
     def hold(self, task: Unclaimed, why: str) -> None:
         """Tell that the task stays where it is."""

@@ -169,7 +169,7 @@ class TaskWork:
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
-            ledger.write("accepted")
+            ledger.write("accepted", once=self._told_once(hand))
             async with self.acceptance.said_soon(caller, request.request_id):
                 record = await self._settle(hand, caller, request, ledger)
         else:
@@ -179,6 +179,12 @@ class TaskWork:
             ledger.end(record.response)
             if hand.kept is not None:
                 await hand.kept.forget()
+
+    def _told_once(self, hand: InHand) -> str | None:
+        """What keeps others from telling the same of this message, where others may."""
+        message = next(iter(hand.messages.values()))
+        alone = message.deliveries == 1 and self.workplace.desk.replicas(self.workplace.name) < 2
+        return None if alone else str(message.sequence)
 
     async def _end(self, hand: InHand, record: Record) -> None:
         """Our part of it is over: it has its outcome, or another goes on with it."""

@@ -272,6 +272,19 @@ async def test_what_has_waited_long_goes_before_the_more_urgent_that_came_later(
         assert [await worker.finish() for _ in range(3)] == ["high 0", "low 0", "high 1"]
 
 
+async def test_however_long_others_have_waited_what_is_critical_is_next(kitchen: Kitchen) -> None:
+    await kitchen.send(*numbered(LOW, 1), *numbered(HIGH, 1))
+    await eventually(lambda: kitchen.waits(HIGH, LOW), "all in the queue")
+    old = time.time() - 20 * AGEING_SECONDS
+    async with kitchen.worker(slots=1, heads={LOW: old, HIGH: old + 1, CRITICAL: time.time()}) as worker:
+        await eventually(lambda: worker.has(1), "a task in hand")
+        worker.heads = {LOW: old, HIGH: old + 1, CRITICAL: time.time()}
+        await kitchen.send((CRITICAL, "allergy"), (HIGH, "late"))
+        await eventually(lambda: kitchen.waits(CRITICAL), "the urgent one in the queue")
+        assert [await worker.finish() for _ in range(2)] == ["high 0", "allergy"]
+        assert CRITICAL not in worker.asked
+
+
 async def test_while_everything_is_young_nobody_is_asked_how_old_it_is(kitchen: Kitchen) -> None:
     async with kitchen.worker(slots=2, heads={}) as worker:
         await eventually(kitchen.parked, "parked pulls")

@@ -102,6 +102,62 @@ async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) ->
         assert (sorted(places), late) == (sorted(names), [])
 
 
+async def test_of_two_replicas_that_claim_a_waiting_task_one_is_heard(tmp_path: Path) -> None:
+    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+    ):
+        await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
+        for name in ("held", "also"):
+            await submit(inn, name, "hold")
+        await eventually(lambda: len(starts(inn)) == 2, "every slot taken")
+        names = [f"n{number}" for number in range(5)]
+        heard: list[str] = []
+
+        async def call(name: str) -> None:
+            await inn.client.call(
+                "kitchen/cook",
+                name,
+                request_id=name,
+                deadline=60,
+                on_accepted=lambda _: heard.append(name),
+            )
+
+        async with asyncio.TaskGroup() as calls:
+            for name in names:
+                calls.create_task(call(name))
+            await eventually(lambda: len(heard) == 5, "five acceptances")
+            release(inn)
+        await inn.client.call("kitchen/cook", "last")
+
+        async def told() -> list[str]:
+            events = [event async for event in inn.client.events(ensemble="kitchen")]
+            return sorted(e.request_id or "" for e in events if e.kind == "accepted" and e.request_id in names)
+
+        async def all_completed() -> bool:
+            events = [event async for event in inn.client.events(ensemble="kitchen")]
+            return {e.request_id for e in events if e.kind == "completed"} >= set(names)
+
+        await eventually(all_completed, "every end")
+        assert (sorted(heard), await told()) == (names, names)
+
+
+async def test_what_others_worked_off_is_not_remembered_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.host.acceptance.CLAIMS_KEPT", 3)
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        queue = inn.runner._hosted["kitchen"]._queue
+        assert queue is not None
+        claim = queue._acceptance.claim
+        assert [claim("desk", name) for name in "abcbde"] == [True, True, True, False, True, True]
+        assert len(queue._acceptance._claimed) == 3
+        assert [claim("desk", name) for name in "edc"] == [False, False, False]
+        assert claim("desk", "a")
+
+
 async def test_a_critical_task_is_next_whatever_waits_before_it(tmp_path: Path) -> None:
     """Five thousand LOW ones and four slots: none of them that had not begun begins before it."""
     async with live(tmp_path, network(slots=4), inn=MODULE) as inn:
