@@ -17,6 +17,7 @@ from runner.bus.work_queues import WorkQueues
 from runner.checkpoint import Checkpoint
 from runner.event import Event
 from runner.host.attempts import GONE, recorded
+from runner.host.desk import StoreAway
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
 from runner.routing.wiring import callers_of
@@ -368,6 +369,32 @@ async def test_the_next_leader_completes_what_the_last_one_began(tmp_path: Path)
     async with leader(tmp_path) as chief:
         await moved_by_hand(chief, "soup")
         duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the bistro"
+
+
+async def test_a_move_that_the_server_cut_short_is_completed_though_the_provider_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup")
+        duties = chief.duties()
+
+        async def away(*_: object, **__: object) -> None:
+            raise StoreAway
+
+        async def is_cut_short() -> bool:
+            try:
+                await duties.look()
+            except StoreAway:
+                return True
+            return False
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chief.ground.desk, "publish", away)
+            await eventually(is_cut_short, "a move without its end")
+        back = Registration(ensemble="kitchen", runner=chief.inn.runner.id, state=EnsembleState.READY)
+        await chief.ground.registry.put(back)
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).result == "soup of the bistro"
 
