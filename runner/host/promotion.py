@@ -68,10 +68,13 @@ class Promotion:
         if problem is not None:
             return _no_room(call.provider) if problem.code == Code.QUEUE_FULL else problem
         moved = await self._copy(waiting)
+        if moved is None:  # it was moved from here a moment ago, and that was taken back: the server swallows this one
+            return _in_hand(call.caller, request.request_id, call.provider)
         if await self._waits(waiting):
-            await self.queues.delete(call.provider, waiting.sequence)
+            if await self._stands(moved):  # else it was left to one who had the original in hand, and has gone since
+                await self.queues.delete(call.provider, waiting.sequence)
             return None
-        if moved is not None and await self._waits(moved):  # it was taken in the meantime: it is worked on once
+        if await self._waits(moved):  # it was taken in the meantime: it is worked on once
             await self.queues.delete(call.provider, moved.sequence)
         return _in_hand(call.caller, request.request_id, call.provider)
 
@@ -82,6 +85,9 @@ class Promotion:
             if other.request.request_id == wanted and other.sequence > waiting.sequence:
                 return other
         return None
+
+    async def _stands(self, waiting: Waiting) -> bool:
+        return await self.queues.get(waiting.call.provider, waiting.sequence) is not None
 
     async def _waits(self, waiting: Waiting) -> bool:
         call = waiting.call

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
+from runner.host.promotion import PUBLICATIONS
 from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
@@ -241,6 +243,24 @@ async def test_a_waiting_task_is_moved_to_another_priority(tmp_path: Path) -> No
             return "from low to high" in [e.message for e in events if e.kind == "prioritized"]
 
         await eventually(told, "the event")
+
+
+async def test_a_move_whose_copy_was_taken_back_loses_nothing_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    """The copy goes where the original was taken meanwhile; given back, that is all there is of the task."""
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        await submit(inn, "waits", priority="low")
+        ground = inn.runner._ground
+        queues = WorkQueues(ground.connection, ground.subjects)
+        [original] = [one async for one in queues.stored("kitchen") if one.call.priority is Priority.LOW]
+        copy = original.request.model_copy(update={"priority": Priority.HIGH})
+        publication = PUBLICATIONS + original.sequence
+        assert await ground.desk.publish(copy, "kitchen", sender=original.call.caller, publication=publication) is None
+        await queues.delete("kitchen", original.sequence + 1)
+        with pytest.raises(UsageProblem, match="works on _client-tester/waits already"):
+            await inn.client.prioritize("waits", "high")
+        release(inn)
+        assert await outcome(inn, "waits") == "cooked waits"
 
 
 async def test_what_does_not_wait_is_not_moved(tmp_path: Path) -> None:
