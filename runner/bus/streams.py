@@ -151,20 +151,22 @@ def _objects(subjects: Subjects, kind: str) -> api.StreamConfig:
 
 
 async def _ensure_consumer(connection: Connection, subjects: Subjects, ensemble: str, priority: Priority) -> None:
+    """Raises ServerFailed."""
     name = priority_consumer(priority)
-    await context(connection).add_consumer(
-        subjects.work_stream(ensemble),
-        api.ConsumerConfig(
-            name=name,
-            durable_name=name,
-            filter_subject=subjects.work("*", ensemble, priority, "*"),
-            ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT.total_seconds(),
-            max_ack_pending=-1,
-            max_waiting=512,
-            mem_storage=True,
-        ),
+    config = api.ConsumerConfig(
+        name=name,
+        durable_name=name,
+        filter_subject=subjects.work("*", ensemble, priority, "*"),
+        ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT.total_seconds(),
+        max_ack_pending=-1,
+        max_waiting=512,
+        mem_storage=True,
     )
+    try:
+        await context(connection).add_consumer(subjects.work_stream(ensemble), config)
+    except APIError as problem:
+        raise ServerFailed(f"a consumer of {ensemble} cannot be made: {problem.description}") from problem
 
 
 def _notice_mapping(subjects: Subjects, ensemble: str) -> str:

@@ -36,6 +36,9 @@ from runner.work import CapabilityType
 PING_SECONDS = 0.25
 """How long a start waits for a runner that is there and says nothing."""
 
+MEND_SECONDS = 1.0
+"""Between two attempts to make good what a server lost."""
+
 _log = logging.getLogger("runner.host")
 
 
@@ -66,13 +69,22 @@ class Foundation:
         await self._forget_the_dead()
 
     async def mend(self) -> None:
-        """The server may have restarted: consumers live in its memory, and writes may have gone unheard."""
+        """The server may have restarted: consumers live in its memory, and writes may have gone unheard.
+
+        Tried until it is done, since without consumers nobody is given a task; another reconnect, or the end of the
+        connection, cuts it off.
+        """
         self.known.reload()
-        try:
-            await self._ensure()
-            await self.registry.reload()
-        except (ServerFailed, *AWAY) as problem:
-            _log.warning("the network could not be mended after a reconnect: %s", problem)
+        told = ""
+        while True:
+            try:
+                await self._ensure()
+                await self.registry.reload()
+                return
+            except (ServerFailed, *AWAY) as problem:
+                if (why := str(problem) or type(problem).__name__) != told:
+                    _log.warning("the network is not mended yet after a reconnect: %s", told := why)
+            await asyncio.sleep(MEND_SECONDS)
 
     async def close(self) -> None:
         await self.leadership.close()

@@ -125,16 +125,25 @@ class TaskWork:
     async def _to_the_end(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         """The door of one piece of work: whatever it comes to, the task is answered, or stays queued."""
         try:
-            await self._see_through(hand, caller, request)
-        except Superseded as other:
-            await self._yield_to(hand, other.record)
+            await self._seen_through(hand, caller, request)
         except Later:
             await hand.give_back(LATER_SECONDS)
         except (StoreAway, *AWAY) as problem:
             self.workplace.log.warning("the server is away (%s): %s stays queued", problem, request.request_id)
+        except Superseded as other:  # what was to be sent on in its turn had gone on already
+            self.workplace.log.info("%s is seen to by %s", request.request_id, other.record.provider)
+            await hand.give_back(ASTRAY_SECONDS)
         except Exception:  # one piece of work: log and convert
             self.workplace.log.exception("%s/%s broke", self.workplace.name, request.task)
-            await self._give_up(hand, request)
+            with suppress(StoreAway, *AWAY):  # then it stays queued
+                await self._give_up(hand, request)
+
+    async def _seen_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
+        """Our part of it, whoever's record stands. Raises StoreAway and what `AWAY` lists; Later."""
+        try:
+            await self._see_through(hand, caller, request)
+        except Superseded as other:
+            await self._yield_to(hand, other.record)
 
     async def _give_up(self, hand: InHand, request: WorkRequest) -> None:
         """Answer for work that broke its own frame."""
