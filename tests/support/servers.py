@@ -14,7 +14,7 @@ from tests.support.networks import eventually
 
 @asynccontextmanager
 async def plain_server(directory: Path, *, jetstream: bool = True) -> AsyncIterator[str]:
-    """The address of a server without authentication, and with a store if `jetstream` says so; it dies with the block."""
+    """The address of a server without authentication, and with a store if `jetstream` says so; it dies with us."""
     store = directory / "nats"
     store.mkdir(parents=True)
     arguments = ["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(store)]
