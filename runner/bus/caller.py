@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -47,8 +48,11 @@ CALLED_OFF_SECONDS = 1.0
 
 PUBLISH_SECONDS = 2.0
 PUBLICATIONS = 3
-PUBLISH_ATTEMPTS = 5
+PATIENCE_SECONDS = 10.0
 """A stream's leader may move for up to seven seconds; the message id keeps a repeat from counting twice."""
+
+PAUSE_SECONDS = 0.05
+"""Before it is published again: with the connection an attempt is lost at once, and with each of several deaths one."""
 
 _log = logging.getLogger("runner.bus")
 
@@ -128,12 +132,14 @@ class Caller:
             "Nats-Msg-Id": message_id(self.name, request.request_id, publication),
             TRACEPARENT: request.trace_context.traceparent,
         }
-        for _ in range(PUBLISH_ATTEMPTS):
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
             try:
                 answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
             except NoRespondersError:
                 return nobody(request, provider)
             except (NatsTimeout, TimeoutError, OSError):
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             except ConnectionClosedError:
                 break

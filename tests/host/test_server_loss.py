@@ -120,6 +120,30 @@ async def test_an_outcome_that_cannot_be_delivered_yet_stays_queued(
         assert problems == []
 
 
+async def test_a_server_that_dies_again_and_again_costs_a_caller_time_and_no_task(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        (inn.workspace.directory / "release").touch()
+        await inn.client.call("kitchen/cook", "fish")  # from now on it knows who cooks
+        connection = inn.client._connection
+        server = int((inn.workspace.state / "nats-server.pid").read_text())
+
+        def on_its_way() -> bool:
+            asked = [subject for subject, answer in connection._asked.values() if not answer.done()]
+            return any(subject.startswith("inn.work.") for subject in asked)
+
+        os.kill(server, signal.SIGSTOP)
+        try:
+            call = asyncio.ensure_future(inn.client.call("kitchen/cook", "soup"))
+            for _ in range(7):
+                await eventually(on_its_way, "a task on its way")
+                connection.lost()
+        finally:
+            os.kill(server, signal.SIGCONT)
+        response = await call
+        assert isinstance(response, WorkResponse)
+        assert (response.result, response.error) == ("cooked soup", None)
+
+
 async def answers(inn: LiveNetwork) -> bool:
     try:
         return len((await inn.client.status()).ensembles) == 2
