@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from nats.errors import OutboundBufferLimitError
 from nats.js.errors import NotFoundError
 
 from runner.bus.connection import Connection, connect
@@ -245,6 +246,28 @@ async def test_it_goes_on_when_a_consumer_is_deleted_and_made_again(kitchen: Kit
             await kitchen.parked()
         await ensure_queue(kitchen.connection, SUBJECTS, "kitchen", 1000)
         assert sorted([await worker.finish() for _ in range(3)]) == texts(numbered(NORMAL, 3))
+
+
+async def test_it_goes_on_when_its_connection_took_nothing_more(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the server is away, what is to be sent waits in a buffer, and that may be full."""
+    async with kitchen.worker(slots=1) as worker:
+        await kitchen.send(*numbered(NORMAL, 2))
+        await eventually(lambda: worker.has(1), "a task in hand")
+        refused: list[str] = []
+
+        async def full(subject: str, *_: object, **__: object) -> None:
+            refused.append(subject)
+            raise OutboundBufferLimitError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.connection, "publish", full)
+            held = worker.in_hand.pop()
+            worker.puller.wake()
+            await eventually(lambda: any("MSG.NEXT" in subject for subject in refused), "a refusal")
+        await held.ack()
+        assert await worker.finish() == "normal 1"
 
 
 async def test_it_goes_on_when_the_server_comes_back(kitchen: Kitchen) -> None:
