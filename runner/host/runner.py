@@ -172,6 +172,10 @@ class Runner:
         except EnsembleNetworkError as problem:
             self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
             raise StartFailed(f"{ensemble.name} did not come up: {problem.message}", hint=problem.hint) from problem
+        except AWAY as problem:
+            why = f"the server went away meanwhile: {str(problem) or type(problem).__name__}"
+            self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, why)
+            raise StartFailed(f"{ensemble.name} did not come up: {why}", hint="start it again") from problem
 
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""

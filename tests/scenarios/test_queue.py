@@ -10,7 +10,7 @@ import pytest
 from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
 from runner.host.promotion import PUBLICATIONS
-from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkResponse
+from runner.work import EnsembleState, Priority, Registration, Standing, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 
@@ -338,6 +338,23 @@ async def test_a_handler_that_ignores_the_end_is_named_and_its_task_comes_again(
         await eventually(waits, "the task in the queue again")
         await inn.client.drain("kitchen", resume=True)
         assert await outcome(inn, "mule") == "cooked mule"
+
+
+async def test_an_ensemble_that_could_not_be_brought_back_is_brought_back_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await inn.client.drain("kitchen")
+
+        async def away(_: Registration) -> None:
+            raise TimeoutError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(inn.runner._ground.desk, "register", away)
+            report = await inn.client.drain("kitchen", resume=True)
+            assert report.state is EnsembleState.STOPPED
+            assert report.detail == "kitchen did not come up: the server went away meanwhile: TimeoutError"
+        assert (await inn.client.drain("kitchen", resume=True)).state is EnsembleState.READY
 
 
 async def test_only_an_ensemble_can_be_drained(tmp_path: Path) -> None:
