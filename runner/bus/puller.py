@@ -166,7 +166,7 @@ class TaskPuller:
         await self._withdraw()
         await self._send_back()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Take nothing more: from now on what arrives goes back to the queue."""
         self._closing = True
         self.forget()

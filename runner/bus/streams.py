@@ -69,24 +69,13 @@ async def ensure_queue(connection: Connection, subjects: Subjects, ensemble: str
     The consumers live in memory: the stream itself keeps what is not acknowledged, and a restarted server gives it out
     again at once.
     """
-    stream = subjects.work_stream(ensemble)
-    await ensure_stream(
-        connection,
-        api.StreamConfig(
-            name=stream,
-            subjects=[subjects.work_of(ensemble)],
-            retention=api.RetentionPolicy.WORK_QUEUE,
-            max_msgs=queue_limit,
-            discard=api.DiscardPolicy.NEW,
-            storage=api.StorageType.FILE,
-            allow_direct=True,
-            duplicate_window=120,
-            republish=api.RePublish(
-                src=subjects.work("*", ensemble, "*", "*"), dest=_notice_mapping(subjects, ensemble), headers_only=True
-            ),
-        ),
-    )
+    await ensure_stream(connection, _queue(subjects, ensemble, queue_limit))
     await asyncio.gather(*(_ensure_consumer(connection, subjects, ensemble, priority) for priority in Priority))
+
+
+async def limit_queue(connection: Connection, subjects: Subjects, ensemble: str, queue_limit: int) -> None:
+    """The queue of an ensemble that has one is full at this. What is in it stays. Raises ServerFailed."""
+    await ensure_stream(connection, _queue(subjects, ensemble, queue_limit))
 
 
 async def ensure_stream(connection: Connection, config: api.StreamConfig) -> None:
@@ -114,6 +103,22 @@ async def drop_queues(connection: Connection, subjects: Subjects, ensembles: Ite
 
 def context(connection: Connection) -> JetStreamContext:
     return connection.jetstream(timeout=_TIMEOUT_SECONDS)
+
+
+def _queue(subjects: Subjects, ensemble: str, queue_limit: int) -> api.StreamConfig:
+    return api.StreamConfig(
+        name=subjects.work_stream(ensemble),
+        subjects=[subjects.work_of(ensemble)],
+        retention=api.RetentionPolicy.WORK_QUEUE,
+        max_msgs=queue_limit,
+        discard=api.DiscardPolicy.NEW,
+        storage=api.StorageType.FILE,
+        allow_direct=True,
+        duplicate_window=120,
+        republish=api.RePublish(
+            src=subjects.work("*", ensemble, "*", "*"), dest=_notice_mapping(subjects, ensemble), headers_only=True
+        ),
+    )
 
 
 def _bucket(subjects: Subjects, kind: str, kept: timedelta | None) -> api.StreamConfig:

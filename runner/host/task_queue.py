@@ -55,9 +55,13 @@ class TaskQueue:
         minding = (self._beat(), self.pressure.watch(), self._intake.run())
         self._minding = tuple(asyncio.ensure_future(one) for one in minding)
 
+    def shut(self) -> None:
+        """Nothing begins from now on; what arrives goes back."""
+        self._puller.close()
+
     async def stop_intake(self) -> None:
         """Take no new task; what is in hand goes on, and keeps being said to be alive."""
-        await self._puller.close()
+        self.shut()
         await self._notices.close()
         if self._pulling is not None:
             await self._pulling

@@ -174,7 +174,7 @@ class TaskWork:
             await hand.claim.look()
         if await self._is_at_work_elsewhere(hand, request):
             await self.acceptance.say(caller, request.request_id)
-            await hand.ack()
+            await hand.give_back(ASTRAY_SECONDS)  # never away with it: the other's message may be deleted by a move
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
@@ -203,7 +203,7 @@ class TaskWork:
             await self.recording.answer(hand, record)
 
     async def _is_at_work_elsewhere(self, hand: InHand, request: WorkRequest) -> bool:
-        """Whether another runner works on the request, and has it from another message: ours is one too many."""
+        """Whether another runner works on the request, and has it from another message: ours is to wait for its end."""
         holder, claim = hand.claim.holder, hand.claim
         if holder is None:
             return False

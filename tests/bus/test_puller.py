@@ -127,7 +127,7 @@ class Kitchen:
         try:
             yield worker
         finally:
-            await worker.puller.close()
+            worker.puller.close()
             await running
             await connection.close()
 
@@ -205,7 +205,7 @@ async def test_a_task_that_no_slot_is_free_for_stays_for_another_worker(kitchen:
 async def test_what_arrives_when_it_closes_goes_back_to_the_queue(kitchen: Kitchen) -> None:
     async with kitchen.worker(slots=4) as first:
         await eventually(kitchen.parked, "parked pulls")
-        await first.puller.close()
+        first.puller.close()
         await kitchen.send(*numbered(NORMAL, 8))
         async with kitchen.worker(slots=8) as second:
             for _ in range(8):

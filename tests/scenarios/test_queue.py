@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
-from runner.host.promotion import PUBLICATIONS
-from runner.work import EnsembleState, Priority, Registration, Standing, TaskAccepted, WorkResponse
+from runner.host.inline_desk import InlineDesk
+from runner.host.promotion import PUBLICATIONS, Promotion
+from runner.work import (
+    EnsembleState,
+    Priority,
+    Registration,
+    Standing,
+    TaskAccepted,
+    WorkError,
+    WorkResponse,
+)
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 
@@ -46,6 +58,9 @@ async def cook(context: str) -> str:
                 await asyncio.sleep(0.01)
             except asyncio.CancelledError:
                 pass
+    elif how.startswith("until"):
+        while not (here / how.removeprefix("until ")).exists():
+            await asyncio.sleep(0.01)
     elif how == "hold":
         while not (here / "release").exists():
             await asyncio.sleep(0.01)
@@ -279,16 +294,130 @@ async def test_what_does_not_wait_is_not_moved(tmp_path: Path) -> None:
             await inn.client.prioritize("held", "high")
 
 
-async def test_a_full_queue_has_no_room_for_a_move_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_move_needs_no_room_in_a_full_queue_and_leaves_it_full(tmp_path: Path) -> None:
+    async with live(tmp_path, network(limit=3), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        for name in ("first", "second"):
+            await submit(inn, name, priority="low")
+        for priority in ("critical", "normal", "high"):
+            assert (await inn.client.prioritize("second", priority)).priority == priority.upper()
+        assert await queued(inn) == {"high": 1, "low": 1}
+        refused = await inn.client.call("kitchen/cook", "one too many")
+        assert isinstance(refused, WorkResponse)
+        assert refused.error is not None
+        assert refused.error.message == "the queue of kitchen is full: 3 of 3 tasks wait or are worked on"
+        release(inn)
+        for name in ("first", "second"):
+            await outcome(inn, name)
+        assert starts(inn) == ["held", "second", "first"]
+
+
+async def test_where_somebody_else_takes_the_place_nothing_is_moved_and_nothing_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def taken(*_: object) -> AsyncIterator[None]:
+        yield
+
     async with live(tmp_path, network(limit=2), inn=MODULE) as inn:
         await submit(inn, "held", "hold")
         await submit(inn, "waits", priority="low")
+        monkeypatch.setattr(WorkQueues, "one_more", taken)
         with pytest.raises(UsageProblem, match="the queue of kitchen is full: nothing can be moved in it") as caught:
             await inn.client.prioritize("waits", "high")
         assert caught.value.code == "QUEUE_FULL"
         assert await queued(inn) == {"low": 1}
         release(inn)
         assert await outcome(inn, "waits") == "cooked waits"
+
+
+@asynccontextmanager
+async def two_kitchens(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
+    """Each with one slot, and both taken; the first one's network."""
+    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+    ):
+        await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
+        for name in ("held", "also"):
+            await submit(inn, name, f"until {name}")
+        await eventually(lambda: len(starts(inn)) == 2, "every slot taken")
+        yield inn
+
+
+def free(inn: LiveNetwork, name: str) -> None:
+    """Let one task end that works `until` this."""
+    (inn.workspace.directory / name).touch()
+
+
+async def messages(inn: LiveNetwork) -> list[str]:
+    return [one.request.request_id async for one in inn.runner._ground.backlog.waiting("kitchen")]
+
+
+async def only_moved(inn: LiveNetwork) -> bool:
+    return await messages(inn) == ["moved"]
+
+
+async def emptied(inn: LiveNetwork) -> bool:
+    return await messages(inn) == []
+
+
+async def test_a_move_that_breaks_off_half_way_leaves_one_piece_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both messages stand in the queue, and two workers come to them at once."""
+    async with two_kitchens(tmp_path) as inn:
+        await submit(inn, "moved", "until end", priority="low")
+
+        async def crash(*_: object) -> None:
+            raise TimeoutError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(WorkQueues, "delete", crash)
+            report = await inn.client.prioritize("moved", "high")  # asked again, since nobody answered
+        assert report.previous is Priority.HIGH
+        assert (await messages(inn)).count("moved") == 2
+        free(inn, "held")
+        free(inn, "also")
+        await eventually(lambda: len(starts(inn)) == 3, "the work")
+        await submit(inn, "next")
+        assert await outcome(inn, "next") == "cooked next"
+        free(inn, "end")
+        assert await outcome(inn, "moved") == "cooked moved"
+        await eventually(lambda: emptied(inn), "an empty queue")
+        assert starts(inn).count("moved") == 1
+
+
+async def test_what_is_taken_just_before_its_message_goes_is_worked_on_once_and_kept_by_the_other_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One works on a message that is deleted under it; should it die, the other message is all that is left."""
+    async with two_kitchens(tmp_path) as inn:
+        await submit(inn, "moved", "until end", priority="low")
+        publish = InlineDesk.publish
+
+        async def late(desk: InlineDesk, *told: Any, **terms: Any) -> WorkError | None:
+            free(inn, "held")
+            await eventually(lambda: "moved" in starts(inn), "the work")
+            return await publish(desk, *told, **terms)
+
+        async def checked_before(*_: object) -> bool:
+            return True
+
+        with monkeypatch.context() as slow:
+            slow.setattr(InlineDesk, "publish", late)
+            slow.setattr(Promotion, "_waits", checked_before)
+            await inn.client.prioritize("moved", "high")
+        free(inn, "also")
+        await submit(inn, "next")
+        assert await outcome(inn, "next") == "cooked next"
+        await eventually(lambda: only_moved(inn), "the other message alone")
+        free(inn, "end")
+        assert await outcome(inn, "moved") == "cooked moved"
+        await eventually(lambda: emptied(inn), "an empty queue")
+        assert starts(inn).count("moved") == 1
 
 
 async def test_a_full_queue_says_how_full_and_who_offers_the_same(tmp_path: Path) -> None:
