@@ -54,17 +54,15 @@ class Bucket:
             return None
         return Entry(key, answer.data, int(headers["Nats-Sequence"]))
 
-    async def put_if(self, key: str, value: bytes, revision: int) -> int | None:
+    async def put_if(self, key: str, value: bytes, revision: int, *, lasting: bool = False) -> int | None:
         """Write where the key still stands at `revision` (0: no value). The new revision, or None: somebody was first.
 
-        Raises ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
+        What is `lasting` stays until it is written again, however short a time the bucket keeps what is in it. Raises ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
         """
-        answer = await self._connection.request(
-            self._prefix + key,
-            value,
-            timeout=READ_SECONDS,
-            headers={"Nats-Expected-Last-Subject-Sequence": str(revision)},
-        )
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        if lasting:
+            headers["Nats-TTL"] = "never"
+        answer = await self._connection.request(self._prefix + key, value, timeout=READ_SECONDS, headers=headers)
         return _sequence_or_conflict(answer.data)
 
     async def put(self, key: str, value: bytes) -> None:

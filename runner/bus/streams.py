@@ -134,6 +134,7 @@ def _bucket(subjects: Subjects, kind: str, kept: timedelta | None) -> api.Stream
         allow_rollup_hdrs=True,
         deny_delete=True,
         allow_direct=True,
+        allow_msg_ttl=True,
     )
 
 
