@@ -57,7 +57,8 @@ class Bucket:
     async def put_if(self, key: str, value: bytes, revision: int, *, lasting: bool = False) -> int | None:
         """Write where the key still stands at `revision` (0: no value). The new revision, or None: somebody was first.
 
-        What is `lasting` stays until it is written again, however short a time the bucket keeps what is in it. Raises ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
+        What is `lasting` stays until it is written again, however short a time the bucket keeps what is in it. Raises
+        ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
         """
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
         if lasting:
