@@ -42,6 +42,7 @@ class HandingOver:
         passed = await claim.pass_on(successor.provider, request)
         if hand.cancelled:
             stopped = cancelled(hand.delegation.request, claim.provider, hand.partial)
+            stopped = stopped.model_copy(update={"duration_ms": done.duration_ms})
             return await claim.take_back(passed, await fitted(self.workplace, stopped))
         hand.passed = True
         if (refused := await self.send(passed)) is not None:

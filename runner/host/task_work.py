@@ -7,6 +7,7 @@ where the request wants it → replied → acknowledged. Killed anywhere on the 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -261,14 +262,14 @@ class TaskWork:
             return cancelled(request, workplace.name)
         hand.kept = Checkpoints(workplace, request, task, hand.claim.epoch)
         hand.progress = progress = Progress(task, hand.kept)
-        hand.work = asyncio.current_task()
+        hand.work, started = asyncio.current_task(), time.perf_counter()
         try:
             response = await outcome(request, workplace.name, self._attempt(hand, progress, ledger), progress.partial)
         except asyncio.CancelledError:
             if not hand.cancelled or hand.work is None:
                 raise
             hand.work.uncancel()
-            return cancelled(request, workplace.name, progress.partial)
+            return cancelled(request, workplace.name, progress.partial, started=started)
         finally:
             hand.work = None
         self.acceptance.served(response.duration_ms / 1000, delegation.held_seconds)

@@ -119,6 +119,16 @@ async def test_everything_down_the_line_is_cancelled(inn: LiveNetwork):
     await eventually(recorded, "three cancelled records")
 
 
+@pytest.mark.parametrize("target", ["kitchen/hold", "kitchen/wait"])
+async def test_what_was_stopped_says_how_long_it_was_worked_on(inn: LiveNetwork, target: str):
+    asked = await started(inn, target)
+    await inn.client.cancel("_client-tester/r1")
+    response = await asked
+    assert isinstance(response, WorkResponse)
+    assert response.status is Status.CANCELLED
+    assert response.duration_ms > 0
+
+
 @pytest.mark.parametrize("target", ["desk/measure", "desk/through"])
 async def test_tool_calls_in_progress_end_too(inn: LiveNetwork, target: str):
     asked = await started(inn, target)
