@@ -263,6 +263,7 @@ def test_pending_results_exit_5_and_ctrl_c_drains(slow: Directory) -> None:
     assert (pending.code, pending.json["requestId"], pending.json["status"]) == (5, "w1", "PENDING")
     assert slow.run("result", "w1", "--timeout", "100ms").code == 5
     assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms").code == 5
+    assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "0s").code == 5
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert "Ctrl-C again forces" in process.stderr.readline()

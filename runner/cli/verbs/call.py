@@ -133,7 +133,7 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
     async with AsyncExitStack() as stack:
         network = await _reached(stack, question, file, nats)
         try:
-            async with asyncio.timeout(question.timeout.total_seconds() if question.timeout else None):
+            async with asyncio.timeout(None if question.timeout is None else question.timeout.total_seconds()):
                 response = await _ask(network, question)
         except TimeoutError:
             output.talk(f"still waiting after --timeout: {result} takes it up again")
