@@ -11,6 +11,7 @@ from runner.beat import Beat
 from runner.catalog import Catalog
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.liveness import BEAT_SECONDS
 from runner.model import Network
 from runner.reports import (
     CatalogEntry,
@@ -26,6 +27,9 @@ _log = logging.getLogger("runner.host")
 
 GENERATION = 1
 """The number of the applied configuration: the first and, until there are reloads, the only one."""
+
+ACQUAINTED_SECONDS = 1.5 * BEAT_SECONDS
+"""How long the beats of runners are waited for of which only the registrations tell: this runner has just joined."""
 
 
 class Census:
@@ -55,6 +59,7 @@ class Census:
         return tuple(sorted({c.provider for c in self._declared.capabilities if c.type is CapabilityType.TASK}))
 
     async def status(self) -> StatusReport:
+        await self._pulse.until_acquainted(ACQUAINTED_SECONDS)
         beats = self._beats()
         ensembles = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted(self._network.ensembles)))
         return StatusReport(
