@@ -65,28 +65,17 @@ class TaskWork:
     async def work(self, message: TaskMessage) -> None:
         """One delivery, from the record to the acknowledgement. Holds a slot when it starts and none when it ends."""
         try:
-            request = WorkRequest.model_validate_json(message.data)
-        except ValidationError as problem:
-            self.workplace.slots.give()
-            await refuse(message, problem, self.workplace, self.recording)
-            return
-        try:
-            caller = await self._owner(message, request)
-        except StoreAway:
+            hand = await self._take_up(message)
+        except BaseException as problem:  # nobody has it in hand
             self.workplace.slots.give()
             await message.give_back(ASTRAY_SECONDS)
-            return
-        key = (caller, request.request_id)
-        if hand := self.in_hand.get(key):
+            if isinstance(problem, StoreAway):
+                return
+            raise
+        if hand is None:
             self.workplace.slots.give()
-            if hand.claim.request.chain == request.chain:  # delivered again: one piece of work answers both
-                hand.messages[message.sequence] = message
-            else:  # it was handed off and came back, and we are not done with its other turn
-                await message.give_back(ASTRAY_SECONDS)
             return
-        delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
-        claim = self._claim(message, caller, request)
-        self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
+        caller, request = hand.claim.caller, hand.claim.request
         try:
             await self._to_the_end(hand, caller, request)
         except asyncio.CancelledError:
@@ -94,10 +83,33 @@ class TaskWork:
             await hand.give_back()
             raise
         finally:
-            del self.in_hand[key]
+            del self.in_hand[(caller, request.request_id)]
             hand.end()
-            self.acceptance.forget(*key)
-            delegation.finish()
+            self.acceptance.forget(caller, request.request_id)
+            hand.delegation.finish()
+
+    async def _take_up(self, message: TaskMessage) -> InHand | None:
+        """What is in hand from now on; None where the message needs no work of its own, and is seen to.
+
+        Raises StoreAway.
+        """
+        try:
+            request = WorkRequest.model_validate_json(message.data)
+        except ValidationError as problem:
+            await refuse(message, problem, self.workplace, self.recording)
+            return None
+        caller = await self._owner(message, request)
+        key = (caller, request.request_id)
+        if hand := self.in_hand.get(key):
+            if hand.claim.request.chain == request.chain:  # delivered again: one piece of work answers both
+                hand.messages[message.sequence] = message
+            else:  # it was handed off and came back, and we are not done with its other turn
+                await message.give_back(ASTRAY_SECONDS)
+            return None
+        delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
+        claim = self._claim(message, caller, request)
+        self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
+        return hand
 
     async def _owner(self, message: TaskMessage, request: WorkRequest) -> str:
         """Whose request it is: the sender's, unless it was handed off by one who had it from somebody else.
