@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -102,8 +103,10 @@ class Moves:
         refused = await self.desk.publish(moved, record.provider, sender=_sender(call, moved), publication=record.epoch)
         if refused is not None:
             _log.info("%s does not take %s over: %s", record.provider, record.request_id, refused.message)
-            if not _is_handed_off(call, moved):  # its old provider has done its part, and does not get it back
+            if not _is_handed_off(call, moved):  # else its old provider has done its part, and does not get it back
                 await self._take_back(place, record)
+            elif moved.expires_at <= datetime.now(UTC):
+                await self.expire(place, why=f"{record.provider}, to whom it was handed off, did not take it")
             return False
         await self.queues.delete(call.provider, place.sequence)
         route = f"from {call.provider}/{call.capability} to {record.provider}/{record.task}"

@@ -347,9 +347,9 @@ async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
         assert await chief.told("DELEGATION_FAILED") == []
 
 
-async def moved_by_hand(chief: Leader, request_id: str) -> None:
-    """As a leader leaves it that dies right after the record."""
-    request = await chief.submit(request_id)
+async def moved_by_hand(chief: Leader, request_id: str, *chain: str, **terms: object) -> None:
+    """As a leader leaves it that dies right after the record; or, with a chain, one who hands it off."""
+    request = await chief.submit(request_id, **terms)
     record = Record(
         epoch=1,
         request_id=request_id,
@@ -360,7 +360,7 @@ async def moved_by_hand(chief: Leader, request_id: str) -> None:
         submitted_at=request.submitted_at,
         trace_id=request.trace_context.trace_id,
         attempts=0,
-        moved=request,
+        moved=request.model_copy(update={"chain": chain}),
     )
     assert await chief.ground.desk.record(record, 0)
 
@@ -371,6 +371,22 @@ async def test_the_next_leader_completes_what_the_last_one_began(tmp_path: Path)
         duties = chief.duties()
         await until(duties, chief, "kitchen")
         assert (await chief.outcome("soup")).result == "soup of the bistro"
+
+
+async def test_what_nobody_took_over_by_its_deadline_is_expired(tmp_path: Path) -> None:
+    """Handed off to one without room, by one that is gone: its caller is answered all the same, and once."""
+    async with leader(tmp_path) as chief:
+        (tmp_path / "busy").touch()
+        for request_id in ("one", "two"):
+            await chief.submit(request_id)
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        await moved_by_hand(chief, "three", "kitchen/cook", deadline=timedelta(0))
+        await until(duties, chief, "kitchen")
+        (tmp_path / "busy").unlink()
+        outcome = await chief.outcome("three")
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.code) == (Status.EXPIRED, Code.DEADLINE_EXCEEDED)
 
 
 async def test_a_move_that_the_server_cut_short_is_completed_though_the_provider_is_back(
