@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
 from runner.errors import ServerFailed
 
 READ_SECONDS = 5.0
+MARKER_SECONDS = 60
+"""How long it shows that a key was deleted. For ever, every start would read a marker of every runner there was."""
+
 _GONE = ("DEL", "PURGE")
 _WRONG_LAST_SEQUENCE = 10071
 
@@ -72,9 +77,9 @@ class Bucket:
         _sequence_or_conflict(answer.data)
 
     async def delete(self, key: str) -> None:
-        """Leave a marker in place of the value. Raises as `put_if`."""
-        subject = self._prefix + key
-        answer = await self._connection.request(subject, b"", timeout=READ_SECONDS, headers={"KV-Operation": "DEL"})
+        """Leave a marker in place of the value, which tells watchers for a while, and goes. Raises as `put_if`."""
+        headers = {"KV-Operation": "DEL", "Nats-TTL": f"{MARKER_SECONDS}s"}
+        answer = await self._connection.request(self._prefix + key, b"", timeout=READ_SECONDS, headers=headers)
         _sequence_or_conflict(answer.data)
 
     async def purge(self, keys: str) -> None:
@@ -91,17 +96,22 @@ class Bucket:
         """Tell of every value that stands now and of every change from now on; None is a deletion.
 
         A write is a publication on the key's own subject, so that listening needs no consumer. Not for a bucket that
-        is written by compare-and-set: a refused write is heard too.
+        is written by compare-and-set: a refused write is heard too. Where this raises, or is cut off, nothing is told.
         """
 
         async def on_message(message: Msg) -> None:
             deleted = (message.headers or {}).get("KV-Operation") in _GONE
             heard(message.subject.removeprefix(self._prefix), None if deleted else message.data)
 
-        await self._connection.subscribe(f"{self._prefix}>", cb=on_message)
-        await settled(self._connection)
-        async for entry in self.entries():
-            heard(entry.key, entry.value)
+        subscription = await self._connection.subscribe(f"{self._prefix}>", cb=on_message)
+        try:
+            await settled(self._connection)
+            async for entry in self.entries():
+                heard(entry.key, entry.value)
+        except BaseException:
+            with suppress(NatsError):  # closed: then it is gone as well
+                await subscription.unsubscribe()
+            raise
 
     async def entries(self, keys: str = ">") -> AsyncIterator[Entry]:
         """Every live key that matches, oldest write first."""
