@@ -14,7 +14,7 @@ from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
 from runner.host.desk import Desk, StoreAway
 from runner.host.keepsakes import Keepsakes
-from runner.subjects import record_key
+from runner.subjects import publication_of_epoch, record_key
 from runner.work import Code, Record, WorkError, WorkRequest
 
 _log = logging.getLogger("runner.host")
@@ -62,7 +62,8 @@ class DeadLetters:
         revision = await desk.record(opened, held.revision)
         if revision is None:
             return _revived(letter)
-        refused = await desk.publish(request, letter.provider, sender=letter.sender, publication=opened.epoch)
+        publication = publication_of_epoch(opened.epoch)
+        refused = await desk.publish(request, letter.provider, sender=letter.sender, publication=publication)
         if refused is None:
             await self._remove(letter)
         elif held.record is not None:

@@ -24,7 +24,7 @@ from runner.host.ledger import Ledger
 from runner.host.settling import Settling
 from runner.routing.claims import Candidate, Unclaimed
 from runner.routing.handoffs import is_proven
-from runner.subjects import Subjects, TaskCall
+from runner.subjects import Subjects, TaskCall, publication_of_epoch
 from runner.work import Code, Record, Status, TaskMoved, WorkError, WorkRequest, WorkResponse
 
 _log = logging.getLogger("runner.host")
@@ -100,7 +100,9 @@ class Moves:
         """From the record on. Published twice under one message id is published once."""
         call = place.task.call
         await self._tell(call, record, why)
-        refused = await self.desk.publish(moved, record.provider, sender=_sender(call, moved), publication=record.epoch)
+        publication = publication_of_epoch(record.epoch)
+        sender = _sender(call, moved)
+        refused = await self.desk.publish(moved, record.provider, sender=sender, publication=publication)
         if refused is not None:
             _log.info("%s does not take %s over: %s", record.provider, record.request_id, refused.message)
             if not _is_handed_off(call, moved):  # else its old provider has done its part, and does not get it back

@@ -15,12 +15,8 @@ from runner.host.holders import Holders
 from runner.host.ledger import Ledger
 from runner.host.registry import Registry
 from runner.reports import PriorityReport, ProblemReport
-from runner.subjects import TaskCall
+from runner.subjects import TaskCall, publication_of_place
 from runner.work import Code, Priority, WorkError, WorkRequest
-
-PUBLICATIONS = 1_000_000
-"""Moves count their publications from here on, by the place that they start from: no other kind of publication of a
-request has such a number, and a move that broke off half-way is repeated as the same."""
 
 PUBLISH_ATTEMPTS = 3
 """Between two of which a place in a full queue may become free."""
@@ -69,7 +65,7 @@ class Promotion:
 
     async def _move(self, waiting: Waiting, priority: Priority) -> WorkError | None:
         call, request = waiting.call, waiting.request.model_copy(update={"priority": priority})
-        if problem := await self._publish(request, call, PUBLICATIONS + waiting.sequence):
+        if problem := await self._publish(request, call, publication_of_place(waiting.sequence)):
             return problem
         moved = await self._copy(waiting)
         if moved is None:  # it was moved from here a moment ago, and that was taken back: the server swallows this one

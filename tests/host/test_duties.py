@@ -21,7 +21,7 @@ from runner.host.desk import StoreAway
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
 from runner.routing.wiring import callers_of
-from runner.subjects import Subjects
+from runner.subjects import Subjects, publication_of_epoch
 from runner.work import (
     Attempt,
     Code,
@@ -420,7 +420,7 @@ async def test_what_was_published_but_not_deleted_is_worked_once(tmp_path: Path)
         await moved_by_hand(chief, "soup")
         request = (await chief.record("soup")).moved  # type: ignore[union-attr]
         assert request is not None
-        assert await chief.ground.desk.publish(request, "bistro", publication=1) is None
+        assert await chief.ground.desk.publish(request, "bistro", publication=publication_of_epoch(1)) is None
         await chief.outcome("soup")
         duties = chief.duties()
         await until(duties, chief, "kitchen")

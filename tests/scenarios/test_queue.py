@@ -13,7 +13,8 @@ import pytest
 from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
 from runner.host.inline_desk import InlineDesk
-from runner.host.promotion import PUBLICATIONS, Promotion
+from runner.host.promotion import Promotion
+from runner.subjects import publication_of_place
 from runner.work import (
     EnsembleState,
     Priority,
@@ -269,7 +270,7 @@ async def test_a_move_whose_copy_was_taken_back_loses_nothing_when_it_is_asked_f
         queues = WorkQueues(ground.connection, ground.subjects)
         [original] = [one async for one in queues.stored("kitchen") if one.call.priority is Priority.LOW]
         copy = original.request.model_copy(update={"priority": Priority.HIGH})
-        publication = PUBLICATIONS + original.sequence
+        publication = publication_of_place(original.sequence)
         assert await ground.desk.publish(copy, "kitchen", sender=original.call.caller, publication=publication) is None
         await queues.delete("kitchen", original.sequence + 1)
         with pytest.raises(UsageProblem, match="works on _client-tester/waits already"):
@@ -371,7 +372,7 @@ async def test_a_move_that_breaks_off_half_way_leaves_one_piece_of_work(tmp_path
         ground = inn.runner._ground
         [first] = [one async for one in ground.backlog.waiting("kitchen") if one.request.request_id == "moved"]
         copy = first.request.model_copy(update={"priority": Priority.HIGH})
-        publication = PUBLICATIONS + first.sequence
+        publication = publication_of_place(first.sequence)
         assert await ground.desk.publish(copy, "kitchen", sender=first.call.caller, publication=publication) is None
         assert (await messages(inn)).count("moved") == 2
         free(inn, "held")
