@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.connection import Connection, connect
-from runner.bus.deliveries import Outbox, ensure_deliveries
+from runner.bus.deliveries import Outbox, delivery_streams, ensure_deliveries
 from runner.bus.events import Events
 from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
@@ -17,7 +17,7 @@ from runner.bus.objects import Objects
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
-from runner.bus.streams import ensure_network, ensure_queue
+from runner.bus.streams import ensure_network, ensure_queue, ensure_reserved, event_stream, payload_stream
 from runner.errors import ServerFailed
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
@@ -94,17 +94,14 @@ class Foundation:
         await self.connection.close()
 
     async def _ensure(self) -> None:
-        defaults = self.network.defaults
-        await asyncio.gather(
-            ensure_network(
-                self.connection,
-                self.subjects,
-                events_kept=self.network.events_kept,
-                results_kept=defaults.results_kept,
-            ),
-            ensure_deliveries(self.connection, self.subjects, kept=defaults.results_kept),
+        subjects, kept = self.subjects, self.network.defaults.results_kept
+        reserved = (event_stream(subjects, self.network.events_kept), payload_stream(subjects))
+        await ensure_reserved(self.connection, (*reserved, *delivery_streams(subjects, kept)))
+        await asyncio.gather(  # once it is known what room they leave
+            ensure_network(self.connection, subjects, results_kept=kept),
+            ensure_deliveries(self.connection, subjects),
+            *map(self._ensure_queue, _queues(self.network)),
         )
-        await asyncio.gather(*map(self._ensure_queue, _queues(self.network)))
 
     async def _ensure_queue(self, name: str) -> None:
         limit = self.network.ensembles[name].capacity.queue_limit

@@ -105,7 +105,7 @@ async def inn(tmp_path: Path) -> AsyncIterator[Inn]:
         await server.start({key.public: EVERYTHING}, system.public)
         ground = await connect([server.url], caller="_runner", credentials=key.seed)
         leaving.push_async_callback(ground.close)
-        await ensure_network(ground, SUBJECTS, events_kept=timedelta(hours=1), results_kept=timedelta(hours=1))
+        await ensure_network(ground, SUBJECTS, results_kept=timedelta(hours=1))
         yield Inn(server.url, key.seed, leaving)
 
 
