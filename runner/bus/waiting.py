@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from runner.work import Hint, TaskAccepted, TaskMoved, TaskProgress, TaskRejected, WorkResponse
+from runner.work import Hint, Standing, TaskAccepted, TaskMoved, TaskProgress, TaskRejected, WorkResponse
 
 MOST_PROVIDERS = 64
 """Of how many that take part in one request the caller keeps track."""
 
 Hints = Callable[[TaskAccepted | TaskProgress], None]
+Unclaimed = Callable[[Standing], None]
+"""Hears once where a task stands that nobody claims."""
 
 
 class Doubts(Protocol):
@@ -36,6 +38,9 @@ class Waiting:
         self.acceptance: TaskAccepted | None = None
         self.response: WorkResponse | None = None
         self.doubted: TaskAccepted | None = None
+        self.standing: Standing | None = None
+        """Where it stood when somebody last said so."""
+        self.unclaimed: Unclaimed | None = None
         self._accepted: set[str] = set()
         """Who has accepted it: replicas may each say so, and say it again when it comes a second time."""
         self._hints = hints
@@ -57,6 +62,18 @@ class Waiting:
     def look(self) -> None:
         if not self._news.done():
             self._news.set_result(None)
+
+    @property
+    def wants_to_know(self) -> bool:
+        """Whether somebody is to hear that nobody has claimed it."""
+        return self.unclaimed is not None and self.acceptance is None
+
+    def stands(self, standing: Standing) -> None:
+        """A runner said where it stands; whoever wants to know that nobody claims it hears so once."""
+        self.standing = standing
+        if self.unclaimed is not None and self.acceptance is None and standing.state in ("HELD", "QUEUED"):
+            self.unclaimed(standing)
+            self.unclaimed = None
 
     def take(self, hint: Hint) -> None:
         match hint:

@@ -89,6 +89,8 @@ class Answers:
             status="PENDING",
             state=self._docket.state(waiting.call.provider, waiting.request.caller, request_id, record),
             expires_at=waiting.request.expires_at,
+            provider=waiting.call.provider,
+            provider_state=self._census.state(waiting.call.provider),
         )
 
     def _between(self, request_id: str, record: Record | None) -> Standing:

@@ -93,6 +93,10 @@ class Census:
             for capability in (live.get(declared.provider, declared.name) or declared,)
         )
 
+    def state(self, name: str) -> EnsembleState:
+        """How an ensemble is, as `status` tells it."""
+        return self._state(name, self._beats())
+
     def _beats(self) -> tuple[Beat, ...]:
         """Of every live runner in order of id, this one's fresh."""
         own = self._own()
