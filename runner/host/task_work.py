@@ -21,6 +21,7 @@ from runner.host.checkpoints import Checkpoints
 from runner.host.claim import Claim, Superseded
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
+from runner.host.deliveries import unfit
 from runner.host.desk import StoreAway
 from runner.host.garbage import refuse
 from runner.host.handing_over import HandingOver
@@ -33,10 +34,9 @@ from runner.host.progress import Progress
 from runner.host.recording import Recording, fitted
 from runner.host.workplace import Workplace
 from runner.payload import PayloadProblem
-from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
 from runner.routing.handoffs import handed_off_by, is_proven
-from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
+from runner.work import Code, Record, Status, WorkRequest, WorkResponse
 
 ASTRAY_SECONDS = 2.0
 """When a task that is somebody else's by now is looked at again: its message is about to be taken out of our queue."""
@@ -247,8 +247,8 @@ class TaskWork:
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
         refusal = workplace.refusal(request, hand.sender, capability, handed_off=hand.claim.caller != hand.sender)
         if refusal is None:
-            delivery = settled(request.delivery, workplace.network.deliveries)
-            refusal = Refusal(Status.REJECTED, delivery) if isinstance(delivery, WorkError) else None
+            problem = unfit(request, workplace.network.deliveries)
+            refusal = Refusal(Status.REJECTED, problem) if problem else None
         return refused(request.request_id, workplace.name, refusal) if refusal else None
 
     def _death(self, hand: InHand, request: WorkRequest, ledger: Ledger) -> WorkResponse | None:
