@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error, FlushTimeoutError, MaxPayloadError, NoRespondersError
+from nats.errors import (
+    Error,
+    FlushTimeoutError,
+    MaxPayloadError,
+    NoRespondersError,
+    StaleConnectionError,
+    UnexpectedEOF,
+)
 from nats.errors import TimeoutError as NatsTimeout
 
 from runner.errors import ServerFailed
@@ -50,6 +57,10 @@ class Connection(Client):
         """The id that the server gave itself when it started."""
         found = self._server_info.get("server_id")
         return str(found) if found else None
+
+    def came_back_since(self, moment: float) -> bool:
+        """Whether it was lost and has come back since then, by the monotonic clock."""
+        return self._came_back is not None and self._came_back > moment
 
     def came_back(self) -> None:
         self._came_back = time.monotonic()
@@ -182,7 +193,8 @@ async def connect(
 
     async def on_error(problem: Exception) -> None:
         problems[:] = [problem]
-        _log.warning("%s: %s", caller, problem)
+        went = isinstance(problem, OSError | UnexpectedEOF | StaleConnectionError)  # it comes back by itself
+        _log.log(logging.INFO if went else logging.WARNING, "%s: %s", caller, problem)
 
     async def on_reconnected() -> None:
         _log.info("%s: reconnected", caller)

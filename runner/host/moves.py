@@ -93,7 +93,8 @@ class Moves:
     def hold(self, task: Unclaimed, why: str) -> None:
         """Tell that the task stays where it is."""
         call = task.call
-        message = f"{call.provider} is not up, and {why}: held until {task.request.expires_at.isoformat()}"
+        until = task.request.expires_at.isoformat(timespec="seconds")
+        message = f"{call.provider} is not up, and {why}: held until {until}"
         self._ledger(task).write("CAPABILITY_DEGRADED", message=message)
 
     async def _carry_on(self, place: Place, record: Record, moved: WorkRequest, why: str) -> bool:

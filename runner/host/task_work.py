@@ -32,6 +32,7 @@ from runner.host.outcome import cancelled, dead, outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
 from runner.host.progress import Progress
 from runner.host.recording import Recording, fitted
+from runner.host.step_ends import or_stopped
 from runner.host.workplace import Workplace
 from runner.payload import PayloadProblem
 from runner.routing.guards import Refusal
@@ -300,11 +301,12 @@ class TaskWork:
         if kept is not None and hand.claim.may_have_begun:
             await kept.load()
         ensemble, models = workplace.ensemble, workplace.network.models
+        on_step = or_stopped(ledger.step, lambda: self.crew.lets_go)
         await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():
             ledger.write("started")
             if kept is not None and (story := kept.story):
                 ledger.write("resumed", message=story)
             return await run_pipeline(
-                progress.task, hand.delegation, ensemble, models, workplace.functions, ledger.step, progress
+                progress.task, hand.delegation, ensemble, models, workplace.functions, on_step, progress
             )

@@ -262,7 +262,8 @@ def test_pending_results_exit_5_and_ctrl_c_drains(slow: Directory) -> None:
     pending = slow.run("result", "w1", "--no-wait", "--json")
     assert (pending.code, pending.json["requestId"], pending.json["status"]) == (5, "w1", "PENDING")
     assert slow.run("result", "w1", "--timeout", "100ms").code == 5
-    assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms").code == 5
+    waiting = slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms")
+    assert (waiting.code, waiting.json["state"]) == (5, "RUNNING")
     assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "0s").code == 5
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
@@ -393,6 +394,9 @@ def test_who_keeps_a_drain_waiting_is_named_and_it_fails(narrow: Directory) -> N
         drained = narrow.run("drain", "desk", "--json")
         assert (drained.code, drained.json["state"]) == (1, "STOPPED")
         assert drained.json["detail"] == "stopped waiting for task work for _cli"
+        told = map(json.loads, narrow.run("logs", "--json").out.splitlines())
+        steps = [event["status"] for event in told if event["kind"] == "step"]
+        assert steps == ["STOPPED"], "nobody cancelled it"
         (narrow.path / "go").touch()
         assert narrow.run("drain", "desk", "--resume").code == 0
         assert narrow.run("result", "w1", "--timeout", "60s").out == "waited\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -242,6 +243,7 @@ async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) 
             await duties.look()
         [event] = await chief.told("CAPABILITY_DEGRADED")
         assert (event.ensemble, event.capability, event.request_id) == ("kitchen", "cook", "soup")
+        assert re.search(r"held until [-\d]{10}T[:\d]{8}\+00:00$", event.message or "")
         assert await chief.queued("kitchen") == ["soup"]
 
 
