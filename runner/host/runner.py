@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from runner.beat import Beat, Lease
 from runner.bus.away import AWAY
@@ -79,7 +81,8 @@ async def running(
         runner = Runner(network, workspace, reach, ground, hosted, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()
-        announcement = Announcement(state, _announced(network, reach), site.speaks)
+        deleted = partial(runner.lost, state.directory)
+        announcement = Announcement(state, _announced(network, reach), site.speaks, deleted)
         stack.push_async_callback(announcement.close)
         announcement.open()
         if reach.embedded:
@@ -135,6 +138,11 @@ class Runner:
     async def wait_stopped(self) -> None:
         """Return when somebody asked the network to stop."""
         await self._stop_asked.wait()
+
+    def lost(self, directory: Path) -> None:
+        """Somebody deleted the directory of the running network, and with it the store of its server: it stops."""
+        self._watcher(Notice(f"{directory} was deleted: stopping; what its store held is lost, and `up` starts anew"))
+        self._stop_asked.set()
 
     async def open(self) -> None:
         """Answer questions, and tell the watcher of events."""

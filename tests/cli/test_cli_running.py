@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -500,3 +501,21 @@ def test_a_word_that_is_none_is_the_callers_mistake(slow: Directory) -> None:
         ran = slow.run("call", "desk/quick", "soup", option, "fallback")
         assert (ran.code, ran.out) == (1, "")
         assert f"error[usage]: there is no {option[2:].replace('-', '_')} 'fallback'" in ran.err
+
+
+def test_a_network_whose_state_directory_is_deleted_says_so_and_stops(slow: Directory) -> None:
+    process = started(slow)
+    try:
+        shutil.rmtree(slow.path / ".run-network", ignore_errors=True)
+        code, _, err = ended(process)
+        assert code == 0
+        assert ".run-network was deleted: stopping; what its store held is lost" in err
+    finally:
+        if process.poll() is None:
+            process.kill()
+    again = started(slow)
+    try:
+        assert slow.run("call", "desk/quick", "x").out == "x!\n"
+    finally:
+        again.send_signal(signal.SIGTERM)
+        ended(again)
