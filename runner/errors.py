@@ -6,6 +6,7 @@ EnsembleNetworkError
 ├── NotRunning            no network is running here (exit 4)
 ├── AlreadyRunning        another runner holds this directory (exit 1)
 ├── ServerFailed          the NATS server could not be started or reached (exit 1)
+│   └── NoRoom            it may not store what a stream is to hold (exit 1)
 ├── StartFailed           an ensemble did not come up (exit 1)
 ├── ReloadFailed          a changed configuration could not be applied; the one before works on (exit 1)
 ├── CallFailed            a call did not complete; carries the wire error
@@ -72,6 +73,12 @@ class ServerFailed(EnsembleNetworkError):
 
     code = "server-failed"
     hint = "see .run-network/nats-server.log"
+
+
+class NoRoom(ServerFailed):
+    """The NATS server may not store what a stream is to hold."""
+
+    hint = "raise the server's `max_file_store`, or the storage limit of the account"
 
 
 class StartFailed(EnsembleNetworkError):

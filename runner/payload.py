@@ -149,10 +149,10 @@ def kind_of(name: str, headers: Mapping[str, object] | None) -> Kind:
     return Kind.JSON if name.lower().endswith(".json") else Kind.UNSAID
 
 
-def over_limit(what: str, size: int, most: int) -> PayloadProblem:
+def over_limit(what: str, size: int, most: int, *, mend: str = "send less") -> PayloadProblem:
     """What is larger than the file allows."""
     return PayloadProblem(
         Code.PAYLOAD_TOO_LARGE,
         f"{what} is {size:,} bytes; `defaults.max_payload` allows {most:,}",
-        "send less, or raise `defaults.max_payload` in the network's file",
+        f"{mend}, or raise `defaults.max_payload` in the network's file",
     )

@@ -19,6 +19,9 @@ RUNNERS = "_runners"
 """The token that addresses the runners of a network themselves on control subjects."""
 
 _NAME = re.compile(NAME_PATTERN)
+_EPOCHS, _PLACES = 1_000, 1_000_000
+"""Where the numbers of publications for an epoch, and for a place, begin. A caller repeats a handful of times, and a
+request has its five starts an epoch: neither reaches the next."""
 
 
 def is_name(text: str) -> bool:
@@ -217,14 +220,34 @@ class Subjects:
         return None
 
 
+def answered_by_server(subject: str) -> bool:
+    """Whether the server itself answers what is asked there: it stores it, or looks it up."""
+    return subject.startswith(("$JS.", "$KV.", "$O.")) or subject.split(".", 2)[1:2] == ["work"]
+
+
 def record_key(caller: str, request_id: str) -> str:
     """The key of a request in the `results` bucket."""
     return f"{caller}.{request_id}"
 
 
 def message_id(caller: str, request_id: str, publication: int = 0) -> str:
-    """The `Nats-Msg-Id` of the k-th intended publication of a request."""
+    """The `Nats-Msg-Id` of one intended publication of a request: the server swallows the same one sent again.
+
+    Each kind of publication has numbers of its own, since one that is taken for another is lost: a caller's own from 0
+    on, one for a claim's epoch (`publication_of_epoch`), and one for the place that a task is moved from within its
+    queue (`publication_of_place`).
+    """
     return f"{caller}.{request_id}.{publication}"
+
+
+def publication_of_epoch(epoch: int) -> int:
+    """Of a request that is handed off, routed anew or retried: repeated by whoever completes that."""
+    return _EPOCHS + epoch
+
+
+def publication_of_place(sequence: int) -> int:
+    """Of a request that gets another priority: a move that broke off half-way is repeated as the same."""
+    return _PLACES + sequence
 
 
 def priority_consumer(priority: Priority) -> str:

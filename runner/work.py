@@ -302,13 +302,23 @@ class Record(Wire):
         return _told(self.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_id)
 
 
+class EnsembleState(StrEnum):
+    STARTING = "STARTING"
+    READY = "READY"
+    DRAINING = "DRAINING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
 class Standing(Wire):
-    """The answer of `N.result.F.ID`: the outcome, or where the request stands."""
+    """The answer of `N.result.F.ID`: the outcome, or where the request stands, and in whose queue."""
 
     request_id: str
     status: Literal["PENDING", "DONE", "UNKNOWN"]
     state: str | None = None
     expires_at: datetime | None = None
+    provider: str | None = None
+    provider_state: EnsembleState | None = None
     response: WorkResponse | None = None
 
 
@@ -326,14 +336,6 @@ class CapabilityInfo(Wire):
     max_concurrent: int | None = None
     queue_limit: int | None = None
     """How many tasks may wait and be worked on together."""
-
-
-class EnsembleState(StrEnum):
-    STARTING = "STARTING"
-    READY = "READY"
-    DRAINING = "DRAINING"
-    STOPPED = "STOPPED"
-    FAILED = "FAILED"
 
 
 class Registration(Wire):

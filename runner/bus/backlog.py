@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from nats.errors import NoRespondersError
 from nats.js import api
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 from pydantic import ValidationError
 
 from runner.bus.connection import Connection
@@ -131,12 +132,18 @@ class Backlog:
         return (found.num_pending or 0) if found else 0
 
     async def _consumer(self, ensemble: str, priority: Priority) -> api.ConsumerInfo | None:
-        """None where the server has just restarted and the consumer is not made again yet."""
+        """None where the server has just restarted and the consumer is not made again yet.
+
+        Raises what `AWAY` lists, also where the server answers that it cannot tell: its store may be out of order, or
+        without a leader.
+        """
         stream, name = self._subjects.work_stream(ensemble), priority_consumer(priority)
         try:
             found: api.ConsumerInfo = await context(self._connection).consumer_info(stream, name)
         except NotFoundError:
             return None
+        except APIError as problem:
+            raise NoRespondersError from problem
         return found
 
     async def _after(self, ensemble: str, priority: Priority, sequence: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from runner.bus.connection import Connection, settled
 from runner.bus.failures import Rooms, failure, late, no_rooms, nobody, refusal
 from runner.bus.notices import TRACEPARENT
 from runner.bus.payloads import Payloads
-from runner.bus.waiting import Doubts, Hints, Waiting
+from runner.bus.waiting import Doubts, Hints, Unclaimed, Waiting
 from runner.subjects import Subjects, message_id
 from runner.work import (
     Code,
@@ -35,6 +36,9 @@ from runner.work import (
     WorkResponse,
     decode_hint,
 )
+
+CLAIM_SECONDS = 5.0
+"""After how long somebody who wants to know is told that nobody has claimed the task."""
 
 ASK_SECONDS = 15.0
 """How often a waiting caller asks for the record although nothing went wrong that it knows of."""
@@ -47,8 +51,11 @@ CALLED_OFF_SECONDS = 1.0
 
 PUBLISH_SECONDS = 2.0
 PUBLICATIONS = 3
-PUBLISH_ATTEMPTS = 5
+PATIENCE_SECONDS = 10.0
 """A stream's leader may move for up to seven seconds; the message id keeps a repeat from counting twice."""
+
+PAUSE_SECONDS = 0.05
+"""Before it is published again: with the connection an attempt is lost at once, and with each of several deaths one."""
 
 _log = logging.getLogger("runner.bus")
 
@@ -128,12 +135,14 @@ class Caller:
             "Nats-Msg-Id": message_id(self.name, request.request_id, publication),
             TRACEPARENT: request.trace_context.traceparent,
         }
-        for _ in range(PUBLISH_ATTEMPTS):
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
             try:
                 answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
             except NoRespondersError:
                 return nobody(request, provider)
             except (NatsTimeout, TimeoutError, OSError):
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             except ConnectionClosedError:
                 break
@@ -156,13 +165,16 @@ class Caller:
         *,
         doubts: Doubts | None = None,
         grace: float = 0.0,
+        unclaimed: Unclaimed | None = None,
     ) -> WorkResponse:
         """Submit a task and wait for its outcome until the deadline. Every outcome is a WorkResponse.
 
         What `doubts` has of the acceptance is settled while the task waits or runs. `grace` is how many seconds after
-        the deadline a task that runs may take to say what it finished.
+        the deadline a task that runs may take to say what it finished. `unclaimed` hears, after a few seconds without
+        a claim, where the task stands.
         """
         with self._listening(request.request_id, provider, hints, doubts) as waiting:
+            waiting.unclaimed = unclaimed
             submitted = await self.submit(provider, request)
             if isinstance(submitted, WorkResponse):
                 return submitted
@@ -171,8 +183,7 @@ class Caller:
                 response = await self._last_word(request, waiting, grace)
         if response is not None:
             return await self.payloads.opened(response, request)
-        hint = f"it may still complete: ask with `run-network result {request.request_id}`"
-        return late(request, waiting.providers[-1], hint)
+        return late(request, waiting.providers[-1], _after(request, waiting.standing))
 
     async def accepted(
         self, provider: str, request: WorkRequest, patience: float
@@ -221,7 +232,7 @@ class Caller:
         """
         loop = asyncio.get_running_loop()
         while (remaining := _remaining(request)) > 0:
-            look = loop.call_later(min(remaining, _ask_seconds(request)), waiting.look)
+            look = loop.call_later(min(remaining, _ask_seconds(request, waiting)), waiting.look)
             try:
                 response = await waiting.news()
             finally:
@@ -231,7 +242,7 @@ class Caller:
                 if await doubts.settle(accepted):
                     return await self._called_off(request, waiting)
                 continue
-            if response := response or await self._recorded(request):
+            if response := response or await self._recorded(request, waiting):
                 return response
         return None
 
@@ -255,8 +266,10 @@ class Caller:
                     await waiting.news()
         return waiting.response
 
-    async def _recorded(self, request: WorkRequest) -> WorkResponse | None:
+    async def _recorded(self, request: WorkRequest, waiting: Waiting) -> WorkResponse | None:
         standing = await self.standing(request.request_id)
+        if standing is not None:
+            waiting.stands(standing)
         return standing.response if standing else None
 
     @contextmanager
@@ -311,9 +324,17 @@ class Caller:
         _log.warning("%s: dropped %s", self.name, what)
 
 
-def _ask_seconds(request: WorkRequest) -> float:
-    may_go_untold = request.delivery is not None and request.delivery.method in ("none", "named")
-    return UNTOLD_ASK_SECONDS if may_go_untold else ASK_SECONDS
+def _ask_seconds(request: WorkRequest, waiting: Waiting) -> float:
+    if request.delivery is not None and request.delivery.method in ("none", "named"):
+        return UNTOLD_ASK_SECONDS
+    return CLAIM_SECONDS if waiting.wants_to_know else ASK_SECONDS
+
+
+def _after(request: WorkRequest, standing: Standing | None) -> str:
+    """What there is to do after the deadline."""
+    if standing is not None and standing.state == "HELD":
+        return "nobody was up to take it, and nobody will: see who is up with `run-network status`, and ask again"
+    return f"it may still complete: ask with `run-network result {request.request_id}`"
 
 
 def _remaining(request: WorkRequest) -> float:

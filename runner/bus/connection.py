@@ -13,17 +13,25 @@ from urllib.parse import urlsplit
 from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error, MaxPayloadError, NoRespondersError
+from nats.errors import (
+    Error,
+    FlushTimeoutError,
+    MaxPayloadError,
+    NoRespondersError,
+    StaleConnectionError,
+    UnexpectedEOF,
+)
 from nats.errors import TimeoutError as NatsTimeout
 
 from runner.errors import ServerFailed
-from runner.subjects import inbox
+from runner.subjects import answered_by_server, inbox
 
 SCHEMES = ("nats", "tls", "ws", "wss")
 TOKEN_BYTES, TOKENS_DRAWN = 8, 256
 CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
 FRESH_SECONDS = 2.0
+FLUSH_SECONDS = 10
 PENDING_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger("runner.bus")
 
@@ -33,7 +41,7 @@ class Connection(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked: dict[str, asyncio.Future[Msg]] = {}
+        self._asked: dict[str, tuple[str, asyncio.Future[Msg]]] = {}
         self._answers = ""
         self._direct: dict[int, Callable[[Msg], None]] = {}
         self._chance: list[str] = []
@@ -50,8 +58,28 @@ class Connection(Client):
         found = self._server_info.get("server_id")
         return str(found) if found else None
 
+    def came_back_since(self, moment: float) -> bool:
+        """Whether it was lost and has come back since then, by the monotonic clock."""
+        return self._came_back is not None and self._came_back > moment
+
     def came_back(self) -> None:
         self._came_back = time.monotonic()
+
+    def lost(self) -> None:
+        """What the server was to answer, it will not any more: whoever waits for that need not wait out the time."""
+        for subject, answer in self._asked.values():
+            if answered_by_server(subject):
+                _late(answer)
+        for pong in self._pongs:
+            if not pong.done():
+                pong.set_exception(FlushTimeoutError())
+                pong.exception()  # nobody waits for the library's own
+
+    async def flush(self, timeout: int = FLUSH_SECONDS) -> None:
+        """As the library's. It raises at once where the connection is lost, since no answer ever comes then."""
+        if not self.is_connected:
+            raise FlushTimeoutError
+        await super().flush(timeout)
 
     async def request(
         self,
@@ -71,7 +99,8 @@ class Connection(Client):
             await self._listen()
         token = self._token()
         loop = asyncio.get_running_loop()
-        answer = self._asked[token] = loop.create_future()
+        answer: asyncio.Future[Msg] = loop.create_future()
+        self._asked[token] = (subject, answer)
         timer = loop.call_later(timeout, _late, answer)
         try:
             await self.publish(subject, payload, reply=self._answers + token, headers=headers)
@@ -129,9 +158,9 @@ class Connection(Client):
         await self.subscribe_direct(f"{self._answers}*", self._on_answer)
 
     def _on_answer(self, message: Msg) -> None:
-        answer = self._asked.get(message.subject.rpartition(".")[2])
-        if answer is not None and not answer.done():
-            answer.set_result(message)
+        asked = self._asked.get(message.subject.rpartition(".")[2])
+        if asked is not None and not asked[1].done():
+            asked[1].set_result(message)
 
 
 async def _nobody(_: Msg) -> None:
@@ -164,13 +193,17 @@ async def connect(
 
     async def on_error(problem: Exception) -> None:
         problems[:] = [problem]
-        _log.warning("%s: %s", caller, problem)
+        went = isinstance(problem, OSError | UnexpectedEOF | StaleConnectionError)  # it comes back by itself
+        _log.log(logging.INFO if went else logging.WARNING, "%s: %s", caller, problem)
 
     async def on_reconnected() -> None:
         _log.info("%s: reconnected", caller)
         connection.came_back()
         if on_reconnect is not None:
             await on_reconnect()
+
+    async def on_lost() -> None:
+        connection.lost()
 
     seed = credentials.strip() if credentials and credentials.strip().startswith("SU") else None
     connection = Connection()
@@ -183,6 +216,7 @@ async def connect(
                 nkeys_seed_str=seed,
                 user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
                 error_cb=on_error,
+                disconnected_cb=on_lost,
                 reconnected_cb=on_reconnected,
                 no_echo=not echo,
                 max_reconnect_attempts=-1,
@@ -220,8 +254,13 @@ async def settled(connection: Connection) -> None:
 async def drain(subscription: Subscription) -> None:
     """End a subscription; what was delivered before is handled when this returns.
 
+    It has ended too where the connection is lost meanwhile, which raises what `AWAY` lists.
     The library's own PING may overtake its UNSUB; one turn of the loop lets go of that first.
     """
-    await subscription._conn._send_unsubscribe(subscription._id)
+    connection = subscription._conn
+    await connection._send_unsubscribe(subscription._id)
     await asyncio.sleep(0)
-    await subscription.drain()  # type: ignore[no-untyped-call]
+    try:
+        await subscription.drain()  # type: ignore[no-untyped-call]
+    finally:
+        connection._remove_sub(subscription._id)  # else it would be back with the connection

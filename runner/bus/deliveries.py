@@ -6,7 +6,6 @@ sent again within its window.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -37,39 +36,36 @@ EXPIRY_TOLD_SECONDS = 60.0
 """How long a marker tells the watchers of a bucket that a key has expired."""
 
 
-async def ensure_deliveries(connection: Connection, subjects: Subjects, *, kept: timedelta) -> None:
-    """The streams of queues and topics and the bucket. Idempotent; topics keep what they carried for `kept`."""
-    await asyncio.gather(
-        ensure_stream(
-            connection,
-            api.StreamConfig(
-                name=subjects.queue_stream(),
-                subjects=[subjects.queue("*")],
-                retention=api.RetentionPolicy.WORK_QUEUE,
-                max_msgs_per_subject=QUEUE_LIMIT,
-                max_bytes=STREAM_BYTES,
-                discard=api.DiscardPolicy.NEW,
-                discard_new_per_subject=True,
-                storage=api.StorageType.FILE,
-                duplicate_window=DUPLICATE_SECONDS,
-                allow_direct=True,
-            ),
-        ),
-        ensure_stream(
-            connection,
-            api.StreamConfig(
-                name=subjects.topic_stream(),
-                subjects=[subjects.topic("*")],
-                max_age=kept.total_seconds(),
-                max_bytes=STREAM_BYTES,
-                discard=api.DiscardPolicy.OLD,
-                storage=api.StorageType.FILE,
-                duplicate_window=min(DUPLICATE_SECONDS, kept.total_seconds()),
-                allow_direct=True,
-            ),
-        ),
-        ensure_stream(connection, _bucket(subjects.bucket("deliveries"))),
+async def ensure_deliveries(connection: Connection, subjects: Subjects) -> None:
+    """The bucket. Idempotent. Raises ServerFailed."""
+    await ensure_stream(connection, _bucket(subjects.bucket("deliveries")))
+
+
+def delivery_streams(subjects: Subjects, kept: timedelta) -> tuple[api.StreamConfig, ...]:
+    """That of the queues, and that of the topics, which keep what they carried for `kept`."""
+    queues = api.StreamConfig(
+        name=subjects.queue_stream(),
+        subjects=[subjects.queue("*")],
+        retention=api.RetentionPolicy.WORK_QUEUE,
+        max_msgs_per_subject=QUEUE_LIMIT,
+        max_bytes=STREAM_BYTES,
+        discard=api.DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        storage=api.StorageType.FILE,
+        duplicate_window=DUPLICATE_SECONDS,
+        allow_direct=True,
     )
+    topics = api.StreamConfig(
+        name=subjects.topic_stream(),
+        subjects=[subjects.topic("*")],
+        max_age=kept.total_seconds(),
+        max_bytes=STREAM_BYTES,
+        discard=api.DiscardPolicy.OLD,
+        storage=api.StorageType.FILE,
+        duplicate_window=min(DUPLICATE_SECONDS, kept.total_seconds()),
+        allow_direct=True,
+    )
+    return queues, topics
 
 
 class Outbox:

@@ -31,15 +31,16 @@ class Events:
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection = connection
         self._subjects = subjects
-        self._unsent: list[Event] = []
+        self._unsent: list[tuple[Event, str | None]] = []
         self._sending: asyncio.Task[None] | None = None
 
-    def write(self, event: Event) -> None:
+    def write(self, event: Event, *, once: str | None = None) -> None:
         """Send soon, without waiting for the server: an event is never worth a request's time, nor its failure.
 
-        Events leave in batches: one that travelled with a reply would hold the reply up in the server.
+        Events leave in batches: one that travelled with a reply would hold the reply up in the server. Of those that
+        say `once` the same, whoever writes them, the first is kept, for as long as the server remembers (2 minutes).
         """
-        self._unsent.append(event)
+        self._unsent.append((event, once))
         if self._sending is None:
             self._sending = asyncio.ensure_future(self._send_soon())
 
@@ -57,11 +58,12 @@ class Events:
 
     async def _send(self) -> None:
         events, self._unsent = self._unsent, []
-        for event in events:
+        for event, once in events:
             trace, request_id = event.trace_id or NO_TRACE, event.request_id or NO_TRACE
             subject = self._subjects.event(event.ensemble, event.kind, trace, request_id)
             try:
-                await self._connection.publish(subject, event.encode())
+                headers = {"Nats-Msg-Id": f"{subject}.{once}"} if once else None
+                await self._connection.publish(subject, event.encode(), headers=headers)
             except (Error, OSError, ValueError) as problem:
                 _log.warning("an event was lost: %s", problem)
 

@@ -88,7 +88,8 @@ class Payloads:
             return request
         until = datetime.now(UTC) + STORE_PATIENCE
         try:
-            context = await self._put_away(request.context, "the context", request.expires_at - until + GRACE, until)
+            kept = request.expires_at - until + GRACE
+            context = await self._put_away(request.context, "the context", kept, until, "send less")
         except PayloadsAway:
             message, hint = "the context could not be put away: the server is away", "try again later"
             raise PayloadProblem(Code.UNAVAILABLE, message, hint) from None
@@ -151,13 +152,15 @@ class Payloads:
         """What a value is, wherever it is. Raises PayloadProblem."""
         return await self._fetched(value, until) if is_reference(value) else value
 
-    async def _put_away(self, value: JsonValue, what: str, kept: timedelta, until: datetime) -> JsonValue:
+    async def _put_away(
+        self, value: JsonValue, what: str, kept: timedelta, until: datetime, mend: str = "return less"
+    ) -> JsonValue:
         """The value, or where it is large the reference to it."""
         if value is None or is_reference(value):
             return value
         data = encoded(value)
         if len(data) > self.most:
-            raise over_limit(what, len(data), self.most)
+            raise over_limit(what, len(data), self.most, mend=mend)
         if len(data) <= self.inline:
             return value
         return (await _patiently(lambda: self.store.store_payload(data, kept), until)).told()

@@ -146,7 +146,7 @@ class TaskPuller:
         self._wake.set()
 
     async def run(self) -> None:
-        """Pull until `close`."""
+        """Pull until `close`, whatever becomes of the connection meanwhile."""
         self._wake.set()
         while not self._closing:
             try:
@@ -158,11 +158,15 @@ class TaskPuller:
             if self._withdrawing:
                 await self._withdraw()
             await self._send_back()
-            await self._fill()
+            try:
+                await self._fill()
+            except AWAY as problem:
+                _log.debug("%s cannot be asked now: %s", self._stream, problem)
+                self._back_off()
         await self._withdraw()
         await self._send_back()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Take nothing more: from now on what arrives goes back to the queue."""
         self._closing = True
         self.forget()
@@ -186,7 +190,7 @@ class TaskPuller:
         queues = {p: queue for p, queue in self._queues.items() if p not in asked and not queue.pulls}
         if not queues:
             return None, False
-        if self.ageing is None or self._heads is None:
+        if self.ageing is None or self._heads is None or Priority.CRITICAL in queues:
             return next(iter(queues)), False
         await self._make_sure(queues, self.ageing, self._heads)
         now = time.time()
@@ -232,12 +236,19 @@ class TaskPuller:
         token = str(self._pulls_sent)
         pull = queue.pulls[token] = Pull(count, asyncio.get_running_loop().create_future())
         queue.heard = time.monotonic()
-        await self._connection.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{priority_consumer(priority)}",
-            json.dumps({"batch": count, **terms}).encode(),
-            reply=f"{self._address}.{priority.value}.{token}",
-        )
+        try:
+            await self._connection.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{priority_consumer(priority)}",
+                json.dumps({"batch": count, **terms}).encode(),
+                reply=f"{self._address}.{priority.value}.{token}",
+            )
+        except AWAY:
+            queue.end(token)
+            raise
         return pull
+
+    def _back_off(self) -> None:
+        asyncio.get_running_loop().call_later(BACKOFF_SECONDS, self._wake.set)
 
     async def _listen(self) -> None:
         self._address = self._connection.new_inbox()
@@ -316,7 +327,7 @@ class TaskPuller:
                 self.wake()
             case _:  # no such consumer, no leader, too many waiting: back off, never spin
                 queue.end(token)
-                asyncio.get_running_loop().call_later(BACKOFF_SECONDS, self._wake.set)
+                self._back_off()
 
     def _end_silent(self) -> None:
         """A parked pull that neither delivered nor beat is one the server has forgotten."""

@@ -48,9 +48,10 @@ class Questions:
     async def ask(self, subject: str, body: bytes = b"", seconds: float = 1.0) -> bytes | None:
         """The first answer, or None where nobody gives one within the bound.
 
-        A question may be lost with a connection that breaks, so that it is asked again; just after that, nobody to ask
-        is somebody who has yet to come back.
+        A question may be lost with a connection that breaks, so that it is asked again; after that, nobody to ask is
+        somebody who has yet to come back.
         """
+        began = time.monotonic()
         for share in SHARES:
             ends = time.monotonic() + share * seconds
             while (left := ends - time.monotonic()) > 0:
@@ -59,7 +60,7 @@ class Questions:
                 except NatsTimeout:
                     break
                 except NoRespondersError:
-                    if not self._connection.is_fresh:
+                    if not self._connection.is_fresh and not self._connection.came_back_since(began):
                         return None
                     await asyncio.sleep(PAUSE_SECONDS)
         return None

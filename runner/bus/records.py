@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
 from runner.errors import ServerFailed
 
 READ_SECONDS = 5.0
+MARKER_SECONDS = 60
+"""How long it shows that a key was deleted. For ever, every start would read a marker of every runner there was."""
+
 _GONE = ("DEL", "PURGE")
 _WRONG_LAST_SEQUENCE = 10071
 
@@ -55,17 +61,16 @@ class Bucket:
             return None
         return Entry(key, answer.data, int(headers["Nats-Sequence"]))
 
-    async def put_if(self, key: str, value: bytes, revision: int) -> int | None:
+    async def put_if(self, key: str, value: bytes, revision: int, *, lasting: bool = False) -> int | None:
         """Write where the key still stands at `revision` (0: no value). The new revision, or None: somebody was first.
 
-        Raises ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
+        What is `lasting` stays until it is written again, however short a time the bucket keeps what is in it. Raises
+        ServerFailed where the store refuses, nats.errors.TimeoutError while the server is away.
         """
-        answer = await self._connection.request(
-            self._prefix + key,
-            value,
-            timeout=READ_SECONDS,
-            headers={"Nats-Expected-Last-Subject-Sequence": str(revision)},
-        )
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        if lasting:
+            headers["Nats-TTL"] = "never"
+        answer = await self._connection.request(self._prefix + key, value, timeout=READ_SECONDS, headers=headers)
         return _sequence_or_conflict(answer.data)
 
     async def put(self, key: str, value: bytes) -> None:
@@ -74,9 +79,9 @@ class Bucket:
         _sequence_or_conflict(answer.data)
 
     async def delete(self, key: str) -> None:
-        """Leave a marker in place of the value. Raises as `put_if`."""
-        subject = self._prefix + key
-        answer = await self._connection.request(subject, b"", timeout=READ_SECONDS, headers={"KV-Operation": "DEL"})
+        """Leave a marker in place of the value, which tells watchers for a while, and goes. Raises as `put_if`."""
+        headers = {"KV-Operation": "DEL", "Nats-TTL": f"{MARKER_SECONDS}s"}
+        answer = await self._connection.request(self._prefix + key, b"", timeout=READ_SECONDS, headers=headers)
         _sequence_or_conflict(answer.data)
 
     async def purge(self, keys: str) -> None:
@@ -111,22 +116,30 @@ class Bucket:
         """Tell of every value that stands now and of every change from now on; None is a deletion.
 
         A write is a publication on the key's own subject, so that listening needs no consumer. Not for a bucket that
-        is written by compare-and-set: a refused write is heard too.
+        is written by compare-and-set: a refused write is heard too. Where this raises, or is cut off, nothing is told.
         """
 
-        await self.listen(heard)
-        async for entry in self.entries():
-            heard(entry.key, entry.value)
+        subscription = await self._subscribe(heard, ">")
+        try:
+            await settled(self._connection)
+            async for entry in self.entries():
+                heard(entry.key, entry.value)
+        except BaseException:
+            with suppress(NatsError):  # closed: then it is gone as well
+                await subscription.unsubscribe()
+            raise
 
     async def listen(self, heard: Callable[[str, bytes | None], None], keys: str = ">") -> None:
         """The same of changes alone, of the keys that match."""
+        await self._subscribe(heard, keys)
+        await settled(self._connection)
 
+    async def _subscribe(self, heard: Callable[[str, bytes | None], None], keys: str) -> Subscription:
         async def on_message(message: Msg) -> None:
             deleted = (message.headers or {}).get("KV-Operation") in _GONE
             heard(message.subject.removeprefix(self._prefix), None if deleted else message.data)
 
-        await self._connection.subscribe(self._prefix + keys, cb=on_message)
-        await settled(self._connection)
+        return await self._connection.subscribe(self._prefix + keys, cb=on_message)
 
     async def entries(self, keys: str = ">") -> AsyncIterator[Entry]:
         """Every live key that matches, oldest write first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
@@ -14,7 +16,8 @@ from runner.subjects import Subjects, message_id
 from runner.work import WorkError, WorkRequest
 
 PUBLISH_SECONDS = 2.0
-PUBLISH_ATTEMPTS = 5
+PATIENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.05
 
 
 class Requeue:
@@ -38,12 +41,14 @@ class Requeue:
             TRACEPARENT: request.trace_context.traceparent,
         }
         body = request.encode()
-        for _ in range(PUBLISH_ATTEMPTS):
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
             try:
                 answer = await self._connection.request(subject, body, timeout=PUBLISH_SECONDS, headers=headers)
             except NoRespondersError:
                 return nobody(request, provider).error
             except (NatsTimeout, TimeoutError):
+                await asyncio.sleep(PAUSE_SECONDS)
                 continue
             refused = refusal(json.loads(answer.data).get("error"), request, provider)
             return refused.error if refused else None

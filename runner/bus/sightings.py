@@ -20,6 +20,9 @@ from runner.work import WorkRequest
 REMEMBERED = 50_000
 """Beyond this most of what is remembered is gone: everything that still stands is read again."""
 
+MOST_PLACES = 8
+"""Of how many messages of one request the places are remembered."""
+
 SIDE_BY_SIDE = 32
 
 
@@ -37,8 +40,9 @@ class Sightings:
 
     connection: Connection
     subjects: Subjects
-    _places: dict[tuple[str, str], Sighting] = field(default_factory=dict)
-    _named: dict[tuple[str, str], Sighting] = field(default_factory=dict)
+    _places: dict[tuple[str, str], tuple[Sighting, ...]] = field(default_factory=dict)
+    """Oldest first: of a request that was sent again, or is being moved, the later message may go before the other."""
+    _named: dict[tuple[str, str], tuple[Sighting, ...]] = field(default_factory=dict)
     """By the caller that the request names, where somebody else sent it: a hand-off. What is sent oneself comes first.
     """
     _read_to: dict[str, int] = field(default_factory=dict)
@@ -47,12 +51,16 @@ class Sightings:
     _whole: int = 0
 
     def last(self, caller: str, request_id: str) -> Sighting | None:
-        return self._places.get((caller, request_id)) or self._named.get((caller, request_id))
+        found = self._places.get((caller, request_id)) or self._named.get((caller, request_id))
+        return found[-1] if found else None
 
     def gone(self, caller: str, request_id: str, sighting: Sighting) -> None:
         """It is not there any more."""
         for places in (self._places, self._named):
-            if places.get((caller, request_id)) == sighting:
+            seen = places.get((caller, request_id), ())
+            if left := tuple(one for one in seen if one != sighting):
+                places[caller, request_id] = left
+            elif seen:
                 del places[caller, request_id]
 
     async def look(self, ensembles: Iterable[str]) -> None:
@@ -94,6 +102,10 @@ class Sightings:
         if call is None:
             return
         sighting = Sighting(ensemble, message.sequence)
-        self._places[call.caller, request.request_id] = sighting
+        _add(self._places, (call.caller, request.request_id), sighting)
         if request.caller != call.caller:
-            self._named[request.caller, request.request_id] = sighting
+            _add(self._named, (request.caller, request.request_id), sighting)
+
+
+def _add(places: dict[tuple[str, str], tuple[Sighting, ...]], key: tuple[str, str], sighting: Sighting) -> None:
+    places[key] = (*places.get(key, ())[-MOST_PLACES + 1 :], sighting)

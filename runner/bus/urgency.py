@@ -1,8 +1,9 @@
 """Which queue is asked first: by urgency, to which waiting adds. Pure.
 
-A task counts one level more urgent for each `ageing` that it has waited; among equal levels the older goes first. Of a
-queue one knows since when, at the earliest, what stands at its head has waited, and only sometimes since when exactly:
-`doubtful` says where that is not enough to know who is next.
+A task counts one level more urgent for each `ageing` that it has waited, up to HIGH; among equal levels the older goes
+first. CRITICAL is always next: nothing comes to stand beside it. Of a queue one knows since when, at the earliest, what
+stands at its head has waited, and only sometimes since when exactly: `doubtful` says where that is not enough to know
+who is next.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from runner.work import Priority
 
 _BASE = {priority: level for level, priority in enumerate(Priority)}
+_HIGH = _BASE[Priority.HIGH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,9 @@ class Head:
 
 
 def level(priority: Priority, since: float, now: float, ageing: float) -> int:
-    """How urgent what came at `since` is now: 0 is the most urgent."""
+    """How urgent what came at `since` is now: 0 is the most urgent, and CRITICAL alone."""
     waited = max(0.0, now - since)
-    return max(0, _BASE[priority] - int(waited / ageing))
+    return max(min(_BASE[priority], _HIGH), _BASE[priority] - int(waited / ageing))
 
 
 def promoted(head: Head, now: float, ageing: float) -> bool:
@@ -37,18 +39,20 @@ def promoted(head: Head, now: float, ageing: float) -> bool:
 def doubtful(heads: Mapping[Priority, Head], now: float, ageing: float) -> tuple[Priority, ...]:
     """The queues whose heads must be known exactly before it is clear which is next, the most urgent first.
 
-    A head that may have aged matters only where somebody else may wait as well; that of the most urgent only where
-    another is known to have come up to it.
+    A head that may have aged matters only where somebody else may wait as well, and nothing CRITICAL does; that of HIGH
+    only where another is known to have come up to it.
     """
-    if len(heads) < 2:
+    if len(heads) < 2 or Priority.CRITICAL in heads:
         return ()
-    risen = any(_BASE[p] > 0 and head.exact and level(p, head.since, now, ageing) == 0 for p, head in heads.items())
+    risen = any(
+        _BASE[p] > _HIGH and head.exact and level(p, head.since, now, ageing) == _HIGH for p, head in heads.items()
+    )
     return tuple(
         priority
         for priority in Priority
         if (head := heads.get(priority)) is not None
         and not head.exact
-        and (risen if _BASE[priority] == 0 else level(priority, head.since, now, ageing) < _BASE[priority])
+        and (risen if priority is Priority.HIGH else level(priority, head.since, now, ageing) < _BASE[priority])
     )
 
 

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from runner.work import Hint, TaskAccepted, TaskMoved, TaskProgress, TaskRejected, WorkResponse
+from runner.work import Hint, Standing, TaskAccepted, TaskMoved, TaskProgress, TaskRejected, WorkResponse
 
 MOST_PROVIDERS = 64
 """Of how many that take part in one request the caller keeps track."""
 
 Hints = Callable[[TaskAccepted | TaskProgress], None]
+Unclaimed = Callable[[Standing], None]
+"""Hears once where a task stands that nobody claims."""
 
 
 class Doubts(Protocol):
@@ -36,6 +38,11 @@ class Waiting:
         self.acceptance: TaskAccepted | None = None
         self.response: WorkResponse | None = None
         self.doubted: TaskAccepted | None = None
+        self.standing: Standing | None = None
+        """Where it stood when somebody last said so."""
+        self.unclaimed: Unclaimed | None = None
+        self._accepted: set[str] = set()
+        """Who has accepted it: replicas may each say so, and say it again when it comes a second time."""
         self._hints = hints
         self._doubts = doubts
         self._told = asyncio.Event()
@@ -56,26 +63,48 @@ class Waiting:
         if not self._news.done():
             self._news.set_result(None)
 
+    @property
+    def wants_to_know(self) -> bool:
+        """Whether somebody is to hear that nobody has claimed it."""
+        return self.unclaimed is not None and self.acceptance is None
+
+    def stands(self, standing: Standing) -> None:
+        """A runner said where it stands; whoever wants to know that nobody claims it hears so once."""
+        self.standing = standing
+        if self.unclaimed is not None and self.acceptance is None and standing.state in ("HELD", "QUEUED"):
+            self.unclaimed(standing)
+            self.unclaimed = None
+
     def take(self, hint: Hint) -> None:
         match hint:
             case WorkResponse():
                 self.response = self.response or hint
                 self._told.set()
                 self.look()
-            case TaskAccepted() | TaskProgress():
-                if isinstance(hint, TaskAccepted):
-                    self.acceptance = self.acceptance or hint
-                    self._told.set()
-                    if self._doubts and self._doubts.has(hint):
-                        self.doubted = hint
-                        self.look()
-                if self._hints:
-                    self._hints(hint)
+            case TaskAccepted():
+                if hint.provider not in self._accepted:
+                    self._accepted.add(hint.provider)
+                    self._accept(hint)
+            case TaskProgress():
+                self._tell(hint)
             case TaskMoved():
+                self._accepted.discard(hint.provider)
                 if len(self.providers) < MOST_PROVIDERS:
                     self.providers.append(hint.provider)
             case TaskRejected():
                 pass  # the response follows
+
+    def _accept(self, accepted: TaskAccepted) -> None:
+        self.acceptance = self.acceptance or accepted
+        self._told.set()
+        if self._doubts and self._doubts.has(accepted):
+            self.doubted = accepted
+            self.look()
+        self._tell(accepted)
+
+    def _tell(self, hint: TaskAccepted | TaskProgress) -> None:
+        if self._hints:
+            self._hints(hint)
 
     def meet(self, stranger: str) -> None:
         """Somebody else answers. The word that it was moved may be lost: the record knows, and is asked, once each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection
 from runner.bus.directget import read_batch
+from runner.bus.streams import limit_queue
 from runner.errors import ServerFailed
 from runner.subjects import Subjects, TaskCall
 from runner.work import WorkRequest
@@ -60,6 +62,18 @@ class WorkQueues:
         error = json.loads(answer.data).get("error")
         if error is not None and await self.get(ensemble, sequence) is not None:  # it may have gone before
             raise ServerFailed(f"a task could not be taken out of the queue of {ensemble}: {error.get('description')}")
+
+    @asynccontextmanager
+    async def one_more(self, ensemble: str, limit: int) -> AsyncIterator[None]:
+        """Inside the block the queue takes one task beyond its limit, from whoever is first.
+
+        Should we die in it, that stays until a runner lays the queue anew. Raises ServerFailed.
+        """
+        await limit_queue(self._connection, self._subjects, ensemble, limit + 1)
+        try:
+            yield
+        finally:
+            await limit_queue(self._connection, self._subjects, ensemble, limit)
 
     def _read(self, subject: str, data: bytes, sequence: int, stamp: str) -> Stored | None:
         call = self._subjects.parse_work(subject)

@@ -15,7 +15,7 @@ from pydantic import JsonValue, TypeAdapter
 from runner.bundle import Bundled
 from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
-from runner.bus.caller import Caller
+from runner.bus.caller import CLAIM_SECONDS, Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.objects import Objects
@@ -67,9 +67,6 @@ from runner.work import (
 )
 
 ASK_SECONDS = 10.0
-CLAIM_SECONDS = 5.0
-"""How long an asynchronous call waits to hear that its durable task was claimed."""
-
 UPLOAD_KEPT = timedelta(days=1)
 POLL_SECONDS = (0.05, 1.0)
 """First and longest pause between two looks at a pending request."""
@@ -124,6 +121,7 @@ class NetworkClient:
         on_constrained: str = "wait",
         on_accepted: Callable[[TaskAccepted], None] | None = None,
         on_progress: Callable[[TaskProgress], None] | None = None,
+        on_unclaimed: Callable[[Standing], None] | None = None,
     ) -> WorkResponse | TaskAccepted | Standing:
         """Call `ensemble/capability`, or a capability by name to whoever offers it (with all of `tags`).
 
@@ -134,7 +132,8 @@ class NetworkClient:
 
         With `on_deadline="continue"` an expired task has a moment to say what it finished, in `partial`. A task whose
         provider expects to be late is told of through `on_progress`, and with `on_late_eta="continue"` called off;
-        with `on_constrained="fail"` one is not asked, or called off, where too many wait already.
+        with `on_constrained="fail"` one is not asked, or called off, where too many wait already. `on_unclaimed` hears
+        once where a task stands that nobody has claimed for a few seconds.
 
         Raises UsageProblem for what only the caller can mend, NotRunning where no runner answers.
         """
@@ -165,7 +164,9 @@ class NetworkClient:
             return await self._caller.accepted(entry.provider, request, CLAIM_SECONDS)
         hints = _hints(on_accepted, on_progress)
         doubts = Doubts(request, patience, hints)
-        response = await self._caller.task(entry.provider, request, hints, doubts=doubts, grace=patience.grace)
+        response = await self._caller.task(
+            entry.provider, request, hints, doubts=doubts, grace=patience.grace, unclaimed=on_unclaimed
+        )
         return doubts.made_of(response, entry.provider)
 
     async def result(self, request_id: str, wait: bool = True, timeout: float | None = None) -> WorkResponse | Standing:

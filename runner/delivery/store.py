@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from pydantic import JsonValue
+
 from runner.bus.deliveries import Outbox
 from runner.delivery.method import Parcel, Undeliverable
 from runner.payload import PayloadProblem, is_reference, reference_in
@@ -27,7 +29,7 @@ class Store:
     ttl: timedelta | None
 
     async def deliver(self, parcel: Parcel, outbox: Outbox) -> None:
-        key = self._rendered(parcel)
+        key = rendered_key(self.key, parcel.request)
         response = await self._lasting(parcel.response, key, outbox)
         await outbox.keep(key, parcel.id, response.encode(), self.ttl)
 
@@ -41,12 +43,14 @@ class Store:
             raise Undeliverable(problem.error.message, problem.error.hint) from problem
         return response.model_copy(update={"result": copied.told()})
 
-    def _rendered(self, parcel: Parcel) -> str:
-        try:
-            key = str(rendered(self.key, {"request": parcel.request}))
-        except TemplateProblem as problem:
-            raise Undeliverable(f"the key `{self.key}` cannot be rendered: {problem.message}") from problem
-        if len(key) > MOST_KEY_CHARACTERS or not KEY_PATTERN.fullmatch(key):
-            hint = f"letters, digits, `-`, `_`, `/`, `=` and dots between them, at most {MOST_KEY_CHARACTERS}"
-            raise Undeliverable(f"`{key[:80]}` is no key of a store", hint)
-        return key
+
+def rendered_key(template: str, request: dict[str, JsonValue]) -> str:
+    """The key that is meant for a request. Raises Undeliverable, whatever the outcome will be."""
+    try:
+        key = str(rendered(template, {"request": request}))
+    except TemplateProblem as problem:
+        raise Undeliverable(f"the key `{template}` cannot be rendered: {problem.message}") from problem
+    if len(key) > MOST_KEY_CHARACTERS or not KEY_PATTERN.fullmatch(key):
+        hint = f"letters, digits, `-`, `_`, `/`, `=` and dots between them, at most {MOST_KEY_CHARACTERS}"
+        raise Undeliverable(f"`{key[:80]}` is no key of a store", hint)
+    return key

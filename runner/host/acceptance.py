@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from runner.host.workplace import Station
 from runner.work import TaskAccepted
 
 SOON_SECONDS = 0.002
+CLAIMS_KEPT = 16_384
+"""How many claims are remembered: one that another replica worked off is never said to be over. One that is forgotten
+too soon is told of a second time, and a caller hears the first."""
+
 _WEIGHT = 0.2
 """How much the last service time counts in the running mean."""
 
@@ -40,7 +45,7 @@ class Acceptance:
         self._pressure = pressure
         self._held = _Mean()
         self._took = _Mean()
-        self._claimed: set[tuple[str, str]] = set()
+        self._claimed: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def served(self, took: float, held: float) -> None:
         """A task took so many seconds from its start to its end, and held a slot for so many of them."""
@@ -48,14 +53,17 @@ class Acceptance:
         self._held.add(held)
 
     def claim(self, caller: str, request_id: str) -> bool:
-        """Whether this is the first claim of a task; it stays claimed until `forget`."""
+        """Whether this is the first claim of a task; it stays claimed until `forget`, or until many others are."""
         key = (caller, request_id)
-        first = key not in self._claimed
-        self._claimed.add(key)
-        return first
+        if key in self._claimed:
+            return False
+        self._claimed[key] = None
+        if len(self._claimed) > CLAIMS_KEPT:
+            self._claimed.popitem(last=False)
+        return True
 
     def forget(self, caller: str, request_id: str) -> None:
-        self._claimed.discard((caller, request_id))
+        self._claimed.pop((caller, request_id), None)
 
     @asynccontextmanager
     async def said_soon(self, caller: str, request_id: str) -> AsyncIterator[None]:

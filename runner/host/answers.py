@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from runner.bus.backlog import Waiting
 from runner.bus.questions import Questions
@@ -50,8 +51,9 @@ class Answers:
         self._runner = runner
         queues = WorkQueues(ground.connection, ground.subjects)
         holders = Holders(Questions(ground.connection, ground.subjects), ground.subjects)
+        limits = {name: one.capacity.queue_limit for name, one in ground.network.ensembles.items()}
         self._promotion = Promotion(
-            self._find, ground.backlog, queues, ground.desk, hosted, ground.registry, holders, ground.events
+            self._find, ground.backlog, queues, ground.desk, hosted, ground.registry, holders, ground.events, limits
         )
         self._stop = stop
 
@@ -74,20 +76,33 @@ class Answers:
         return (await self._standing(*asked)).encode() if asked else None
 
     async def _standing(self, caller: str, request_id: str) -> Standing:
-        """Looks twice at the record: a task may end between the look at it and the look at the queue."""
+        """Looks twice at the record: a task may end, or move on, between the look at it and the look at the queue."""
         record = (await self._desk.read(caller, request_id)).record
         if done := _done(request_id, record):
             return done
         waiting = await self._find(caller, request_id)
         if waiting is None:
             record = (await self._desk.read(caller, request_id)).record
-            return _done(request_id, record) or Standing(request_id=request_id, status="UNKNOWN")
+            return _done(request_id, record) or self._between(request_id, record)
         return Standing(
             request_id=request_id,
             status="PENDING",
-            state=self._docket.state(waiting.call, waiting.request, record),
+            state=self._docket.state(waiting.call.provider, waiting.request.caller, request_id, record),
             expires_at=waiting.request.expires_at,
+            provider=waiting.call.provider,
+            provider_state=self._census.state(waiting.call.provider),
         )
+
+    def _between(self, request_id: str, record: Record | None) -> Standing:
+        """Of what is in no queue: while it moves from one to another it can be missed in both, and its record tells.
+
+        What was last sent of it says when it expires, where that is known.
+        """
+        expires_at = record.moved.expires_at if record is not None and record.moved is not None else None
+        if record is None or (expires_at is not None and expires_at <= datetime.now(UTC)):
+            return Standing(request_id=request_id, status="UNKNOWN")
+        state = self._docket.state(record.provider, record.caller, request_id, record)
+        return Standing(request_id=request_id, status="PENDING", state=state, expires_at=expires_at)
 
     async def _find(self, caller: str, request_id: str) -> Waiting | None:
         return await self._backlog.find(self._census.queues(), caller, request_id)

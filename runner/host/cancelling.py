@@ -7,6 +7,7 @@ runner that does not is silent where another one does.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
@@ -14,22 +15,31 @@ from pydantic import JsonValue, ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Waiting
+from runner.bus.work_queues import WorkQueues
+from runner.errors import ServerFailed
 from runner.host.checkpoints import finished_under
 from runner.host.descendants import Descendants
 from runner.host.desk import StoreAway
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
 from runner.host.ledger import Ledger
+from runner.host.recording import Recording
+from runner.host.settling import Settling
 from runner.subjects import Reply
-from runner.work import Code, Record, Standing, Status, WorkError, WorkRequest, WorkResponse
+from runner.work import Code, Record, Standing, Status, WorkError, WorkResponse
 
 HOLDER_SECONDS = 0.1
 """How much sooner the runner that holds the work may act: by then its start is on record."""
+
+SETTLE_SECONDS = 1.0
+"""How long whoever cancels waits for the delivery of that outcome."""
 
 LOOKS = 5
 """How often a record is looked at that changes while it is written."""
 
 _CANCELLED = b'"status":"CANCELLED"'
+
+_log = logging.getLogger("runner.host")
 
 Find = Callable[[str, str], Awaitable[Waiting | None]]
 """(caller, request id) → where it waits in a queue, if it does."""
@@ -44,6 +54,8 @@ class Cancelling:
         self._find = find
         self._runner = runner
         self._descendants = Descendants(ground.in_force, ground.backlog)
+        queues = WorkQueues(ground.connection, ground.subjects)
+        self._settling = Settling(ground.subjects, ground.connection, queues, ground.desk, ground.events)
         ground.known.tell(self.noticed)
 
     async def cancel(self, asked: Reply) -> Standing | None:
@@ -66,7 +78,7 @@ class Cancelling:
                 break
             record = _cancelled(held.record, waiting, await finished_under(self._ground.desk, held.record))
             if await self._ground.desk.record(record, held.revision):
-                await self._tell(record, waiting.request if waiting else None)
+                await self._end(record, waiting)
                 await self._recall(held.record)
                 return Standing(request_id=request_id, status="DONE", response=record.response)
         done = (await self._ground.desk.read(caller, request_id)).record
@@ -115,15 +127,21 @@ class Cancelling:
             return False
         return last.runner in {registration.runner for registration in self._ground.registry.of(last.provider)}
 
-    async def _tell(self, record: Record, request: WorkRequest | None) -> None:
-        """Whoever waits for it, and who follows its trace. Delivered it is when it would have had its turn."""
+    async def _end(self, record: Record, waiting: Waiting | None) -> None:
+        """All that follows the outcome. What cannot be done now is done when the task has its turn."""
         response, ground = record.response, self._ground
         assert response is not None
-        if record.delivery is None or record.delivery.method != "none":
-            subject = ground.subjects.reply(record.caller, record.provider, record.request_id)
-            await ground.connection.publish(subject, response.encode())
-        if request is not None:
-            Ledger(ground.events, record.provider, request).end(response)
+        if waiting is None:
+            await Recording(record.provider, ground.subjects, ground.connection, ground.events, ground.desk).reply(
+                record
+            )
+            return
+        Ledger(ground.events, record.provider, waiting.request).end(response)
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._settling.settle(waiting.call, waiting.request, waiting.sequence, record)
+        except (StoreAway, ServerFailed, *AWAY) as problem:
+            _log.info("%s stays queued, though it was cancelled: %s", record.request_id, problem)
 
 
 def _cancelled(record: Record | None, waiting: Waiting | None, partial: dict[str, JsonValue] | None = None) -> Record:

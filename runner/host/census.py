@@ -10,6 +10,7 @@ from collections.abc import Callable
 from runner.beat import Beat
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.liveness import BEAT_SECONDS
 from runner.plan.observed import Running
 from runner.reports import (
     CatalogEntry,
@@ -22,6 +23,10 @@ from runner.reports import (
 from runner.work import EnsembleState, Priority
 
 _log = logging.getLogger("runner.host")
+
+
+ACQUAINTED_SECONDS = 1.5 * BEAT_SECONDS
+"""How long the beats of runners are waited for of which only the registrations tell: this runner has just joined."""
 
 
 class Census:
@@ -50,6 +55,7 @@ class Census:
         return self._in_force.queues()
 
     async def status(self) -> StatusReport:
+        await self._pulse.until_acquainted(ACQUAINTED_SECONDS)
         beats, generation = self._beats(), self._in_force.generation
         ensembles = await asyncio.gather(
             *(self._ensemble(name, beats) for name in sorted(generation.network.ensembles))
@@ -95,6 +101,10 @@ class Census:
             for declared in self._in_force.generation.declared.capabilities
             for capability in (live.get(declared.provider, declared.name) or declared,)
         )
+
+    def state(self, name: str) -> EnsembleState:
+        """How an ensemble is, as `status` tells it."""
+        return self._state(name, self._beats())
 
     def _beats(self) -> tuple[Beat, ...]:
         """Of every live runner in order of id, this one's fresh."""

@@ -15,6 +15,8 @@ class Crew:
     """Owns the tasks started here until they are done. `title` names a piece of work for whoever waits for it."""
 
     _tasks: dict[asyncio.Task[None], str] = field(default_factory=dict)
+    lets_go: bool = False
+    """Whether what is still in hand is stopped, for somebody else to do."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -36,10 +38,12 @@ class Crew:
             return ()
         _, late = await asyncio.wait(self._tasks, timeout=seconds)
         titles = tuple(sorted(self._tasks[task] for task in late))
+        self.lets_go = True
         for task in late:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=CANCEL_SECONDS)
+        self.lets_go = False
         return titles
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
 from runner.host.desk import Desk, StoreAway
 from runner.host.keepsakes import Keepsakes
-from runner.subjects import record_key
+from runner.subjects import publication_of_epoch, record_key
 from runner.work import Code, Record, WorkError, WorkRequest
 
 _log = logging.getLogger("runner.host")
@@ -49,19 +49,21 @@ class DeadLetters:
         """Queue a dead letter's request again, with its whole deadline before it: None, or why it is not.
 
         The record is opened anew, then the request published, then the letter removed: whatever dies in between, a
-        second retry completes it. Where the queue refuses, all is as it was. Raises StoreAway.
+        second retry completes it, as the same submission and with what is left of that deadline. Where the queue
+        refuses, all is as it was. Raises StoreAway.
         """
         held = await desk.read(letter.caller, letter.request.request_id)
         if not _awaits_retry(letter, held.record):
             await self._remove(letter)
             return _revived(letter)
-        renewed = letter.request.model_copy(update={"submitted_at": datetime.now(UTC)})
+        renewed = _renewed(letter, held.record, datetime.now(UTC))
         request = await self._keepsakes.taken(renewed, _key(letter))
         opened = _opened(letter, request, held.record)
         revision = await desk.record(opened, held.revision)
         if revision is None:
             return _revived(letter)
-        refused = await desk.publish(request, letter.provider, sender=letter.sender, publication=opened.epoch)
+        publication = publication_of_epoch(opened.epoch)
+        refused = await desk.publish(request, letter.provider, sender=letter.sender, publication=publication)
         if refused is None:
             await self._remove(letter)
         elif held.record is not None:
@@ -98,9 +100,22 @@ def _awaits_retry(letter: DeadLetter, record: Record | None) -> bool:
     return record is None or is_dead(record) or (record.response is None and record.epoch > letter.epoch)
 
 
+def _renewed(letter: DeadLetter, before: Record | None, now: datetime) -> WorkRequest:
+    """The request as it is submitted now, later than before by whatever clock; or as the retry did that was cut short.
+
+    What was published of that one is then the same, and its record stands for both; unless it is past its deadline.
+    """
+    if before is not None and before.response is None:
+        begun = letter.request.model_copy(update={"submitted_at": before.submitted_at})
+        if begun.expires_at > now:
+            return begun
+    later = letter.request.submitted_at + timedelta(milliseconds=1)
+    return letter.request.model_copy(update={"submitted_at": max(now, later)})
+
+
 def _opened(letter: DeadLetter, request: WorkRequest, before: Record | None) -> Record:
     """The record without its outcome: no start counts any more, and no worker from before may record one."""
-    if before is not None and before.response is None:
+    if before is not None and before.response is None and before.submitted_at == request.submitted_at:
         return before
     return Record(
         epoch=max(letter.epoch, before.epoch if before else 0) + 1,

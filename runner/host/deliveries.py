@@ -9,13 +9,14 @@ from runner.bus.away import AWAY
 from runner.bus.deliveries import Outbox
 from runner.bus.records import Bucket, Entry
 from runner.delivery.method import Method, Parcel, Undeliverable
+from runner.delivery.store import rendered_key
 from runner.delivery.table import method_of
 from runner.errors import ServerFailed
 from runner.host.desk import Delivered, StoreAway
-from runner.model import AnyDelivery
+from runner.model import AnyDelivery, StoreDelivery
 from runner.payload import PayloadsAway
 from runner.routing.deliveries import settled
-from runner.work import Code, Record, WorkError
+from runner.work import Code, Record, WorkError, WorkRequest
 
 PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
 """Between two attempts: together longer than a stream is without its leader. Then the delivery has failed."""
@@ -76,6 +77,19 @@ class Deliveries:
             await self._results.put_if(entry.key, marked.encode(), entry.revision)
         except (ServerFailed, *AWAY) as problem:
             raise StoreAway from problem
+
+
+def unfit(request: WorkRequest, named: Mapping[str, AnyDelivery]) -> WorkError | None:
+    """Why the outcome of a request cannot be delivered as it asks, whatever that will be."""
+    delivery = settled(request.delivery, named)
+    if isinstance(delivery, WorkError):
+        return delivery
+    if isinstance(delivery, StoreDelivery):
+        try:
+            rendered_key(delivery.key, request.told())
+        except Undeliverable as problem:
+            return problem.error.model_copy(update={"code": Code.INVALID_REQUEST})
+    return None
 
 
 def _given_up(problem: Exception) -> WorkError:

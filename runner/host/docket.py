@@ -15,8 +15,8 @@ from runner.host.dead_letters import DeadLetters
 from runner.host.ensemble import HostedEnsemble
 from runner.host.registry import Registry
 from runner.reports import RequestReport
-from runner.subjects import TaskCall, record_key
-from runner.work import REQUEST_ID_PATTERN, Code, EnsembleState, Record, Status, WorkRequest
+from runner.subjects import record_key
+from runner.work import REQUEST_ID_PATTERN, Code, EnsembleState, Record, Status
 
 _log = logging.getLogger("runner.host")
 
@@ -66,11 +66,11 @@ class Docket:
         dead = {letter.caller for letter in await self._dead.of(request_id)}
         return tuple(sorted(done | waiting | dead))
 
-    def state(self, call: TaskCall, request: WorkRequest, record: Record | None) -> str:
+    def state(self, provider: str, caller: str, request_id: str, record: Record | None) -> str:
         """How a pending task is: RUNNING, QUEUED, or HELD where no replica of its provider is up."""
-        if self.is_running(call.provider, request.caller, request.request_id, record):
+        if self.is_running(provider, caller, request_id, record):
             return RUNNING
-        up = any(one.state is EnsembleState.READY for one in self._registry.of(call.provider))
+        up = any(one.state is EnsembleState.READY for one in self._registry.of(provider))
         return QUEUED if up else HELD
 
     def is_running(self, provider: str, caller: str, request_id: str, record: Record | None) -> bool:
@@ -92,7 +92,7 @@ class Docket:
 
     def _pending(self, found: Waiting, record: Record | None) -> RequestReport:
         request, call = found.request, found.call
-        state = self.state(call, request, record)
+        state = self.state(call.provider, request.caller, request.request_id, record)
         recorded = record.attempts if record is not None else 0
         return RequestReport(
             request_id=request.request_id,

@@ -48,6 +48,8 @@ class _Looked:
     health: Health
     tasks: dict[int, Unclaimed] = field(default_factory=dict)
     held: set[int] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+    """What is being seen to, and what could not be to its end: it may be half moved."""
     next: int = 1
     half_moved: bool = False
 
@@ -58,6 +60,7 @@ class _Looked:
     def forget(self, sequence: int) -> None:
         self.tasks.pop(sequence)
         self.held.discard(sequence)
+        self.begun.discard(sequence)
 
 
 class Duties:
@@ -96,7 +99,7 @@ class Duties:
                 looked = self._looked[name] = _Looked(self._health(name, None))
             looked.health = self._health(name, looked.health.down_since)
             await self._look_at(name, looked)
-            if looked.health.down_since is None and not looked.half_moved:
+            if looked.health.down_since is None and not looked.half_moved and not looked.begun:
                 del self._looked[name]
 
     async def _look_at(self, name: str, looked: _Looked) -> None:
@@ -105,15 +108,22 @@ class Duties:
             looked.remember(await Place.of(stored, self._desk, first_delivery=True))
             looked.next = stored.sequence + 1
         for sequence, task in list(looked.tasks.items()):
-            verdict = self._judge(task, looked.health)
-            if isinstance(verdict, Leave) or (isinstance(verdict, Hold) and sequence in looked.held):
+            if sequence not in looked.begun and self._may_wait(sequence, task, looked):
                 continue
             if not self._leadership.leading:
                 return
             await self._attend(name, looked, sequence)
 
+    def _may_wait(self, sequence: int, task: Unclaimed, looked: _Looked) -> bool:
+        verdict = self._judge(task, looked.health)
+        return isinstance(verdict, Leave) or (isinstance(verdict, Hold) and sequence in looked.held)
+
     async def _attend(self, name: str, looked: _Looked, sequence: int) -> None:
-        """Read the task again as it stands now, judge it by that, and act. Once it is gone, it is forgotten."""
+        """Read the task again as it stands now, judge it by that, and act. Once it is gone, it is forgotten.
+
+        Where the server goes away meanwhile, it is seen to again, whatever has become of its provider.
+        """
+        looked.begun.add(sequence)
         stored = await self._queues.get(name, sequence)
         if stored is None:
             looked.forget(sequence)
@@ -121,6 +131,7 @@ class Duties:
         place = await Place.of(stored, self._desk)
         looked.remember(place)
         await self._act(place, self._judge(place.task, looked.health), looked)
+        looked.begun.discard(sequence)
 
     async def _act(self, place: Place, verdict: Verdict, looked: _Looked) -> None:
         match verdict:

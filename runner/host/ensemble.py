@@ -194,6 +194,8 @@ class HostedEnsemble:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
         if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
             return
+        if self._serving is not None:
+            self._serving.shut()  # whoever sees it DRAINING may count on it: nothing begins any more
         self._move(EnsembleState.DRAINING)
         await self._quietly(self._register(EnsembleState.DRAINING))
         if self._serving is not None:

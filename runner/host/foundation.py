@@ -10,7 +10,7 @@ from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
 from runner.bus.bundles import Bundles
 from runner.bus.connection import Connection, connect
-from runner.bus.deliveries import Outbox, ensure_deliveries
+from runner.bus.deliveries import Outbox, delivery_streams, ensure_deliveries
 from runner.bus.events import Events
 from runner.bus.facts import version_of
 from runner.bus.known import KnownKeys
@@ -18,7 +18,7 @@ from runner.bus.objects import Objects
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
-from runner.bus.streams import ensure_network, ensure_queue
+from runner.bus.streams import ensure_network, ensure_queue, ensure_reserved, event_stream, payload_stream
 from runner.errors import ServerFailed
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
@@ -36,6 +36,9 @@ from runner.subjects import Subjects
 
 PING_SECONDS = 0.25
 """How long a start waits for a runner that is there and says nothing."""
+
+MEND_SECONDS = 1.0
+"""Between two attempts to make good what a server lost."""
 
 _log = logging.getLogger("runner.host")
 
@@ -83,13 +86,22 @@ class Foundation:
         await asyncio.gather(*(self._ensure_queue(name, limits[name]) for name in changed))
 
     async def mend(self) -> None:
-        """The server may have restarted: consumers live in its memory, and writes may have gone unheard."""
+        """The server may have restarted: consumers live in its memory, and writes may have gone unheard.
+
+        Tried until it is done, since without consumers nobody is given a task; another reconnect, or the end of the
+        connection, cuts it off.
+        """
         self.known.reload()
-        try:
-            await self._ensure()
-            await self.registry.reload()
-        except (ServerFailed, *AWAY) as problem:
-            _log.warning("the network could not be mended after a reconnect: %s", problem)
+        told = ""
+        while True:
+            try:
+                await self._ensure()
+                await self.registry.reload()
+                return
+            except (ServerFailed, *AWAY) as problem:
+                if (why := str(problem) or type(problem).__name__) != told:
+                    _log.warning("the network is not mended yet after a reconnect: %s", told := why)
+            await asyncio.sleep(MEND_SECONDS)
 
     async def close(self) -> None:
         await self.leadership.close()
@@ -105,10 +117,12 @@ class Foundation:
         await asyncio.gather(*(self._ensure_queue(name, limit) for name, limit in limits.items()))
 
     async def _ensure_network(self, network: Network) -> None:
-        kept, results = network.events_kept, network.defaults.results_kept
-        await asyncio.gather(
-            ensure_network(self.connection, self.subjects, events_kept=kept, results_kept=results),
-            ensure_deliveries(self.connection, self.subjects, kept=results),
+        subjects, results = self.subjects, network.defaults.results_kept
+        reserved = (event_stream(subjects, network.events_kept), payload_stream(subjects))
+        await ensure_reserved(self.connection, (*reserved, *delivery_streams(subjects, results)))
+        await asyncio.gather(  # once it is known what room they leave
+            ensure_network(self.connection, subjects, results_kept=results),
+            ensure_deliveries(self.connection, subjects),
         )
 
     async def _ensure_queue(self, name: str, limit: int) -> None:

@@ -17,6 +17,7 @@ from runner.host.successor import Successor
 from runner.host.workplace import Workplace
 from runner.model import HandoffStep
 from runner.payload import PayloadProblem
+from runner.subjects import publication_of_epoch
 from runner.work import Record, Status, TaskMoved, WorkError, WorkResponse
 
 MOVED = "MOVED"
@@ -42,6 +43,7 @@ class HandingOver:
         passed = await claim.pass_on(successor.provider, request)
         if hand.cancelled:
             stopped = cancelled(hand.delegation.request, claim.provider, hand.partial)
+            stopped = stopped.model_copy(update={"duration_ms": done.duration_ms})
             return await claim.take_back(passed, await fitted(self.workplace, stopped))
         hand.passed = True
         if (refused := await self.send(passed)) is not None:
@@ -70,7 +72,8 @@ class HandingOver:
         subject = workplace.subjects.reply(record.caller, workplace.name, record.request_id)
         await workplace.connection.publish(subject, word.encode())
         await settled(workplace.connection)
-        return await workplace.desk.publish(moved, record.provider, sender=workplace.name, publication=record.epoch)
+        publication = publication_of_epoch(record.epoch)
+        return await workplace.desk.publish(moved, record.provider, sender=workplace.name, publication=publication)
 
     async def _failed(self, hand: InHand, done: WorkResponse, error: WorkError) -> WorkResponse:
         """What stands for the hand-off that came to nothing."""

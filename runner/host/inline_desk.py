@@ -92,7 +92,7 @@ class InlineDesk:
         key = record_key(record.caller, record.request_id)
         self._known.add(key)
         try:
-            return await self._results.put_if(key, record.encode(), revision)
+            return await self._results.put_if(key, record.encode(), revision, lasting=_proves(record))
         except (*AWAY, ServerFailed) as problem:
             raise StoreAway from problem
 
@@ -171,3 +171,8 @@ class InlineDesk:
 
     def moved(self, ensemble: str, state: EnsembleState, detail: str | None = None) -> None:
         self._moved(ensemble, state, detail)
+
+
+def _proves(record: Record) -> bool:
+    """Whether somebody sends a request in its caller's name, and has no other proof; until there is an outcome."""
+    return record.moved is not None and record.response is None

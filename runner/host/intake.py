@@ -98,5 +98,6 @@ class Intake:
                 trace_id=notice.trace.trace_id if notice.trace else None,
                 name=f"{name}/{call.capability}",
                 message=f"position {position}",
-            )
+            ),
+            once=str(notice.sequence),
         )

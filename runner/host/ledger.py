@@ -22,9 +22,15 @@ class Ledger:
     request: WorkRequest
 
     def write(
-        self, kind: str, *, status: str | None = None, duration_ms: float | None = None, message: str | None = None
+        self,
+        kind: str,
+        *,
+        status: str | None = None,
+        duration_ms: float | None = None,
+        message: str | None = None,
+        once: str | None = None,
     ) -> None:
-        """Something happened to the request as a whole."""
+        """Something happened to the request as a whole. Of what is `once` the same one is kept, whoever writes it."""
         request = self.request
         self._write(
             kind,
@@ -35,6 +41,7 @@ class Ledger:
             status=status,
             duration_ms=duration_ms,
             message=message,
+            once=once,
         )
 
     def end(self, response: WorkResponse) -> None:
@@ -74,6 +81,7 @@ class Ledger:
         status: str | None,
         duration_ms: float | None,
         message: str | None,
+        once: str | None = None,
     ) -> None:
         request = self.request
         self.events.write(
@@ -91,5 +99,6 @@ class Ledger:
                 status=status,
                 duration_ms=duration_ms,
                 message=message,
-            )
+            ),
+            once=once,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -20,10 +21,10 @@ from runner.host.checkpoints import finished_under
 from runner.host.claim import NOTHING
 from runner.host.desk import Desk
 from runner.host.ledger import Ledger
-from runner.host.recording import Recording
+from runner.host.settling import Settling
 from runner.routing.claims import Candidate, Unclaimed
 from runner.routing.handoffs import is_proven
-from runner.subjects import Subjects, TaskCall
+from runner.subjects import Subjects, TaskCall, publication_of_epoch
 from runner.work import Code, Record, Status, TaskMoved, WorkError, WorkRequest, WorkResponse
 
 _log = logging.getLogger("runner.host")
@@ -86,26 +87,29 @@ class Moves:
 
     async def answer(self, place: Place, record: Record) -> None:
         """All that follows a recorded outcome, in place of a provider that is not there."""
-        call = place.task.call
-        answering = Recording(call.provider, self.subjects, self.connection, self.events, self.desk)
-        await answering.follow(record, place.task.request, sender=call.caller)
-        await self.queues.delete(call.provider, place.sequence)
+        settling = Settling(self.subjects, self.connection, self.queues, self.desk, self.events)
+        await settling.settle(place.task.call, place.task.request, place.sequence, record)
 
     def hold(self, task: Unclaimed, why: str) -> None:
         """Tell that the task stays where it is."""
         call = task.call
-        message = f"{call.provider} is not up, and {why}: held until {task.request.expires_at.isoformat()}"
+        until = task.request.expires_at.isoformat(timespec="seconds")
+        message = f"{call.provider} is not up, and {why}: held until {until}"
         self._ledger(task).write("CAPABILITY_DEGRADED", message=message)
 
     async def _carry_on(self, place: Place, record: Record, moved: WorkRequest, why: str) -> bool:
         """From the record on. Published twice under one message id is published once."""
         call = place.task.call
         await self._tell(call, record, why)
-        refused = await self.desk.publish(moved, record.provider, sender=_sender(call, moved), publication=record.epoch)
+        publication = publication_of_epoch(record.epoch)
+        sender = _sender(call, moved)
+        refused = await self.desk.publish(moved, record.provider, sender=sender, publication=publication)
         if refused is not None:
             _log.info("%s does not take %s over: %s", record.provider, record.request_id, refused.message)
-            if not _is_handed_off(call, moved):  # its old provider has done its part, and does not get it back
+            if not _is_handed_off(call, moved):  # else its old provider has done its part, and does not get it back
                 await self._take_back(place, record)
+            elif moved.expires_at <= datetime.now(UTC):
+                await self.expire(place, why=f"{record.provider}, to whom it was handed off, did not take it")
             return False
         await self.queues.delete(call.provider, place.sequence)
         route = f"from {call.provider}/{call.capability} to {record.provider}/{record.task}"

@@ -42,17 +42,24 @@ async def outcome(
         status=status,
         result=result,
         error=error,
-        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+        duration_ms=_elapsed_ms(started),
         provider=provider,
         partial=None if status is Status.COMPLETED else partial(),
     )
 
 
-def cancelled(request: WorkRequest, provider: str, partial: Partial = _nothing) -> WorkResponse:
-    """What becomes of work that was stopped because somebody asked for it."""
+def cancelled(
+    request: WorkRequest, provider: str, partial: Partial = _nothing, *, started: float | None = None
+) -> WorkResponse:
+    """What becomes of work that was stopped because somebody asked for it; `started` is what `perf_counter` said."""
     error = WorkError(code=Code.CANCELLED, message="the request was cancelled while it was worked on")
     return WorkResponse(
-        request_id=request.request_id, status=Status.CANCELLED, error=error, provider=provider, partial=partial()
+        request_id=request.request_id,
+        status=Status.CANCELLED,
+        error=error,
+        duration_ms=0.0 if started is None else _elapsed_ms(started),
+        provider=provider,
+        partial=partial(),
     )
 
 
@@ -99,6 +106,10 @@ def oversized(response: WorkResponse, size: int, limit: int) -> WorkResponse:
 
 def seconds_left(request: WorkRequest) -> float:
     return max(0.0, (request.expires_at - datetime.now(UTC)).total_seconds())
+
+
+def _elapsed_ms(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
 def _expired(request: WorkRequest, provider: str) -> WorkError:

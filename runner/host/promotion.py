@@ -15,11 +15,11 @@ from runner.host.holders import Holders
 from runner.host.ledger import Ledger
 from runner.host.registry import Registry
 from runner.reports import PriorityReport, ProblemReport
-from runner.work import Code, Priority, WorkError
+from runner.subjects import TaskCall, publication_of_place
+from runner.work import Code, Priority, WorkError, WorkRequest
 
-PUBLICATIONS = 1_000_000
-"""Moves count their publications from here on, by the place that they start from: no other kind of publication of a
-request has such a number, and a move that broke off half-way is repeated as the same."""
+PUBLISH_ATTEMPTS = 3
+"""Between two of which a place in a full queue may become free."""
 
 Find = Callable[[str, str], Awaitable[Waiting | None]]
 
@@ -36,12 +36,14 @@ class Promotion:
     registry: Registry
     holders: Holders
     events: Events
+    limits: Mapping[str, int]
+    """`capacity.queue_limit`, by ensemble."""
 
     async def prioritize(self, caller: str, request_id: str, priority: Priority) -> PriorityReport:
         """It waits with this priority when this returns, or the report says why not.
 
         The new message stands before the old one goes: a crash between the two leaves both, and the record decides.
-        Raises StoreAway and what `AWAY` lists.
+        Raises StoreAway, ServerFailed and what `AWAY` lists.
         """
         waiting = await self.find(caller, request_id)
         if waiting is None:
@@ -63,17 +65,33 @@ class Promotion:
 
     async def _move(self, waiting: Waiting, priority: Priority) -> WorkError | None:
         call, request = waiting.call, waiting.request.model_copy(update={"priority": priority})
-        publication = PUBLICATIONS + waiting.sequence
-        problem = await self.desk.publish(request, call.provider, sender=call.caller, publication=publication)
-        if problem is not None:
-            return _no_room(call.provider) if problem.code == Code.QUEUE_FULL else problem
+        if problem := await self._publish(request, call, publication_of_place(waiting.sequence)):
+            return problem
         moved = await self._copy(waiting)
+        if moved is None:  # it was moved from here a moment ago, and that was taken back: the server swallows this one
+            return _in_hand(call.caller, request.request_id, call.provider)
         if await self._waits(waiting):
-            await self.queues.delete(call.provider, waiting.sequence)
+            if await self._stands(moved):  # else it was left to one who had the original in hand, and has gone since
+                await self.queues.delete(call.provider, waiting.sequence)
             return None
-        if moved is not None and await self._waits(moved):  # it was taken in the meantime: it is worked on once
+        if await self._waits(moved):  # it was taken in the meantime: it is worked on once
             await self.queues.delete(call.provider, moved.sequence)
         return _in_hand(call.caller, request.request_id, call.provider)
+
+    async def _publish(self, request: WorkRequest, call: TaskCall, publication: int) -> WorkError | None:
+        """A full queue takes one more for this: there are no more tasks in it than before when the move is done."""
+        limit = self.limits.get(call.provider)
+        for _ in range(PUBLISH_ATTEMPTS):
+            problem = await self.desk.publish(request, call.provider, sender=call.caller, publication=publication)
+            if problem is None or problem.code != Code.QUEUE_FULL:
+                return problem
+            if limit is None:
+                break
+            async with self.queues.one_more(call.provider, limit):  # somebody else may be the one
+                problem = await self.desk.publish(request, call.provider, sender=call.caller, publication=publication)
+            if problem is None:
+                return None
+        return _no_room(call.provider)
 
     async def _copy(self, waiting: Waiting) -> Waiting | None:
         """The message that is to stand in place of this one."""
@@ -82,6 +100,9 @@ class Promotion:
             if other.request.request_id == wanted and other.sequence > waiting.sequence:
                 return other
         return None
+
+    async def _stands(self, waiting: Waiting) -> bool:
+        return await self.queues.get(waiting.call.provider, waiting.sequence) is not None
 
     async def _waits(self, waiting: Waiting) -> bool:
         call = waiting.call

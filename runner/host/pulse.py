@@ -108,6 +108,14 @@ class Pulse:
                     self._changed.clear()
                     await self._changed.wait()
 
+    async def until_acquainted(self, seconds: float) -> None:
+        """Return when every runner that is live was heard once, or when the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.others() - self._last.keys():
+                    self._changed.clear()
+                    await self._changed.wait()
+
     def silence(self, runner: str) -> float:
         """For how many seconds a runner was not heard while it could have been."""
         return self._liveness.silence(runner, self._clock())
@@ -123,6 +131,8 @@ class Pulse:
             self._last.pop(beat.runner, None)
         else:
             self._liveness.heard(beat.runner, self._clock())
+            if beat.runner not in self._last:
+                self._changed.set()
             self._last[beat.runner] = beat
         self._judge()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from runner.beat import Beat, Lease
@@ -98,7 +99,8 @@ async def running(
         runner = Runner(configuration.code(workspace), workspace.directory, site, ground, chosen, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()
-        announcement = Announcement(state, _announced(network, site.reach), site.speaks)
+        deleted = partial(runner.lost, state.directory)
+        announcement = Announcement(state, _announced(network, site.reach), site.speaks, deleted)
         stack.push_async_callback(announcement.close)
         announcement.open()
         if site.reach.embedded:
@@ -163,6 +165,11 @@ class Runner:
         """Return when somebody asked the network to stop."""
         await self._stop_asked.wait()
 
+    def lost(self, directory: Path) -> None:
+        """Somebody deleted the directory of the running network, and with it the store of its server: it stops."""
+        self._watcher(Notice(f"{directory} was deleted: stopping; what its store held is lost, and `up` starts anew"))
+        self._stop_asked.set()
+
     async def open(self) -> None:
         """Answer questions, and tell the watcher of events."""
         ground = self._ground
@@ -215,6 +222,10 @@ class Runner:
         except EnsembleNetworkError as problem:
             self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
             raise StartFailed(f"{ensemble.name} did not come up: {problem.message}", hint=problem.hint) from problem
+        except AWAY as problem:
+            why = f"the server went away meanwhile: {str(problem) or type(problem).__name__}"
+            self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, why)
+            raise StartFailed(f"{ensemble.name} did not come up: {why}", hint="start it again") from problem
 
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""

@@ -74,6 +74,11 @@ class Serving:
         if self._queue is not None:
             await self._queue.close()
 
+    def shut(self) -> None:
+        """No task begins from now on; what arrives goes back."""
+        if self._queue is not None:
+            self._queue.shut()
+
     def wake(self) -> None:
         """A slot became free."""
         if self._queue is not None:

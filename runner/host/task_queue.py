@@ -68,9 +68,13 @@ class TaskQueue:
         """What the version does not know is refused from now on."""
         self._leaving = {}
 
+    def shut(self) -> None:
+        """Nothing begins from now on; what arrives goes back."""
+        self._puller.close()
+
     async def stop_intake(self) -> None:
         """Take no new task; what is in hand goes on, and keeps being said to be alive."""
-        await self._puller.close()
+        self.shut()
         await self._notices.close()
         if self._pulling is not None:
             await self._pulling

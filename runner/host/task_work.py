@@ -7,6 +7,7 @@ where the request wants it → replied → acknowledged. Killed anywhere on the 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from runner.host.checkpoints import Checkpoints
 from runner.host.claim import Claim, Superseded
 from runner.host.crew import Crew
 from runner.host.delegation import Delegation
+from runner.host.deliveries import unfit
 from runner.host.desk import StoreAway
 from runner.host.garbage import refuse
 from runner.host.handing_over import HandingOver
@@ -30,12 +32,12 @@ from runner.host.outcome import cancelled, dead, outcome, refused, rejected
 from runner.host.pipeline import run_pipeline
 from runner.host.progress import Progress
 from runner.host.recording import Recording, fitted
+from runner.host.step_ends import or_stopped
 from runner.host.workplace import Workplace
 from runner.payload import PayloadProblem
-from runner.routing.deliveries import settled
 from runner.routing.guards import Refusal
 from runner.routing.handoffs import handed_off_by, is_proven
-from runner.work import Code, Record, Status, WorkError, WorkRequest, WorkResponse
+from runner.work import Code, Record, Status, WorkRequest, WorkResponse
 
 ASTRAY_SECONDS = 2.0
 """When a task that is somebody else's by now is looked at again: its message is about to be taken out of our queue."""
@@ -64,28 +66,17 @@ class TaskWork:
     async def work(self, message: TaskMessage) -> None:
         """One delivery, from the record to the acknowledgement. Holds a slot when it starts and none when it ends."""
         try:
-            request = WorkRequest.model_validate_json(message.data)
-        except ValidationError as problem:
-            self.workplace.slots.give()
-            await refuse(message, problem, self.workplace, self.recording)
-            return
-        try:
-            caller = await self._owner(message, request)
-        except StoreAway:
+            hand = await self._take_up(message)
+        except BaseException as problem:  # nobody has it in hand
             self.workplace.slots.give()
             await message.give_back(ASTRAY_SECONDS)
-            return
-        key = (caller, request.request_id)
-        if hand := self.in_hand.get(key):
+            if isinstance(problem, StoreAway):
+                return
+            raise
+        if hand is None:
             self.workplace.slots.give()
-            if hand.claim.request.chain == request.chain:  # delivered again: one piece of work answers both
-                hand.messages[message.sequence] = message
-            else:  # it was handed off and came back, and we are not done with its other turn
-                await message.give_back(ASTRAY_SECONDS)
             return
-        delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
-        claim = self._claim(message, caller, request)
-        self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
+        caller, request = hand.claim.caller, hand.claim.request
         try:
             await self._to_the_end(hand, caller, request)
         except asyncio.CancelledError:
@@ -93,10 +84,33 @@ class TaskWork:
             await hand.give_back()
             raise
         finally:
-            del self.in_hand[key]
+            del self.in_hand[(caller, request.request_id)]
             hand.end()
-            self.acceptance.forget(*key)
-            delegation.finish()
+            self.acceptance.forget(caller, request.request_id)
+            hand.delegation.finish()
+
+    async def _take_up(self, message: TaskMessage) -> InHand | None:
+        """What is in hand from now on; None where the message needs no work of its own, and is seen to.
+
+        Raises StoreAway.
+        """
+        try:
+            request = WorkRequest.model_validate_json(message.data)
+        except ValidationError as problem:
+            await refuse(message, problem, self.workplace, self.recording)
+            return None
+        caller = await self._owner(message, request)
+        key = (caller, request.request_id)
+        if hand := self.in_hand.get(key):
+            if hand.claim.request.chain == request.chain:  # delivered again: one piece of work answers both
+                hand.messages[message.sequence] = message
+            else:  # it was handed off and came back, and we are not done with its other turn
+                await message.give_back(ASTRAY_SECONDS)
+            return None
+        delegation = Delegation(self.workplace, request, message.call.capability, len(message.data))
+        claim = self._claim(message, caller, request)
+        self.in_hand[key] = hand = InHand(delegation, claim, message.call.priority, {message.sequence: message})
+        return hand
 
     async def _owner(self, message: TaskMessage, request: WorkRequest) -> str:
         """Whose request it is: the sender's, unless it was handed off by one who had it from somebody else.
@@ -125,16 +139,25 @@ class TaskWork:
     async def _to_the_end(self, hand: InHand, caller: str, request: WorkRequest) -> None:
         """The door of one piece of work: whatever it comes to, the task is answered, or stays queued."""
         try:
-            await self._see_through(hand, caller, request)
-        except Superseded as other:
-            await self._yield_to(hand, other.record)
+            await self._seen_through(hand, caller, request)
         except Later:
             await hand.give_back(LATER_SECONDS)
         except (StoreAway, *AWAY) as problem:
             self.workplace.log.warning("the server is away (%s): %s stays queued", problem, request.request_id)
+        except Superseded as other:  # what was to be sent on in its turn had gone on already
+            self.workplace.log.info("%s is seen to by %s", request.request_id, other.record.provider)
+            await hand.give_back(ASTRAY_SECONDS)
         except Exception:  # one piece of work: log and convert
             self.workplace.log.exception("%s/%s broke", self.workplace.name, request.task)
-            await self._give_up(hand, request)
+            with suppress(StoreAway, *AWAY):  # then it stays queued
+                await self._give_up(hand, request)
+
+    async def _seen_through(self, hand: InHand, caller: str, request: WorkRequest) -> None:
+        """Our part of it, whoever's record stands. Raises StoreAway and what `AWAY` lists; Later."""
+        try:
+            await self._see_through(hand, caller, request)
+        except Superseded as other:
+            await self._yield_to(hand, other.record)
 
     async def _give_up(self, hand: InHand, request: WorkRequest) -> None:
         """Answer for work that broke its own frame."""
@@ -165,11 +188,11 @@ class TaskWork:
             await hand.claim.look()
         if await self._is_at_work_elsewhere(hand, request):
             await self.acceptance.say(caller, request.request_id)
-            await hand.ack()
+            await hand.give_back(ASTRAY_SECONDS)  # never away with it: the other's message may be deleted by a move
             return
         ledger = Ledger(self.workplace.events, self.workplace.name, request)
         if self.acceptance.claim(caller, request.request_id):
-            ledger.write("accepted")
+            ledger.write("accepted", once=self._told_once(hand))
             async with self.acceptance.said_soon(caller, request.request_id):
                 record = await self._settle(hand, caller, request, ledger)
         else:
@@ -180,6 +203,12 @@ class TaskWork:
             if hand.kept is not None:
                 await hand.kept.forget()
 
+    def _told_once(self, hand: InHand) -> str | None:
+        """What keeps others from telling the same of this message, where others may."""
+        message = next(iter(hand.messages.values()))
+        alone = message.deliveries == 1 and self.workplace.desk.replicas(self.workplace.name) < 2
+        return None if alone else str(message.sequence)
+
     async def _end(self, hand: InHand, record: Record) -> None:
         """Our part of it is over: it has its outcome, or another goes on with it."""
         if record.response is None:
@@ -188,7 +217,7 @@ class TaskWork:
             await self.recording.answer(hand, record)
 
     async def _is_at_work_elsewhere(self, hand: InHand, request: WorkRequest) -> bool:
-        """Whether another runner works on the request, and has it from another message: ours is one too many."""
+        """Whether another runner works on the request, and has it from another message: ours is to wait for its end."""
         holder, claim = hand.claim.holder, hand.claim
         if holder is None:
             return False
@@ -219,8 +248,8 @@ class TaskWork:
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
         refusal = workplace.refusal(request, hand.sender, capability, handed_off=hand.claim.caller != hand.sender)
         if refusal is None:
-            delivery = settled(request.delivery, workplace.network.deliveries)
-            refusal = Refusal(Status.REJECTED, delivery) if isinstance(delivery, WorkError) else None
+            problem = unfit(request, workplace.network.deliveries)
+            refusal = Refusal(Status.REJECTED, problem) if problem else None
         return refused(request.request_id, workplace.name, refusal) if refusal else None
 
     def _death(self, hand: InHand, request: WorkRequest, ledger: Ledger) -> WorkResponse | None:
@@ -246,14 +275,14 @@ class TaskWork:
             return cancelled(request, workplace.name)
         hand.kept = Checkpoints(workplace, request, task, hand.claim.epoch)
         hand.progress = progress = Progress(task, hand.kept)
-        hand.work = asyncio.current_task()
+        hand.work, started = asyncio.current_task(), time.perf_counter()
         try:
             response = await outcome(request, workplace.name, self._attempt(hand, progress, ledger), progress.partial)
         except asyncio.CancelledError:
             if not hand.cancelled or hand.work is None:
                 raise
             hand.work.uncancel()
-            return cancelled(request, workplace.name, progress.partial)
+            return cancelled(request, workplace.name, progress.partial, started=started)
         finally:
             hand.work = None
         self.acceptance.served(response.duration_ms / 1000, delegation.held_seconds)
@@ -272,11 +301,12 @@ class TaskWork:
         if kept is not None and hand.claim.may_have_begun:
             await kept.load()
         ensemble, models = workplace.ensemble, workplace.network.models
+        on_step = or_stopped(ledger.step, lambda: self.crew.lets_go)
         await hand.delegation.unpack()  # what cannot be fetched is no start
         async with hand.claim.started():
             ledger.write("started")
             if kept is not None and (story := kept.story):
                 ledger.write("resumed", message=story)
             return await run_pipeline(
-                progress.task, hand.delegation, ensemble, models, workplace.functions, ledger.step, progress
+                progress.task, hand.delegation, ensemble, models, workplace.functions, on_step, progress
             )

@@ -112,7 +112,7 @@ class ToolCalls:
         """The work, until somebody cancels it: then what it asked of others ends as well."""
         work = asyncio.current_task()
         assert work is not None
-        request = delegation.request
+        request, started = delegation.request, time.perf_counter()
         key, call = (caller, request.request_id), _Call(work, delegation)
         self._in_hand.setdefault(key, []).append(call)
         try:
@@ -121,7 +121,7 @@ class ToolCalls:
             if not call.cancelled:
                 raise
             work.uncancel()
-            response = cancelled(request, self._workplace.name)
+            response = cancelled(request, self._workplace.name, started=started)
         finally:
             self._in_hand[key].remove(call)
             if not self._in_hand[key]:

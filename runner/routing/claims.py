@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner.routing.guards import Arrival, refuse
+from runner.routing.handoffs import is_outdated
 from runner.subjects import TaskCall
 from runner.work import CapabilityInfo, CapabilityType, Code, Record, WorkRequest
 
@@ -105,6 +106,8 @@ def judge(task: Unclaimed, health: Health, candidates: Iterable[Candidate], *, m
         return Leave()
     if record is not None and record.response is not None:
         return Answer(record)
+    if record is not None and is_outdated(record, task.request):
+        return Leave()
     if now >= task.request.expires_at:
         return Expire()
     if now - max(task.durable_since, health.down_since) < health.sla:

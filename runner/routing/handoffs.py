@@ -18,8 +18,15 @@ def is_proven(record: Record | None, request: WorkRequest, sender: str) -> bool:
 
 
 def is_current(record: Record, request: WorkRequest) -> bool:
-    """Whether it is the last that was sent of it: nobody has handed it off since."""
+    """Whether it is the last that was sent of it: nobody has handed it off, or retried it, since."""
+    if is_outdated(record, request):
+        return False
     return record.moved is None or record.moved.chain == request.chain
+
+
+def is_outdated(record: Record, request: WorkRequest) -> bool:
+    """Whether the record is of a later submission: a retry sends its request anew, and an old message may come late."""
+    return request.submitted_at < (record.moved or record).submitted_at
 
 
 def handed_off_by(record: Record, ensemble: str) -> bool:

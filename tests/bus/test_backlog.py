@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.bus import sightings
+from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog, Spot
 from runner.bus.connection import Connection, connect
 from runner.bus.directget import StoredMessage
@@ -21,6 +22,7 @@ from runner.bus.server_config import ServerFiles
 from runner.bus.streams import context, ensure_queue
 from runner.subjects import Subjects
 from runner.work import Priority, WorkRequest, new_trace
+from tests.support.servers import plain_server
 
 SUBJECTS = Subjects("inn")
 QUEUES = ("bar", "kitchen")
@@ -79,6 +81,30 @@ async def test_a_request_that_went_to_another_queue_is_found_there(connection: C
     moved = await backlog.find(QUEUES, "desk", "r1")
     assert moved is not None
     assert moved.call.provider == "bar"
+
+
+async def test_a_request_that_was_sent_twice_is_found_for_as_long_as_either_stands(connection: Connection) -> None:
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1"))
+    first = await backlog.find(QUEUES, "desk", "r1")
+    assert await Requeue(connection, SUBJECTS).put(request("r1"), "kitchen", publication=1) is None
+    assert await backlog.find(QUEUES, "desk", "r2") is None  # both are seen
+    await context(connection).delete_msg(SUBJECTS.work_stream("kitchen"), 2)
+    assert await backlog.find(QUEUES, "desk", "r1") == first
+    await context(connection).delete_msg(SUBJECTS.work_stream("kitchen"), 1)
+    assert await backlog.find(QUEUES, "desk", "r1") is None
+
+
+async def test_a_server_whose_store_does_not_answer_is_away(tmp_path: Path) -> None:
+    """Whoever counts what waits takes that for a pause; anything else would be the end of its task."""
+    async with plain_server(tmp_path, jetstream=False) as url:
+        opened = await connect([url], caller="_runner", credentials=None)
+        backlog = Backlog(opened, SUBJECTS)
+        with pytest.raises(AWAY):
+            await backlog.head("kitchen", Priority.LOW)
+        with pytest.raises(AWAY):
+            await backlog.undelivered("kitchen")
+        await opened.close()
 
 
 async def test_who_says_that_he_is_another_hides_nothing_of_the_others(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from nats.errors import OutboundBufferLimitError
 from nats.js.errors import NotFoundError
 
 from runner.bus.connection import Connection, connect
@@ -126,7 +127,7 @@ class Kitchen:
         try:
             yield worker
         finally:
-            await worker.puller.close()
+            worker.puller.close()
             await running
             await connection.close()
 
@@ -204,7 +205,7 @@ async def test_a_task_that_no_slot_is_free_for_stays_for_another_worker(kitchen:
 async def test_what_arrives_when_it_closes_goes_back_to_the_queue(kitchen: Kitchen) -> None:
     async with kitchen.worker(slots=4) as first:
         await eventually(kitchen.parked, "parked pulls")
-        await first.puller.close()
+        first.puller.close()
         await kitchen.send(*numbered(NORMAL, 8))
         async with kitchen.worker(slots=8) as second:
             for _ in range(8):
@@ -247,6 +248,28 @@ async def test_it_goes_on_when_a_consumer_is_deleted_and_made_again(kitchen: Kit
         assert sorted([await worker.finish() for _ in range(3)]) == texts(numbered(NORMAL, 3))
 
 
+async def test_it_goes_on_when_its_connection_took_nothing_more(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the server is away, what is to be sent waits in a buffer, and that may be full."""
+    async with kitchen.worker(slots=1) as worker:
+        await kitchen.send(*numbered(NORMAL, 2))
+        await eventually(lambda: worker.has(1), "a task in hand")
+        refused: list[str] = []
+
+        async def full(subject: str, *_: object, **__: object) -> None:
+            refused.append(subject)
+            raise OutboundBufferLimitError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.connection, "publish", full)
+            held = worker.in_hand.pop()
+            worker.puller.wake()
+            await eventually(lambda: any("MSG.NEXT" in subject for subject in refused), "a refusal")
+        await held.ack()
+        assert await worker.finish() == "normal 1"
+
+
 async def test_it_goes_on_when_the_server_comes_back(kitchen: Kitchen) -> None:
     """What was in hand is delivered again: the queue's memory of who has what does not outlive the server."""
     async with kitchen.worker(slots=2) as worker:
@@ -270,6 +293,19 @@ async def test_what_has_waited_long_goes_before_the_more_urgent_that_came_later(
     old = time.time() - 2 * AGEING_SECONDS
     async with kitchen.worker(slots=1, heads={LOW: old, HIGH: time.time()}) as worker:
         assert [await worker.finish() for _ in range(3)] == ["high 0", "low 0", "high 1"]
+
+
+async def test_however_long_others_have_waited_what_is_critical_is_next(kitchen: Kitchen) -> None:
+    await kitchen.send(*numbered(LOW, 1), *numbered(HIGH, 2))
+    await eventually(lambda: kitchen.waits(HIGH, LOW), "all in the queue")
+    old = time.time() - 20 * AGEING_SECONDS
+    async with kitchen.worker(slots=1, heads={LOW: old, HIGH: old + 1, CRITICAL: time.time()}) as worker:
+        await eventually(lambda: worker.has(1), "a task in hand")
+        worker.heads = {LOW: old, HIGH: old + 1, CRITICAL: time.time()}
+        await kitchen.send((CRITICAL, "allergy"))
+        await eventually(lambda: kitchen.waits(CRITICAL), "the urgent one in the queue")
+        assert [await worker.finish() for _ in range(4)] == ["high 0", "allergy", "low 0", "high 1"]
+        assert CRITICAL not in worker.asked
 
 
 async def test_while_everything_is_young_nobody_is_asked_how_old_it_is(kitchen: Kitchen) -> None:

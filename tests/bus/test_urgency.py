@@ -57,6 +57,13 @@ def test_where_nothing_is_in_doubt_knowing_everything_changes_nothing(
         assert order(heads, NOW, AGEING)[0] == order(truth, NOW, AGEING)[0]
 
 
+@given(known)
+def test_what_is_critical_is_next_whatever_the_age_of_the_rest(heads: dict[Priority, Head]) -> None:
+    heads[CRITICAL] = Head(NOW, exact=True)
+    assert order(heads, NOW, AGEING)[0] is CRITICAL
+    assert doubtful({priority: Head(0.0) for priority in heads}, NOW, AGEING) == ()
+
+
 def test_nothing_is_asked_while_nothing_may_have_aged() -> None:
     assert doubtful({priority: Head(NOW - AGEING + 1) for priority in Priority}, NOW, AGEING) == ()
     assert doubtful({LOW: Head(0.0)}, NOW, AGEING) == ()
@@ -64,7 +71,7 @@ def test_nothing_is_asked_while_nothing_may_have_aged() -> None:
 
 def test_a_task_counts_a_level_more_urgent_for_each_ageing_that_it_waited() -> None:
     waited = [level(LOW, NOW - AGEING * rounds, NOW, AGEING) for rounds in (0, 0.99, 1, 2, 3, 40)]
-    assert waited == [3, 3, 2, 1, 0, 0]
+    assert waited == [3, 3, 2, 1, 1, 1]
     heads = {LOW: Head(NOW - 2 * AGEING, exact=True), HIGH: Head(NOW - 1), CRITICAL: Head(NOW)}
     assert order(heads, NOW, AGEING) == (CRITICAL, LOW, HIGH)
     assert promoted(heads[LOW], NOW, AGEING)

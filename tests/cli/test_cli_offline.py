@@ -169,6 +169,15 @@ def test_with_no_network_running_verbs_say_so_and_exit_4(hotel: Directory, words
     assert hotel.run(*words, "-v").code == 4
 
 
+def test_a_state_that_no_task_can_be_in_is_refused_with_those_it_can(hotel: Directory) -> None:
+    ran = hotel.run("requests", "--state", "banana")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(
+        "error[usage]: --state: `banana` is none of `pending`, `queued`, `held`, `running`, `dead`"
+    )
+    assert hotel.run("requests", "--state", "Held").code == 4
+
+
 def test_init_writes_a_network_that_is_valid_and_overwrites_nothing(directory: Directory) -> None:
     assert directory.run("init", "My Shop").code == 0
     made = Directory(directory.path / "My Shop")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -262,7 +263,9 @@ def test_pending_results_exit_5_and_ctrl_c_drains(slow: Directory) -> None:
     pending = slow.run("result", "w1", "--no-wait", "--json")
     assert (pending.code, pending.json["requestId"], pending.json["status"]) == (5, "w1", "PENDING")
     assert slow.run("result", "w1", "--timeout", "100ms").code == 5
-    assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms").code == 5
+    waiting = slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "100ms")
+    assert (waiting.code, waiting.json["state"]) == (5, "RUNNING")
+    assert slow.run("call", "desk/work", "x", "--request-id", "w1", "--timeout", "0s").code == 5
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert "Ctrl-C again forces" in process.stderr.readline()
@@ -304,6 +307,130 @@ def test_a_request_can_be_cancelled(slow: Directory) -> None:
         (slow.path / "go").touch()
         process.send_signal(signal.SIGTERM)
         ended(process)
+
+
+NARROW = SLOW.replace("  desk:\n", "  desk:\n    capacity: {max_concurrent: 1}\n").replace("  idle: {}\n", "")
+
+
+@pytest.fixture
+def narrow(slow: Directory) -> Directory:
+    """Where one task at a time has a slot."""
+    slow.write("network.yaml", NARROW)
+    return slow
+
+
+def queued(here: Directory) -> list[str]:
+    reports = here.run("requests", "--state", "queued", "--json").json
+    return [report["requestId"] for report in reports]
+
+
+def submitted(here: Directory, *names: str, priority: str = "normal") -> None:
+    for name in names:
+        ran = here.run("call", "desk/work", "x", "--mode", "async", "--request-id", name, "--priority", priority)
+        assert ran.code == 0, ran.err
+
+
+def test_a_waiting_task_is_moved_from_the_command_line(narrow: Directory) -> None:
+    process = started(narrow)
+    try:
+        submitted(narrow, "w1")
+        eventually((narrow.path / "begun").exists, "the work has begun")
+        submitted(narrow, "w2", "w3", priority="low")
+        moved = narrow.run("requests", "--prioritize", "w3", "critical", "--json")
+        assert (moved.code, moved.json["priority"], moved.json["previous"]) == (0, "CRITICAL", "LOW")
+        again = narrow.run("requests", "--prioritize", "w3", "critical")
+        assert (again.code, again.out) == (0, "w3 waits with priority critical already\n")
+        assert narrow.run("requests", "--prioritize", "w3", "high").out == (
+            "w3 waits with priority high in place of critical\n"
+        )
+        refused = narrow.run("requests", "--prioritize", "w1", "high")
+        assert (refused.code, refused.out) == (1, "")
+        assert "error[NOT_WAITING]" in refused.err
+        (narrow.path / "go").touch()
+        for name in ("w1", "w2", "w3"):
+            assert narrow.run("result", name, "--timeout", "60s").out == "waited\n"
+    finally:
+        (narrow.path / "go").touch()
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+
+
+def test_two_runners_are_drained_and_brought_back_from_the_command_line(narrow: Directory) -> None:
+    first = started(narrow)
+    second = narrow.start("up", "--join")
+    try:
+        read_until(second, "ready in")
+        submitted(narrow, "w1", "w2", "w3")
+        eventually(lambda: queued(narrow) == ["w3"], "a task in hand on each, and one that waits")
+        draining = narrow.start("drain", "desk", "--json")
+        eventually(lambda: desk(narrow)["state"] == "DRAINING", "the drain")
+        (narrow.path / "go").touch()
+        code, out, _ = ended(draining)
+        drained = json.loads(out)
+        assert (code, drained["state"], drained["replicas"]) == (0, "STOPPED", 0)
+        assert narrow.run("result", "w3", "--no-wait").code == 5
+        assert [narrow.run("result", name).out for name in ("w1", "w2")] == ["waited\n"] * 2
+        back = narrow.run("drain", "desk", "--resume")
+        assert (back.code, back.out.startswith("desk is READY; ")) == (0, True)
+        assert narrow.run("result", "w3", "--timeout", "60s").out == "waited\n"
+        eventually(lambda: desk(narrow)["replicas"] == 2, "both replicas back")
+    finally:
+        (narrow.path / "go").touch()
+        for process in (second, first):
+            process.send_signal(signal.SIGTERM)
+            ended(process)
+
+
+def desk(here: Directory) -> dict[str, object]:
+    [found] = [one for one in here.run("status", "--json").json["ensembles"] if one["name"] == "desk"]
+    return found
+
+
+def test_who_keeps_a_drain_waiting_is_named_and_it_fails(narrow: Directory) -> None:
+    narrow.write("network.yaml", NARROW.replace("ensembles:", "defaults: {drain_timeout: 500ms}\nensembles:"))
+    process = started(narrow)
+    try:
+        submitted(narrow, "w1")
+        eventually((narrow.path / "begun").exists, "the work has begun")
+        drained = narrow.run("drain", "desk", "--json")
+        assert (drained.code, drained.json["state"]) == (1, "STOPPED")
+        assert drained.json["detail"] == "stopped waiting for task work for _cli"
+        told = map(json.loads, narrow.run("logs", "--json").out.splitlines())
+        steps = [event["status"] for event in told if event["kind"] == "step"]
+        assert steps == ["STOPPED"], "nobody cancelled it"
+        (narrow.path / "go").touch()
+        assert narrow.run("drain", "desk", "--resume").code == 0
+        assert narrow.run("result", "w1", "--timeout", "60s").out == "waited\n"
+        assert narrow.run("drain", "dsk").err.endswith("hint: did you mean `desk`?\n")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_lets_what_is_in_hand_end_and_leaves_the_rest_to_the_next(
+    narrow: Directory, number: signal.Signals, expected: int
+) -> None:
+    process = started(narrow)
+    submitted(narrow, "w1")
+    eventually((narrow.path / "begun").exists, "the work has begun")
+    submitted(narrow, "w2", "w3")
+    process.send_signal(number)
+    read_until(process, "DRAINING")
+    (narrow.path / "begun").unlink()
+    (narrow.path / "go").touch()
+    code, out, _ = ended(process)
+    assert (code, "COMPLETED" in out) == (expected, True)
+    assert not (narrow.path / "begun").exists(), "what waited has not begun"
+    again = started(narrow)
+    try:
+        for name in ("w1", "w2", "w3"):
+            assert narrow.run("result", name, "--timeout", "60s").out == "waited\n"
+        attempts = {report["requestId"]: report["attempts"] for report in narrow.run("requests", "--json").json}
+        assert attempts == {"w1": 1, "w2": 1, "w3": 1}
+    finally:
+        again.send_signal(signal.SIGTERM)
+        ended(again)
 
 
 def test_detach_returns_when_all_is_ready_and_down_when_all_has_stopped(slow: Directory) -> None:
@@ -374,3 +501,21 @@ def test_a_word_that_is_none_is_the_callers_mistake(slow: Directory) -> None:
         ran = slow.run("call", "desk/quick", "soup", option, "fallback")
         assert (ran.code, ran.out) == (1, "")
         assert f"error[usage]: there is no {option[2:].replace('-', '_')} 'fallback'" in ran.err
+
+
+def test_a_network_whose_state_directory_is_deleted_says_so_and_stops(slow: Directory) -> None:
+    process = started(slow)
+    try:
+        shutil.rmtree(slow.path / ".run-network", ignore_errors=True)
+        code, _, err = ended(process)
+        assert code == 0
+        assert ".run-network was deleted: stopping; what its store held is lost" in err
+    finally:
+        if process.poll() is None:
+            process.kill()
+    again = started(slow)
+    try:
+        assert slow.run("call", "desk/quick", "x").out == "x!\n"
+    finally:
+        again.send_signal(signal.SIGTERM)
+        ended(again)

@@ -19,7 +19,16 @@ from runner.reports import (
     StatusReport,
     TraceReport,
 )
-from runner.work import Authority, CapabilityType, EnsembleState, Priority, TaskAccepted, TaskProgress, WorkError
+from runner.work import (
+    Authority,
+    CapabilityType,
+    EnsembleState,
+    Priority,
+    Standing,
+    TaskAccepted,
+    TaskProgress,
+    WorkError,
+)
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -196,6 +205,19 @@ def test_hints_are_lines() -> None:
     assert hints.accepted(at_once) == "accepted by kitchen: position 3 (5f0c)"
     assert hints.progress(TaskProgress(request_id="5f0c", message="plating", percent=80)) == "   80% plating"
     assert hints.progress(TaskProgress(request_id="5f0c", message="plating")) == "  plating"
+
+
+def test_what_nobody_takes_is_told_with_who_should_and_until_when() -> None:
+    until = datetime(2026, 1, 1, 12, 30, 5, 123456).astimezone()
+    held = Standing(
+        request_id="5f0c",
+        status="PENDING",
+        state="HELD",
+        provider="kitchen",
+        provider_state=EnsembleState.STOPPED,
+        expires_at=until,
+    )
+    assert hints.unclaimed(held) == "nobody has taken it yet: kitchen is STOPPED; it is held until 12:30:05 (5f0c)"
 
 
 def test_a_problem_says_what_and_the_next_step() -> None:

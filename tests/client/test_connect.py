@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import pytest
 
 from runner import connect
 from runner.errors import NotRunning, UsageProblem
+from runner.state import State
 from runner.work import WorkResponse
-from tests.support.networks import LiveNetwork, live
+from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.servers import plain_server
 
 NETWORK = "network: inn\nensembles: {desk: {tools: {say: {python: 'inn:say', share: true}}}}\n"
 MODULE = "async def say(text: str) -> str:\n    return text\n"
@@ -163,3 +166,10 @@ async def test_who_calls_is_named_after_the_client(tmp_path: Path, name: str, ca
     async with live(tmp_path, NETWORK, inn=MODULE) as inn, connect(inn.workspace.file, name=name) as network:
         assert (network.name, network.network) == (caller, "inn")
         await network.call("desk/say", "hello")
+
+
+async def test_a_directory_that_was_deleted_is_written_again_where_no_store_was_in_it(tmp_path: Path) -> None:
+    async with plain_server(tmp_path / "server") as url, live(tmp_path, NETWORK, nats=url, inn=MODULE) as inn:
+        shutil.rmtree(inn.workspace.state)
+        state = State(inn.workspace.state)
+        await eventually(lambda: state.running() is not None, "the announcement")

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from runner import connect
+from runner.bus import caller
 from runner.client.network import NetworkClient
 from runner.errors import EnsembleNetworkError, UsageProblem
 from runner.event import Event
-from runner.work import Standing, Status, TaskAccepted, WorkResponse
+from runner.work import EnsembleState, Standing, Status, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
 NETWORK = """\
@@ -349,3 +350,27 @@ async def ended(client: NetworkClient, target: str) -> None:
 
 async def kinds(client: NetworkClient) -> list[str]:
     return [event.kind async for event in client.events()]
+
+
+async def test_who_waits_for_a_task_that_nobody_claims_is_told_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "CLAIM_SECONDS", 0.1)
+    heard: list[Standing] = []
+    async with live(tmp_path, NETWORK, without=frozenset({"kitchen"}), inn=MODULE) as inn:
+        response = await call(inn.client, "kitchen/hold", deadline=1, request_id="h1", on_unclaimed=heard.append)
+        [standing] = heard
+        assert (standing.request_id, standing.state, standing.provider) == ("h1", "HELD", "kitchen")
+        assert standing.provider_state is EnsembleState.STOPPED
+        assert response.error is not None
+        assert response.error.code == "DEADLINE_EXCEEDED"
+        assert "may still complete" not in (response.error.hint or "")
+
+
+async def test_who_waits_for_a_task_that_is_claimed_is_told_nothing_of_the_kind(
+    inn: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "CLAIM_SECONDS", 0.1)
+    heard: list[Standing] = []
+    response = await call(inn.client, "kitchen/hold", deadline=1, on_unclaimed=heard.append)
+    assert (response.status, heard) == (Status.EXPIRED, [])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import UsageProblem
 from runner.work import Status, WorkResponse, new_trace
 from tests.support.intruders import intruder
 from tests.support.networks import LiveNetwork, eventually, live
@@ -147,11 +148,20 @@ async def test_a_task_that_is_no_request_has_its_outcome_under_the_id_of_its_mes
             await desk.connection.request("inn.work.desk.kitchen.normal.cook", b"garbage", timeout=5, headers=headers)
         finally:
             await desk.connection.close()
+        await eventually(lambda: is_known(inn, "desk/g1"), "the refusal")  # until then there is no request of that id
         done = await inn.client.result("desk/g1", timeout=60)
         assert isinstance(done, WorkResponse)
         assert done.error is not None
         assert (done.status, done.error.code) == (Status.REJECTED, "INVALID_REQUEST")
         assert await inn.client.requests("PENDING") == ()
+
+
+async def is_known(inn: LiveNetwork, request_id: str) -> bool:
+    try:
+        await inn.client.result(request_id, wait=False)
+    except UsageProblem:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.host.desk import StoreAway
+from runner.host.inline_desk import InlineDesk
 from runner.host.runner import running
-from runner.work import Standing, Status, WorkResponse
+from runner.work import DeliverySpec, Standing, Status, WorkResponse
+from tests.support.deliveries import arrived
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 
@@ -116,6 +119,16 @@ async def test_everything_down_the_line_is_cancelled(inn: LiveNetwork):
     await eventually(recorded, "three cancelled records")
 
 
+@pytest.mark.parametrize("target", ["kitchen/hold", "kitchen/wait"])
+async def test_what_was_stopped_says_how_long_it_was_worked_on(inn: LiveNetwork, target: str):
+    asked = await started(inn, target)
+    await inn.client.cancel("_client-tester/r1")
+    response = await asked
+    assert isinstance(response, WorkResponse)
+    assert response.status is Status.CANCELLED
+    assert response.duration_ms > 0
+
+
 @pytest.mark.parametrize("target", ["desk/measure", "desk/through"])
 async def test_tool_calls_in_progress_end_too(inn: LiveNetwork, target: str):
     asked = await started(inn, target)
@@ -184,6 +197,50 @@ async def test_a_queued_task_is_answered_at_once_and_never_starts(inn: LiveNetwo
     (inn.workspace.directory / "release").touch()
     assert (await held).status is Status.COMPLETED
     assert not (inn.workspace.directory / "begun-second").exists()
+
+
+async def test_what_is_cancelled_in_its_queue_is_delivered_and_makes_room_at_once(inn: LiveNetwork):
+    """While everything before it still runs."""
+    held = await started(inn, "slow/hold", "first", begun=("first",))
+    deliveries = {"queue": "inn.queue.later", "topic": "inn.topic.later", "store": "$KV.inn_deliveries.later"}
+    for method in deliveries:
+        spec = DeliverySpec(method=method, **{"key" if method == "store" else "address": "later"})
+        await inn.client.call("slow/hold", "x", request_id=method, mode="async", delivery=spec, deadline=20)
+    for method in deliveries:
+        standing = await inn.client.cancel(method)
+        assert standing.response is not None
+    found = {subject: [one.status for one in told] for subject, told in (await arrived(inn)).items()}
+    assert found == {subject: [Status.CANCELLED] for subject in deliveries.values()}
+    [waiting] = [one async for one in inn.runner._ground.backlog.waiting("slow")]
+    assert waiting.request.request_id == "r1"
+    (inn.workspace.directory / "release").touch()
+    assert (await held).status is Status.COMPLETED
+
+
+async def test_what_cannot_be_delivered_at_the_cancellation_is_delivered_at_its_turn(
+    inn: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+):
+    held = await started(inn, "slow/hold", "first", begun=("first",))
+    spec = DeliverySpec(method="queue", address="later")
+    await inn.client.call("slow/hold", "x", request_id="r2", mode="async", delivery=spec, deadline=20)
+
+    async def away(*_: object) -> None:
+        raise StoreAway
+
+    with monkeypatch.context() as broken:
+        broken.setattr(InlineDesk, "deliver", away)
+        standing = await inn.client.cancel("r2")
+    assert standing.response is not None
+    assert await arrived(inn) == {}
+    (inn.workspace.directory / "release").touch()
+    await held
+
+    async def delivered() -> bool:
+        told = (await arrived(inn)).get("inn.queue.later", [])
+        return [one.status for one in told] == [Status.CANCELLED]
+
+    await eventually(delivered, "the delivery")
+    assert not (inn.workspace.directory / "begun-x").exists()
 
 
 async def test_what_is_done_keeps_its_outcome(inn: LiveNetwork):

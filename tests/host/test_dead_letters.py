@@ -62,7 +62,7 @@ async def worn_out(books: Ledgers, request: WorkRequest, *, starts: int = 3) -> 
         for number in range(1, starts + 1)
     )
     record = a_record(request.request_id, request.task, "kitchen", attempts=starts, history=history)
-    await books.write(record.model_copy(update={"caller": request.caller}))
+    await books.write(record.model_copy(update={"caller": request.caller, "submitted_at": request.submitted_at}))
     assert await books.publish(request, "kitchen", publication=7) is None
 
 
@@ -299,6 +299,21 @@ async def test_a_retry_that_was_cut_short_is_completed_by_the_next(opened: Open)
         assert isinstance(outcome, WorkResponse)
         assert (outcome.status, outcome.result) == (Status.COMPLETED, "poison")
         assert await gone(books, "r1")
+
+
+async def test_an_old_message_that_comes_after_a_retry_does_not_work_or_record_for_it(opened: Open):
+    """The retried request is on its way: its record is opened, and its message not there yet."""
+    async with opened() as (inn, books):
+        old, new = a_request("r1", "say", "old"), a_request("r1", "say", "new")
+        await books.write(a_record("r1", "say", "kitchen", epoch=1, submitted_at=new.submitted_at))
+        assert await books.publish(old, "kitchen") is None
+        after = await inn.client.call("kitchen/say", "after", deadline=20)
+        assert isinstance(after, WorkResponse)
+        assert (await record_of(books, "r1")).response is None
+        assert await books.publish(new, "kitchen", publication=1) is None
+        outcome = await inn.client.result("r1", timeout=20)
+        assert isinstance(outcome, WorkResponse)
+        assert outcome.result == "new"
 
 
 async def test_a_start_that_a_drain_cut_short_is_not_held_against_the_task(tmp_path: Path):

@@ -199,7 +199,7 @@ async def test_a_first_that_comes_again_is_worked_on_and_does_not_wait_for_itsel
         request = a_request("a", "note", "egg", dedupe=Dedupe.CONTENT)
         key = f"{CALLER}.{content_of(request, 'kitchen/note')}"
         assert await books.bucket("contents").put_if(key, b"a", 0)
-        await books.write(a_record("a", "note", "kitchen", attempts=1))
+        await books.write(a_record("a", "note", "kitchen", attempts=1, submitted_at=request.submitted_at))
         assert await books.publish(request, "kitchen", publication=1) is None
         await eventually(lambda: effects(inn) == ["egg"], "the work")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from runner.bus.work_queues import WorkQueues
 from runner.checkpoint import Checkpoint
 from runner.event import Event
 from runner.host.attempts import GONE, recorded
+from runner.host.desk import StoreAway
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
-from runner.subjects import Subjects
+from runner.subjects import Subjects, publication_of_epoch
 from runner.work import (
     Attempt,
     Code,
@@ -240,6 +242,7 @@ async def test_what_names_its_provider_is_held_and_told_of_once(tmp_path: Path) 
             await duties.look()
         [event] = await chief.told("CAPABILITY_DEGRADED")
         assert (event.ensemble, event.capability, event.request_id) == ("kitchen", "cook", "soup")
+        assert re.search(r"held until [-\d]{10}T[:\d]{8}\+00:00$", event.message or "")
         assert await chief.queued("kitchen") == ["soup"]
 
 
@@ -345,9 +348,9 @@ async def test_a_healthy_provider_is_left_alone(tmp_path: Path) -> None:
         assert await chief.told("DELEGATION_FAILED") == []
 
 
-async def moved_by_hand(chief: Leader, request_id: str) -> None:
-    """As a leader leaves it that dies right after the record."""
-    request = await chief.submit(request_id)
+async def moved_by_hand(chief: Leader, request_id: str, *chain: str, **terms: object) -> None:
+    """As a leader leaves it that dies right after the record; or, with a chain, one who hands it off."""
+    request = await chief.submit(request_id, **terms)
     record = Record(
         epoch=1,
         request_id=request_id,
@@ -358,7 +361,7 @@ async def moved_by_hand(chief: Leader, request_id: str) -> None:
         submitted_at=request.submitted_at,
         trace_id=request.trace_context.trace_id,
         attempts=0,
-        moved=request,
+        moved=request.model_copy(update={"chain": chain}),
     )
     assert await chief.ground.desk.record(record, 0)
 
@@ -371,12 +374,54 @@ async def test_the_next_leader_completes_what_the_last_one_began(tmp_path: Path)
         assert (await chief.outcome("soup")).result == "soup of the bistro"
 
 
+async def test_what_nobody_took_over_by_its_deadline_is_expired(tmp_path: Path) -> None:
+    """Handed off to one without room, by one that is gone: its caller is answered all the same, and once."""
+    async with leader(tmp_path) as chief:
+        (tmp_path / "busy").touch()
+        for request_id in ("one", "two"):
+            await chief.submit(request_id)
+        duties = chief.duties()
+        await until(duties, chief, "kitchen")
+        await moved_by_hand(chief, "three", "kitchen/cook", deadline=timedelta(0))
+        await until(duties, chief, "kitchen")
+        (tmp_path / "busy").unlink()
+        outcome = await chief.outcome("three")
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.code) == (Status.EXPIRED, Code.DEADLINE_EXCEEDED)
+
+
+async def test_a_move_that_the_server_cut_short_is_completed_though_the_provider_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with leader(tmp_path) as chief:
+        await chief.submit("soup")
+        duties = chief.duties()
+
+        async def away(*_: object, **__: object) -> None:
+            raise StoreAway
+
+        async def is_cut_short() -> bool:
+            try:
+                await duties.look()
+            except StoreAway:
+                return True
+            return False
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chief.ground.desk, "publish", away)
+            await eventually(is_cut_short, "a move without its end")
+        back = Registration(ensemble="kitchen", runner=chief.inn.runner.id, state=EnsembleState.READY)
+        await chief.ground.registry.put(back)
+        await until(duties, chief, "kitchen")
+        assert (await chief.outcome("soup")).result == "soup of the bistro"
+
+
 async def test_what_was_published_but_not_deleted_is_worked_once(tmp_path: Path) -> None:
     async with leader(tmp_path) as chief:
         await moved_by_hand(chief, "soup")
         request = (await chief.record("soup")).moved  # type: ignore[union-attr]
         assert request is not None
-        assert await chief.ground.desk.publish(request, "bistro", publication=1) is None
+        assert await chief.ground.desk.publish(request, "bistro", publication=publication_of_epoch(1)) is None
         await chief.outcome("soup")
         duties = chief.duties()
         await until(duties, chief, "kitchen")

@@ -175,6 +175,30 @@ async def test_a_full_queue_fails_the_one_who_hands_off(tmp_path: Path) -> None:
             await inn.client.cancel(f"slow-{number}")
 
 
+async def test_a_request_that_waits_longer_than_results_are_kept_is_its_callers_all_the_same(tmp_path: Path) -> None:
+    """What proves whose it is must last until it has its outcome."""
+    briefly = NETWORK.replace("network: inn\n", "network: inn\ndefaults: {results_kept: 1s}\n")
+    async with live(tmp_path, briefly, inn=MODULE) as inn:
+        await inn.client.call("kitchen/cook", "slow first", mode="async", request_id="first")
+        waits = asyncio.ensure_future(answered(inn, "door/feed", "late", request_id="late"))
+        desk = inn.runner._ground.desk
+
+        async def moved() -> bool:
+            record = (await desk.read("_client-tester", "late")).record
+            return record is not None and record.moved is not None
+
+        await eventually(moved, "a hand-off")
+        await answered(inn, "door/enter", "nobody", request_id="other")
+
+        async def forgotten() -> bool:
+            return (await desk.read("_client-tester", "other")).record is None
+
+        await eventually(forgotten, "the end of what was recorded later")
+        await inn.client.cancel("first")
+        response = await waits
+        assert (response.status, response.result) == (Status.COMPLETED, "late: _client-tester late door/feed (1)")
+
+
 async def test_what_was_handed_off_is_found_and_cancelled_where_it_is(tmp_path: Path) -> None:
     """One that runs at the next provider, and one that waits there."""
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:

@@ -181,6 +181,8 @@ async def test_a_result_over_the_limit_is_a_failure_that_names_it(inn: LiveNetwo
     response = await call(inn, target, str(MOST - QUOTES + 1))
     assert ended(response) == (Status.FAILED, "PAYLOAD_TOO_LARGE")
     assert response.error is not None
+    assert (response.error.hint or "").startswith("return less")
+    assert response.error is not None
     assert "`defaults.max_payload` allows 3,145,728" in response.error.message
 
 

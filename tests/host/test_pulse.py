@@ -105,7 +105,7 @@ async def inn(tmp_path: Path) -> AsyncIterator[Inn]:
         await server.start({key.public: EVERYTHING}, system.public)
         ground = await connect([server.url], caller="_runner", credentials=key.seed)
         leaving.push_async_callback(ground.close)
-        await ensure_network(ground, SUBJECTS, events_kept=timedelta(hours=1), results_kept=timedelta(hours=1))
+        await ensure_network(ground, SUBJECTS, results_kept=timedelta(hours=1))
         yield Inn(server.url, key.seed, leaving)
 
 
@@ -125,6 +125,19 @@ async def test_what_a_runner_offers_is_on_offer_until_it_falls_silent(inn: Inn) 
     assert set(one.pulse.beats) == {"one"}
     await one.registry.bury(0.0)
     assert one.registry.runners() == frozenset()
+
+
+async def test_who_has_just_come_waits_for_the_beats_of_those_that_it_knows_of(inn: Inn) -> None:
+    one = await inn.stand("one")
+    await one.register()
+    two = await inn.stand("two")
+    await two.pulse.until_acquainted(20.0)
+    assert "one" in two.pulse.beats
+    await one.fall_silent()
+    await two.pulse.until_acquainted(20.0)
+    two.pulse.mention("never")
+    await two.pulse.until_acquainted(0.1)
+    assert "never" not in two.pulse.beats
 
 
 async def test_a_runner_that_stops_in_order_is_gone_at_once(inn: Inn) -> None:

@@ -6,9 +6,11 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.errors import UsageProblem
 from runner.host.attempts import GONE, recorded
 from runner.host.claim import Claim
 from runner.host.desk import Desk, StoreAway
@@ -101,7 +103,8 @@ async def test_a_second_start_is_counted_and_says_what_became_of_the_first(tmp_p
     async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
         request = a_request("r1", "say", "again")
         before = Attempt(number=1, runner="runner-gone", provider="kitchen", started_at=request.submitted_at)
-        await books.write(a_record("r1", "say", "kitchen", attempts=1, history=(before,)))
+        at = request.submitted_at
+        await books.write(a_record("r1", "say", "kitchen", attempts=1, history=(before,), submitted_at=at))
         assert await books.publish(request, "kitchen", publication=1) is None
         await eventually(lambda: ended(books, "r1"), "the outcome")
         record = await books.record("r1")
@@ -220,6 +223,34 @@ async def test_a_task_whose_record_names_another_provider_is_not_worked_on(tmp_p
         record = await books.record("r1")
         assert record is not None
         assert record.response is None
+
+
+async def test_what_is_between_two_queues_is_pending_and_never_unknown(tmp_path: Path):
+    """Its record names who has it, and neither queue shows it at the moment of the look."""
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
+        moved = a_request("r1", "fetch", "beef")
+        await books.write(a_record("r1", "fetch", "pantry", epoch=1, moved=moved))
+        standing = await inn.client.result(f"{CALLER}/r1", wait=False)
+        assert (standing.status, standing.state, standing.expires_at) == ("PENDING", "QUEUED", moved.expires_at)
+        await books.write(a_record("r2", "fetch", "pantry"))
+        standing = await inn.client.result(f"{CALLER}/r2", wait=False)
+        assert (standing.status, standing.expires_at) == ("PENDING", None)
+        late = a_request("r3", "fetch", "beef", deadline=timedelta(0))
+        await books.write(a_record("r3", "fetch", "pantry", epoch=1, moved=late))
+        with pytest.raises(UsageProblem, match="r3"):
+            await inn.client.result(f"{CALLER}/r3", wait=False)
+
+
+async def test_an_unreadable_record_costs_no_slot(tmp_path: Path):
+    """The proof of what was handed off cannot be read: the message comes again, and its slot is free meanwhile."""
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
+        await books.bucket("results").put(f"{CALLER}.r1", b"{}")
+        assert (
+            await books.publish(a_request("r1", "say", "", chain=("pantry/fetch",)), "kitchen", sender="pantry") is None
+        )
+        after = await inn.client.call("kitchen/say", "after", deadline=20)
+        assert isinstance(after, WorkResponse)
+        assert after.result == "after"
 
 
 async def test_an_earlier_attempt_of_the_same_provider_is_stale_once_the_epoch_has_grown(tmp_path: Path):

@@ -66,7 +66,7 @@ def record(provider: str = "kitchen", *starters: str, response: bool = False, mo
         caller="room-service",
         provider=provider,
         priority=Priority.NORMAL,
-        submitted_at=NOW,
+        submitted_at=NOW - timedelta(seconds=60),
         trace_id=TRACE.trace_id,
         history=tuple(Attempt(number=1, runner="r", provider=name, started_at=NOW) for name in starters),
         moved=request() if moved else None,
@@ -104,6 +104,7 @@ def said(decided: Verdict) -> str:
 
 BISTRO = offer("bistro")
 LATE = request(deadline=timedelta(seconds=60))
+RETRIED = record().model_copy(update={"submitted_at": NOW - timedelta(seconds=1)})
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,7 @@ LATE = request(deadline=timedelta(seconds=60))
         (unclaimed(LATE), DOWN, [BISTRO], "expire"),
         (unclaimed(LATE), Health(SLA, down_since=NOW), [], "expire"),
         (unclaimed(LATE, under_work=True), DOWN, [BISTRO], "leave"),
+        (unclaimed(LATE, record=RETRIED), DOWN, [BISTRO], "leave"),
         (unclaimed(under_work=True), DOWN, [BISTRO], "leave"),
         (unclaimed(record=record("kitchen", response=True)), DOWN, [BISTRO], "answer"),
         (unclaimed(record=record("kitchen", "kitchen")), DOWN, [BISTRO], "reroute bistro/cook"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from runner.lineage import sender_of, turn_of
@@ -22,7 +21,7 @@ def record(moved: WorkRequest | None, **given: Any) -> Record:
         caller="bar",
         provider="scullery",
         priority=Priority.NORMAL,
-        submitted_at=datetime.now(UTC),
+        submitted_at=ORIGINAL.submitted_at,
         trace_id="t",
         moved=moved,
         **given,

@@ -82,10 +82,16 @@ async def test_what_a_killed_provider_had_in_hand_another_one_answers(inn: Direc
             assert await standing(network) == {"COMPLETED": 1}
             [report] = await network.requests()
             assert (report.provider, report.attempts) == ("bistro", 2)
+            await eventually(lambda: is_told(network), "the word that it was moved")
             [event] = [event async for event in network.events(request_id="soup") if event.kind == "DELEGATION_FAILED"]
             assert event.message is not None
             assert event.message.endswith("moved from auberge/cook to bistro/cook")
     assert lines(inn, "effects") == []
+
+
+async def is_told(network: NetworkClient) -> bool:
+    """Events leave a moment later than answers."""
+    return "DELEGATION_FAILED" in [event.kind async for event in network.events(request_id="soup")]
 
 
 async def test_a_runner_that_was_stopped_for_a_while_changes_nothing_when_it_goes_on(inn: Directory) -> None:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
-from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkResponse
+from runner.host.inline_desk import InlineDesk
+from runner.host.promotion import Promotion
+from runner.subjects import publication_of_place
+from runner.work import (
+    EnsembleState,
+    Priority,
+    Registration,
+    Standing,
+    TaskAccepted,
+    WorkError,
+    WorkResponse,
+)
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 
@@ -44,6 +59,9 @@ async def cook(context: str) -> str:
                 await asyncio.sleep(0.01)
             except asyncio.CancelledError:
                 pass
+    elif how.startswith("until"):
+        while not (here / how.removeprefix("until ")).exists():
+            await asyncio.sleep(0.01)
     elif how == "hold":
         while not (here / "release").exists():
             await asyncio.sleep(0.01)
@@ -100,6 +118,62 @@ async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) ->
         places = {name: place for place, name in enumerate(starts(inn))}
         late = [name for number, name in enumerate(names) if abs(places[name] - number) > 4]
         assert (sorted(places), late) == (sorted(names), [])
+
+
+async def test_of_two_replicas_that_claim_a_waiting_task_one_is_heard(tmp_path: Path) -> None:
+    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+    ):
+        await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
+        for name in ("held", "also"):
+            await submit(inn, name, "hold")
+        await eventually(lambda: len(starts(inn)) == 2, "every slot taken")
+        names = [f"n{number}" for number in range(5)]
+        heard: list[str] = []
+
+        async def call(name: str) -> None:
+            await inn.client.call(
+                "kitchen/cook",
+                name,
+                request_id=name,
+                deadline=60,
+                on_accepted=lambda _: heard.append(name),
+            )
+
+        async with asyncio.TaskGroup() as calls:
+            for name in names:
+                calls.create_task(call(name))
+            await eventually(lambda: len(heard) == 5, "five acceptances")
+            release(inn)
+        await inn.client.call("kitchen/cook", "last")
+
+        async def told() -> list[str]:
+            events = [event async for event in inn.client.events(ensemble="kitchen")]
+            return sorted(e.request_id or "" for e in events if e.kind == "accepted" and e.request_id in names)
+
+        async def all_completed() -> bool:
+            events = [event async for event in inn.client.events(ensemble="kitchen")]
+            return {e.request_id for e in events if e.kind == "completed"} >= set(names)
+
+        await eventually(all_completed, "every end")
+        assert (sorted(heard), await told()) == (names, names)
+
+
+async def test_what_others_worked_off_is_not_remembered_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.host.acceptance.CLAIMS_KEPT", 3)
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        queue = inn.runner._hosted["kitchen"]._queue
+        assert queue is not None
+        claim = queue._acceptance.claim
+        assert [claim("desk", name) for name in "abcbde"] == [True, True, True, False, True, True]
+        assert len(queue._acceptance._claimed) == 3
+        assert [claim("desk", name) for name in "edc"] == [False, False, False]
+        assert claim("desk", "a")
 
 
 async def test_a_critical_task_is_next_whatever_waits_before_it(tmp_path: Path) -> None:
@@ -187,6 +261,24 @@ async def test_a_waiting_task_is_moved_to_another_priority(tmp_path: Path) -> No
         await eventually(told, "the event")
 
 
+async def test_a_move_whose_copy_was_taken_back_loses_nothing_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    """The copy goes where the original was taken meanwhile; given back, that is all there is of the task."""
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        await submit(inn, "waits", priority="low")
+        ground = inn.runner._ground
+        queues = WorkQueues(ground.connection, ground.subjects)
+        [original] = [one async for one in queues.stored("kitchen") if one.call.priority is Priority.LOW]
+        copy = original.request.model_copy(update={"priority": Priority.HIGH})
+        publication = publication_of_place(original.sequence)
+        assert await ground.desk.publish(copy, "kitchen", sender=original.call.caller, publication=publication) is None
+        await queues.delete("kitchen", original.sequence + 1)
+        with pytest.raises(UsageProblem, match="works on _client-tester/waits already"):
+            await inn.client.prioritize("waits", "high")
+        release(inn)
+        assert await outcome(inn, "waits") == "cooked waits"
+
+
 async def test_what_does_not_wait_is_not_moved(tmp_path: Path) -> None:
     async with live(tmp_path, network(), inn=MODULE) as inn:
         await submit(inn, "held", "hold")
@@ -203,16 +295,125 @@ async def test_what_does_not_wait_is_not_moved(tmp_path: Path) -> None:
             await inn.client.prioritize("held", "high")
 
 
-async def test_a_full_queue_has_no_room_for_a_move_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_move_needs_no_room_in_a_full_queue_and_leaves_it_full(tmp_path: Path) -> None:
+    async with live(tmp_path, network(limit=3), inn=MODULE) as inn:
+        await submit(inn, "held", "hold")
+        for name in ("first", "second"):
+            await submit(inn, name, priority="low")
+        for priority in ("critical", "normal", "high"):
+            assert (await inn.client.prioritize("second", priority)).priority == priority.upper()
+        assert await queued(inn) == {"high": 1, "low": 1}
+        refused = await inn.client.call("kitchen/cook", "one too many")
+        assert isinstance(refused, WorkResponse)
+        assert refused.error is not None
+        assert refused.error.message == "the queue of kitchen is full: 3 of 3 tasks wait or are worked on"
+        release(inn)
+        for name in ("first", "second"):
+            await outcome(inn, name)
+        assert starts(inn) == ["held", "second", "first"]
+
+
+async def test_where_somebody_else_takes_the_place_nothing_is_moved_and_nothing_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def taken(*_: object) -> AsyncIterator[None]:
+        yield
+
     async with live(tmp_path, network(limit=2), inn=MODULE) as inn:
         await submit(inn, "held", "hold")
         await submit(inn, "waits", priority="low")
+        monkeypatch.setattr(WorkQueues, "one_more", taken)
         with pytest.raises(UsageProblem, match="the queue of kitchen is full: nothing can be moved in it") as caught:
             await inn.client.prioritize("waits", "high")
         assert caught.value.code == "QUEUE_FULL"
         assert await queued(inn) == {"low": 1}
         release(inn)
         assert await outcome(inn, "waits") == "cooked waits"
+
+
+@asynccontextmanager
+async def two_kitchens(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
+    """Each with one slot, and both taken; the first one's network."""
+    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
+    async with (
+        plain_server(tmp_path) as url,
+        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+    ):
+        await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
+        for name in ("held", "also"):
+            await submit(inn, name, f"until {name}")
+        await eventually(lambda: len(starts(inn)) == 2, "every slot taken")
+        yield inn
+
+
+def free(inn: LiveNetwork, name: str) -> None:
+    """Let one task end that works `until` this."""
+    (inn.workspace.directory / name).touch()
+
+
+async def messages(inn: LiveNetwork) -> list[str]:
+    return [one.request.request_id async for one in inn.runner._ground.backlog.waiting("kitchen")]
+
+
+async def only_moved(inn: LiveNetwork) -> bool:
+    return await messages(inn) == ["moved"]
+
+
+async def emptied(inn: LiveNetwork) -> bool:
+    return await messages(inn) == []
+
+
+async def test_a_move_that_breaks_off_half_way_leaves_one_piece_of_work(tmp_path: Path) -> None:
+    """Both messages stand in the queue, and two workers come to them at once."""
+    async with two_kitchens(tmp_path) as inn:
+        await submit(inn, "moved", "until end", priority="low")
+        ground = inn.runner._ground
+        [first] = [one async for one in ground.backlog.waiting("kitchen") if one.request.request_id == "moved"]
+        copy = first.request.model_copy(update={"priority": Priority.HIGH})
+        publication = publication_of_place(first.sequence)
+        assert await ground.desk.publish(copy, "kitchen", sender=first.call.caller, publication=publication) is None
+        assert (await messages(inn)).count("moved") == 2
+        free(inn, "held")
+        free(inn, "also")
+        await eventually(lambda: len(starts(inn)) == 3, "the work")
+        await submit(inn, "next")
+        assert await outcome(inn, "next") == "cooked next"
+        free(inn, "end")
+        assert await outcome(inn, "moved") == "cooked moved"
+        await eventually(lambda: emptied(inn), "an empty queue")
+        assert starts(inn).count("moved") == 1
+
+
+async def test_what_is_taken_just_before_its_message_goes_is_worked_on_once_and_kept_by_the_other_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One works on a message that is deleted under it; should it die, the other message is all that is left."""
+    async with two_kitchens(tmp_path) as inn:
+        await submit(inn, "moved", "until end", priority="low")
+        publish = InlineDesk.publish
+
+        async def late(desk: InlineDesk, *told: Any, **terms: Any) -> WorkError | None:
+            free(inn, "held")
+            await eventually(lambda: "moved" in starts(inn), "the work")
+            return await publish(desk, *told, **terms)
+
+        async def checked_before(*_: object) -> bool:
+            return True
+
+        with monkeypatch.context() as slow:
+            slow.setattr(InlineDesk, "publish", late)
+            slow.setattr(Promotion, "_waits", checked_before)
+            await inn.client.prioritize("moved", "high")
+        free(inn, "also")
+        await submit(inn, "next")
+        assert await outcome(inn, "next") == "cooked next"
+        await eventually(lambda: only_moved(inn), "the other message alone")
+        free(inn, "end")
+        assert await outcome(inn, "moved") == "cooked moved"
+        await eventually(lambda: emptied(inn), "an empty queue")
+        assert starts(inn).count("moved") == 1
 
 
 async def test_a_full_queue_says_how_full_and_who_offers_the_same(tmp_path: Path) -> None:
@@ -262,6 +463,23 @@ async def test_a_handler_that_ignores_the_end_is_named_and_its_task_comes_again(
         await eventually(waits, "the task in the queue again")
         await inn.client.drain("kitchen", resume=True)
         assert await outcome(inn, "mule") == "cooked mule"
+
+
+async def test_an_ensemble_that_could_not_be_brought_back_is_brought_back_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(tmp_path, network(), inn=MODULE) as inn:
+        await inn.client.drain("kitchen")
+
+        async def away(_: Registration) -> None:
+            raise TimeoutError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(inn.runner._ground.desk, "register", away)
+            report = await inn.client.drain("kitchen", resume=True)
+            assert report.state is EnsembleState.STOPPED
+            assert report.detail == "kitchen did not come up: the server went away meanwhile: TimeoutError"
+        assert (await inn.client.drain("kitchen", resume=True)).state is EnsembleState.READY
 
 
 async def test_only_an_ensemble_can_be_drained(tmp_path: Path) -> None:

@@ -134,6 +134,13 @@ async def two_there(network: NetworkClient) -> bool:
     return len(await runners(network)) == 2
 
 
+async def test_whoever_answers_knows_every_runner_from_the_first_question_on(fleet: Fleet) -> None:
+    pids = {fleet.up().pid, fleet.up("--join").pid}
+    async with connect(fleet.file, name="tester") as network:
+        answers = await asyncio.gather(*(network.status() for _ in range(12)))
+    assert [{runner.pid for runner in answer.runners} for answer in answers] == [pids] * 12
+
+
 async def test_two_runners_share_the_queue_of_an_ensemble_and_status_adds_them_up(fleet: Fleet) -> None:
     pids = [fleet.up().pid, fleet.up("--join").pid]
     async with connect(fleet.file, name="tester") as network:

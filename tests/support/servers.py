@@ -13,11 +13,13 @@ from tests.support.networks import eventually
 
 
 @asynccontextmanager
-async def plain_server(directory: Path) -> AsyncIterator[str]:
-    """The address of a server with JetStream and without authentication; it dies with the block."""
+async def plain_server(directory: Path, *, jetstream: bool = True) -> AsyncIterator[str]:
+    """The address of a server without authentication, and with a store if `jetstream` says so; it dies with us."""
     store = directory / "nats"
     store.mkdir(parents=True)
-    arguments = ("-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(store), "-js", "-sd", str(store))
+    arguments = ["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(store)]
+    if jetstream:
+        arguments += ["-js", "-sd", str(store)]
     silent = asyncio.subprocess.DEVNULL
     server = await asyncio.create_subprocess_exec(str(server_binary()), *arguments, stdout=silent, stderr=silent)
     try:

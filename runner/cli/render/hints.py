@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.cli.render.style import visible
 from runner.durations import format_duration
-from runner.work import TaskAccepted, TaskProgress
+from runner.work import Standing, TaskAccepted, TaskProgress
 
 
 def accepted(hint: TaskAccepted) -> str:
@@ -25,3 +25,11 @@ def constrained(hint: TaskAccepted) -> str:
 def progress(hint: TaskProgress) -> str:
     percent = "" if hint.percent is None else f"{hint.percent:3.0f}% "
     return f"  {percent}{visible(hint.message)}"
+
+
+def unclaimed(standing: Standing) -> str:
+    """`nobody has taken it yet: kitchen is STOPPED; it is held until 12:30:05 (5f0c…)`."""
+    state = f"{visible(standing.provider)} is {standing.provider_state}; " if standing.provider else ""
+    waits = "is held" if standing.state == "HELD" else "waits"
+    until = f" until {standing.expires_at.astimezone():%H:%M:%S}" if standing.expires_at else ""
+    return f"nobody has taken it yet: {state}it {waits}{until} ({visible(standing.request_id)})"

@@ -133,15 +133,24 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
     async with AsyncExitStack() as stack:
         network = await _reached(stack, question, file, nats)
         try:
-            async with asyncio.timeout(question.timeout.total_seconds() if question.timeout else None):
+            async with asyncio.timeout(None if question.timeout is None else question.timeout.total_seconds()):
                 response = await _ask(network, question)
         except TimeoutError:
             output.talk(f"still waiting after --timeout: {result} takes it up again")
-            return answer.pending(question.request_id, None)
+            return answer.pending(question.request_id, await _state(network, question.request_id))
         except asyncio.CancelledError:
             output.talk(f"interrupted; the request goes on: {result}")
             raise
         return answer.tell(response, as_json=as_json, pending_code=FINE, patience=question.patience)
+
+
+async def _state(network: NetworkClient, request_id: str) -> str | None:
+    """How a request is that has no outcome yet, where somebody can tell."""
+    try:
+        standing = await network.result(request_id, wait=False)
+    except (NotRunning, UsageProblem):
+        return None
+    return standing.state if isinstance(standing, Standing) else standing.status
 
 
 async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted | Standing:
@@ -162,6 +171,7 @@ async def _ask(network: NetworkClient, question: Question) -> WorkResponse | Tas
         on_constrained=question.patience.on_constrained.value,
         on_accepted=lambda accepted: output.talk(hints.accepted(accepted)),
         on_progress=lambda progress: output.talk(hints.progress(progress)),
+        on_unclaimed=lambda standing: output.talk(hints.unclaimed(standing)),
     )
 
 

@@ -11,6 +11,7 @@ from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
 from runner.cli.render.style import visible
 from runner.cli.session import NetworkClient, conversing
 from runner.reports import EnsembleReport
+from runner.work import EnsembleState
 
 
 def run(
@@ -28,7 +29,8 @@ def run(
       run-network drain kitchen --resume
 
     What is in hand may take `defaults.drain_timeout`; who is not done by then is named. What waits stays queued until
-    the ensemble is back, or its deadline has passed. Whoever discovers a capability goes past it at once.
+    the ensemble is back, or its deadline has passed. Whoever discovers a capability goes past it at once. Exit code 1
+    says that somebody was not done in time, or that it did not come up; 5 that it is still on its way.
     """
 
     async def ask(network: NetworkClient) -> EnsembleReport:
@@ -42,4 +44,14 @@ def run(
         output.data(visible(f"{report.name} is {report.state}; {queued} tasks wait"))
         if report.detail:
             output.data(visible(report.detail))
-    return 0
+    return _exit_code(report, resume=resume)
+
+
+def _exit_code(report: EnsembleReport, *, resume: bool) -> int:
+    """5 while it is still on its way; 1 where somebody kept it waiting in vain, or it did not come up."""
+    moving, wanted = (
+        (EnsembleState.STARTING, EnsembleState.READY) if resume else (EnsembleState.DRAINING, EnsembleState.STOPPED)
+    )
+    if report.state is moving:
+        return 5
+    return 0 if report.state is wanted and not report.detail else 1

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from runner.cli import output
-from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, request_name
+from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, member, request_name
 from runner.cli.render.style import visible
 from runner.cli.session import NetworkClient, conversing
 from runner.reports import PriorityReport, RequestReport
+
+
+class Wanted(StrEnum):
+    """What `--state` takes: how a task stands, or what became of it."""
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    HELD = "HELD"
+    RUNNING = "RUNNING"
+    DEAD = "DEAD"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
 
 
 def run(
     file: NetworkFile = DEFAULT_FILE,
     state: Annotated[
         str | None,
-        typer.Option(metavar="STATE", help="Only these: pending, queued, running, completed, failed, …"),
+        typer.Option(metavar="STATE", help=f"Only these: {', '.join(w.lower() for w in Wanted)}."),
     ] = None,
     prioritize: Annotated[
         tuple[str, str] | None,
@@ -38,8 +54,10 @@ def run(
     if prioritize is not None:
         return _prioritize(file, nats, *prioritize, as_json=as_json)
 
+    wanted = member(Wanted, state, "--state")
+
     async def ask(network: NetworkClient) -> tuple[RequestReport, ...]:
-        return await network.requests(state=state.upper() if state else None)
+        return await network.requests(state=wanted)
 
     found = conversing(file, nats, ask)
     if as_json:

@@ -32,8 +32,10 @@ def run(
 
     It has its whole deadline before it again, and no start counts any more. `result ID` waits for its outcome.
     """
-    if (request is None) is not every:
+    if request is None and not every:
         raise UsageProblem("say which request to retry, or --all", hint="`run-network requests --state dead`")
+    if request is not None and every:
+        raise UsageProblem("--all retries every dead letter: say it without an id", hint="or the id without --all")
     if request is not None:
         request_name(request)
 

@@ -1,0 +1,108 @@
+"""A lost connection: whoever waits for the server itself learns it at once, whoever waits for others waits on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from nats.aio.msg import Msg
+
+from runner.bus.away import AWAY
+from runner.bus.connection import Connection, connect, drain
+from runner.bus.keys import key_in
+from runner.bus.permissions import EVERYTHING
+from runner.bus.questions import Questions
+from runner.bus.server import NatsServer
+from runner.bus.server_config import ServerFiles
+from runner.subjects import Subjects
+from tests.support.networks import eventually
+from tests.support.servers import plain_server
+
+AT_ONCE_SECONDS = 5.0
+"""Half of what the library waits for an answer that never comes."""
+
+
+async def nobody(_: object) -> None:
+    """Answers nothing."""
+
+
+async def test_what_the_dead_server_was_to_answer_is_not_waited_for(tmp_path: Path) -> None:
+    """A record's write, a barrier, the end of a subscription; a tool may still answer when the connection is back."""
+    runner, system = key_in(tmp_path / "runner.nk"), key_in(tmp_path / "system.nk")
+    server = NatsServer(ServerFiles(tmp_path))
+    await server.start({runner.public: EVERYTHING}, system.public)
+    connection = await connect([server.url], caller="_runner", credentials=runner.seed)
+    try:
+        for subject in ("$KV.inn_results.>", "inn.work.>", "inn.tool.>"):
+            await connection.subscribe(subject, cb=nobody)
+        ended = await connection.subscribe("ended", cb=nobody)
+        waiting = [asked(connection, subject) for subject in ("$KV.inn_results.a", "inn.work.a.b.normal.c")]
+        tool = asked(connection, "inn.tool.a.b.c")
+        await connection.flush()
+        os.kill(int(ServerFiles(tmp_path).pid.read_text()), signal.SIGKILL)
+        waiting += [asyncio.ensure_future(connection.flush()), asyncio.ensure_future(drain(ended))]
+        async with asyncio.timeout(AT_ONCE_SECONDS):
+            for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+                assert isinstance(outcome, AWAY)
+        assert not tool.done()
+        tool.cancel()
+        await eventually(lambda: not connection.is_connected, "the loss")
+        with pytest.raises(AWAY):
+            await connection.flush()
+        assert ended._id not in connection._subs
+    finally:
+        await connection.close()
+        await server.stop()
+
+
+def asked(connection: Connection, subject: str) -> asyncio.Future[object]:
+    return asyncio.ensure_future(connection.request(subject, b"", timeout=60))
+
+
+async def test_a_server_that_goes_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="runner.bus")
+    async with plain_server(tmp_path) as url:
+        connection = await connect([url], caller="_client-a", credentials=None)
+    try:
+        await eventually(lambda: bool(caplog.records), "a word of it")
+        assert {record.levelname for record in caplog.records} == {"INFO"}
+    finally:
+        await connection.close()
+
+
+async def test_a_question_during_which_the_connection_came_back_waits_for_whoever_has_yet_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.bus.connection.FRESH_SECONDS", 0.0)
+    nobody_yet = asyncio.Event()
+
+    async def look_again(seconds: float) -> None:
+        nobody_yet.set()
+        await sleep(seconds)
+
+    sleep = asyncio.sleep
+    async with plain_server(tmp_path) as url:
+        asker = await connect([url], caller="_client-a", credentials=None)
+        runner = await connect([url], caller="_runner", credentials=None)
+
+        async def answer(message: Msg) -> None:
+            await runner.publish(message.reply, b"here")
+
+        try:
+            asking = asyncio.create_task(Questions(asker, Subjects("inn")).ask("inn.question", seconds=10))
+            await sleep(0)  # it is asked
+            asker.came_back()
+            monkeypatch.setattr("runner.bus.questions.asyncio.sleep", look_again)
+            await asyncio.wait(
+                (asking, waiting := asyncio.create_task(nobody_yet.wait())), return_when="FIRST_COMPLETED"
+            )
+            waiting.cancel()
+            await runner.subscribe("inn.question", cb=answer)
+            assert await asking == b"here"
+        finally:
+            await asker.close()
+            await runner.close()
