@@ -46,10 +46,16 @@ class Connection(Client):
         self._direct: dict[int, Callable[[Msg], None]] = {}
         self._chance: list[str] = []
         self._came_back: float | None = None
+        self._is_lost = False
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it was lost and has just come back: others may have yet to."""
+        """Whether it was lost and has just come back, or is about to: others may have yet to.
+
+        What was asked meanwhile is sent, and may be answered, before the library says that the connection is back.
+        """
+        if self._is_lost:
+            return True
         return self._came_back is not None and time.monotonic() - self._came_back < FRESH_SECONDS
 
     @property
@@ -63,10 +69,12 @@ class Connection(Client):
         return self._came_back is not None and self._came_back > moment
 
     def came_back(self) -> None:
+        self._is_lost = False
         self._came_back = time.monotonic()
 
     def lost(self) -> None:
         """What the server was to answer, it will not any more: whoever waits for that need not wait out the time."""
+        self._is_lost = True
         for subject, answer in self._asked.values():
             if answered_by_server(subject):
                 _late(answer)

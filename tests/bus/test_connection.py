@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,11 @@ async def test_a_server_that_goes_is_no_warning(tmp_path: Path, caplog: pytest.L
         await connection.close()
 
 
+@pytest.mark.parametrize("moment", [Connection.came_back, Connection.lost])
 async def test_a_question_during_which_the_connection_came_back_waits_for_whoever_has_yet_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: Callable[[Connection], None]
 ) -> None:
+    """Also where it is answered before the library says that the connection is back."""
     monkeypatch.setattr("runner.bus.connection.FRESH_SECONDS", 0.0)
     nobody_yet = asyncio.Event()
 
@@ -95,7 +98,7 @@ async def test_a_question_during_which_the_connection_came_back_waits_for_whoeve
         try:
             asking = asyncio.create_task(Questions(asker, Subjects("inn")).ask("inn.question", seconds=10))
             await sleep(0)  # it is asked
-            asker.came_back()
+            moment(asker)
             monkeypatch.setattr("runner.bus.questions.asyncio.sleep", look_again)
             await asyncio.wait(
                 (asking, waiting := asyncio.create_task(nobody_yet.wait())), return_when="FIRST_COMPLETED"
