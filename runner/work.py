@@ -338,15 +338,6 @@ class CapabilityInfo(Wire):
     """How many tasks may wait and be worked on together."""
 
 
-class Registration(Wire):
-    """What one ensemble offers on one runner; the record of the `capabilities` bucket."""
-
-    ensemble: str
-    runner: str
-    state: EnsembleState
-    capabilities: tuple[CapabilityInfo, ...] = ()
-
-
 Hint = TaskAccepted | TaskMoved | TaskProgress | TaskRejected | WorkResponse
 """What arrives on a reply subject; a message without a `type` is the response."""
 

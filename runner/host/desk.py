@@ -15,7 +15,8 @@ from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
 from runner.payload import PayloadStore
-from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest, WorkResponse
+from runner.registration import Registration
+from runner.work import EnsembleState, Priority, Record, WorkError, WorkRequest, WorkResponse
 
 
 @dataclass(frozen=True, slots=True)

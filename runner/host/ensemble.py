@@ -22,8 +22,9 @@ from runner.host.serving import Serving
 from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
 from runner.host.workplace import Station, Workplace
+from runner.registration import Registration
 from runner.subjects import Subjects
-from runner.work import EnsembleState, Priority, Registration
+from runner.work import EnsembleState, Priority
 
 STEP_SECONDS = 5.0
 """How long one step of stopping may take beside the draining itself."""

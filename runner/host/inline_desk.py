@@ -26,8 +26,9 @@ from runner.host.desk import Delivered, First, Held, StoreAway
 from runner.host.holders import Holders
 from runner.host.registry import Registry
 from runner.payload import Document, Reference
+from runner.registration import Registration
 from runner.subjects import record_key
-from runner.work import EnsembleState, Priority, Record, Registration, WorkError, WorkRequest
+from runner.work import EnsembleState, Priority, Record, WorkError, WorkRequest
 
 Moved = Callable[[str, EnsembleState, str | None], None]
 

@@ -14,7 +14,8 @@ from runner.bus.records import Bucket
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
 from runner.host.pulse import Pulse
-from runner.work import EnsembleState, Registration
+from runner.registration import Registration
+from runner.work import EnsembleState
 
 RETRY_SECONDS = 1.0
 _log = logging.getLogger("runner.host")

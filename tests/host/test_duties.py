@@ -21,6 +21,7 @@ from runner.host.attempts import GONE, recorded
 from runner.host.desk import StoreAway
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
+from runner.registration import Registration
 from runner.subjects import Subjects, publication_of_epoch
 from runner.work import (
     Attempt,
@@ -30,7 +31,6 @@ from runner.work import (
     Need,
     Priority,
     Record,
-    Registration,
     Standing,
     Status,
     WorkRequest,

@@ -22,8 +22,9 @@ from runner.bus.streams import ensure_network
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.registry import Registry
+from runner.registration import Registration
 from runner.subjects import Subjects
-from runner.work import CapabilityInfo, CapabilityType, EnsembleState, Registration
+from runner.work import CapabilityInfo, CapabilityType, EnsembleState
 from tests.support.networks import eventually
 
 SUBJECTS = Subjects("inn")

@@ -14,16 +14,9 @@ from runner.bus.work_queues import WorkQueues
 from runner.errors import UsageProblem
 from runner.host.inline_desk import InlineDesk
 from runner.host.promotion import Promotion
+from runner.registration import Registration
 from runner.subjects import publication_of_place
-from runner.work import (
-    EnsembleState,
-    Priority,
-    Registration,
-    Standing,
-    TaskAccepted,
-    WorkError,
-    WorkResponse,
-)
+from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkError, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 

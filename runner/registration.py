@@ -1,0 +1,14 @@
+"""What one ensemble offers on one runner: what the live catalog is made of."""
+
+from __future__ import annotations
+
+from runner.work import CapabilityInfo, EnsembleState, Wire
+
+
+class Registration(Wire):
+    """What one ensemble offers on one runner; the record of the `capabilities` bucket."""
+
+    ensemble: str
+    runner: str
+    state: EnsembleState
+    capabilities: tuple[CapabilityInfo, ...] = ()
