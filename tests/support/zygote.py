@@ -98,7 +98,7 @@ def become(directory: Path, url: str, name: str) -> None:
     os._exit(0)
 
 
-async def overwrite(bucket: Bucket, key: str, value: bytes, revision: int) -> int | None:
+async def overwrite(bucket: Bucket, key: str, value: bytes, revision: int, *, lasting: bool = False) -> int | None:
     await bucket.put(key, value)
     return revision + 1
 
