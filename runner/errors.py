@@ -9,6 +9,7 @@ EnsembleNetworkError
 │   └── NoRoom            it may not store what a stream is to hold (exit 1)
 ├── StartFailed           an ensemble did not come up (exit 1)
 ├── ReloadFailed          a changed configuration could not be applied; the one before works on (exit 1)
+│   └── RestartNeeded     what changed takes a restart (exit 1)
 ├── CallFailed            a call did not complete; carries the wire error
 └── Refused               user code refuses a request: a business failure, never retried
 """
@@ -93,6 +94,13 @@ class ReloadFailed(EnsembleNetworkError):
 
     code = "reload-failed"
     hint = "mend it and save it again: `run-network validate` shows what the file says"
+
+
+class RestartNeeded(ReloadFailed):
+    """What changed cannot be applied while the network runs."""
+
+    code = "restart-needed"
+    hint = "stop it with `run-network down`, and start it again"
 
 
 class CallFailed(EnsembleNetworkError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner.cli.session import NetworkClient
 from runner.config.bundling import bundled, modules_of
 from runner.config.reading import Reading, read_network
-from runner.errors import InvalidNetwork, UsageProblem
+from runner.errors import InvalidNetwork, RestartNeeded
 from runner.model import Network
 from runner.plan.observed import Desired, Observed, Running
 from runner.plan.plan import Plan, Refusal
@@ -28,7 +28,7 @@ class Files:
 
 
 async def planned(network: NetworkClient, files: Files) -> Plan:
-    """The plan from what runs to the files. Raises UsageProblem where that takes a restart.
+    """The plan from what runs to the files. Raises RestartNeeded where that takes one.
 
     What runs is read from its bundle, with the environment and the secrets of the directory.
     """
@@ -58,7 +58,7 @@ def _planned(found: Plan | Refusal) -> Plan:
         case Plan():
             return found
         case Refusal():
-            raise UsageProblem(refused(found), hint=found.hint, code="restart-needed")
+            raise RestartNeeded(refused(found), hint=found.hint)
 
 
 def _running(status: StatusReport) -> Iterator[tuple[str, Running]]:

@@ -18,7 +18,7 @@ from runner.bus.events import Events
 from runner.config.bundling import modules_of
 from runner.config.reading import read_network
 from runner.diagnostics import Diagnostic
-from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed
+from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, RestartNeeded
 from runner.event import Event
 from runner.host.applied import Configuration, Files, network_of
 from runner.host.census import Census
@@ -154,7 +154,7 @@ class Reloading:
         )
         match await self._watch.in_thread(lambda: reconcile(observed, desired)):
             case Refusal() as refusal:
-                raise ReloadFailed(refused(refusal), hint=refusal.hint, code="restart-needed")
+                raise RestartNeeded(refused(refusal), hint=refusal.hint)
             case Plan() as plan:
                 if not plan:
                     self._watcher(Notice("saved: nothing that the network works by is different"))

@@ -37,16 +37,19 @@ class Watch:
         self._threads = DaemonThreads(2, "watch")
 
     async def changes(self) -> AsyncGenerator[None, None]:
-        """Yields each time when the files are not as they were seen. Changes meanwhile are told as one, afterwards.
+        """Yields once at first, and each time when the files are not as they were seen: what changes meanwhile is
+        told as one, afterwards.
 
         Raises OSError where the system watches nothing more. Close it in the task that iterates.
         """
+        looked = False
         while True:
             where = await self.in_thread(partial(sight, self._workspace, self.seen))
             try:
                 async with aclosing(_batches(where)) as batches:
                     async for _ in batches:
-                        if not await self.in_thread(partial(is_as, self._workspace, self.seen)):
+                        if not looked or not await self.in_thread(partial(is_as, self._workspace, self.seen)):
+                            looked = True
                             yield
                         if where != await self.in_thread(partial(sight, self._workspace, self.seen)):
                             break

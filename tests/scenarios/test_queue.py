@@ -62,6 +62,8 @@ async def cook(context: str) -> str:
         await asyncio.sleep(float(how or 0))
     return f"cooked {name}"
 """
+IN_ONE = MODULE.replace("parent\n", "parent.parent / 'one'\n")
+"""For two runners: both run what is in force, each in a directory of its own, and count in the first one's."""
 
 
 def network(*, slots: int = 1, limit: int = 10_000, ageing: str = "5m", drain: str = "20s") -> str:
@@ -100,8 +102,8 @@ async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) ->
     """What one starts was not submitted long before what the other has started."""
     async with (
         plain_server(tmp_path) as url,
-        live(tmp_path / "one", network(slots=2), nats=url, inn=MODULE) as inn,
-        live(tmp_path / "two", network(slots=2), nats=url, inn=MODULE.replace("parent\n", "parent.parent / 'one'\n")),
+        live(tmp_path / "one", network(slots=2), nats=url, inn=IN_ONE) as inn,
+        live(tmp_path / "two", network(slots=2), nats=url, inn=IN_ONE),
     ):
         names = [f"n{number}" for number in range(100)]
         for name in names:
@@ -114,11 +116,10 @@ async def test_two_replicas_share_a_queue_in_order_of_arrival(tmp_path: Path) ->
 
 
 async def test_of_two_replicas_that_claim_a_waiting_task_one_is_heard(tmp_path: Path) -> None:
-    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
     async with (
         plain_server(tmp_path) as url,
-        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
-        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+        live(tmp_path / "one", network(), nats=url, inn=IN_ONE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=IN_ONE),
     ):
         await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
         for name in ("held", "also"):
@@ -160,7 +161,7 @@ async def test_what_others_worked_off_is_not_remembered_for_ever(
 ) -> None:
     monkeypatch.setattr("runner.host.acceptance.CLAIMS_KEPT", 3)
     async with live(tmp_path, network(), inn=MODULE) as inn:
-        queue = inn.runner._hosted["kitchen"]._queue
+        queue = inn.runner._hosted["kitchen"]._serving._queue
         assert queue is not None
         claim = queue._acceptance.claim
         assert [claim("desk", name) for name in "abcbde"] == [True, True, True, False, True, True]
@@ -328,11 +329,10 @@ async def test_where_somebody_else_takes_the_place_nothing_is_moved_and_nothing_
 @asynccontextmanager
 async def two_kitchens(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
     """Each with one slot, and both taken; the first one's network."""
-    elsewhere = MODULE.replace("parent\n", "parent.parent / 'one'\n")
     async with (
         plain_server(tmp_path) as url,
-        live(tmp_path / "one", network(), nats=url, inn=MODULE) as inn,
-        live(tmp_path / "two", network(), nats=url, inn=elsewhere),
+        live(tmp_path / "one", network(), nats=url, inn=IN_ONE) as inn,
+        live(tmp_path / "two", network(), nats=url, inn=IN_ONE),
     ):
         await eventually(lambda: inn.runner._ground.desk.replicas("kitchen") == 2, "both replicas")
         for name in ("held", "also"):
