@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from runner.work import CapabilityInfo, WorkRequest
+from runner.capability import CapabilityInfo
+from runner.work import WorkRequest
 
 Place = tuple[str | int, ...]
 """Where in the work a call is made: step label, item, attempt, running number. Child ids hash it.

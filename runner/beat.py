@@ -24,6 +24,12 @@ class Vitals(Wire):
     """Work in hand over slots."""
     constrained: bool = False
     """More waits than its `backpressure` allows."""
+    queued: int = 0
+    """How many tasks wait in its queue, for all replicas together, as far as this one looked."""
+    waiting: int = 0
+    """How many tool calls wait for a slot here."""
+    took: dict[str, float] = Field(default_factory=dict)
+    """The mean milliseconds from a slot to the answer, of each capability that was called here lately."""
     detail: str | None = None
     """What kept it from an orderly end."""
 

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from runner.capability import CapabilityInfo
 from runner.model import Discovery, Network
-from runner.work import CapabilityInfo, CapabilityType
+from runner.work import CapabilityType
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def declared(network: Network) -> Catalog:
             input_schema=dict(task.input_schema) if (task := ensemble.tasks.get(name)) and task.input_schema else None,
             max_concurrent=ensemble.capacity.max_concurrent,
             queue_limit=ensemble.capacity.queue_limit if kind is CapabilityType.TASK else None,
+            sla=ensemble.sla if kind is CapabilityType.TASK else None,
+            cost=share.cost,
         )
         for ensemble in network.ensembles.values()
         for name, (kind, share) in ensemble.shared().items()

@@ -153,10 +153,12 @@ class PythonTarget:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a capability tells the network: its tags (aliases already resolved) and its registered authority."""
+    """What a capability tells the network: its tags (aliases already resolved), its registered authority, its cost."""
 
     tags: tuple[str, ...]
     authority: Authority
+    cost: float | None = None
+    """What a call costs, in a unit of the network's own; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

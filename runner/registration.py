@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runner.work import CapabilityInfo, EnsembleState, Wire
+from runner.capability import CapabilityInfo
+from runner.work import EnsembleState, Wire
 
 
 class Registration(Wire):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
@@ -140,8 +140,10 @@ class PlanReport(Report):
 
 
 class CatalogEntry(Report):
-    """`status` is the provider's state; `load` is its requests in flight over its slots; `constrained` says that more
-    wait for it than its `backpressure` allows."""
+    """`status` is the provider's state, and `detail` why it is not READY; `load` is its requests in flight over its
+    slots; `constrained` says that more wait for it than its `backpressure` allows. `latencyMs` is what a call took
+    lately, on the average, once it had a slot, and `etaMs` what one made now is likely to take; null where none was
+    made. `version` is the fingerprint of the contract: the same for as long as a caller need not know of a change."""
 
     name: str
     type: CapabilityType
@@ -156,6 +158,17 @@ class CatalogEntry(Report):
     input_schema: Annotated[
         dict[str, JsonValue] | None, Field(serialization_alias="schema", validation_alias="schema")
     ] = None
+    domain: str | None = None
+    max_concurrent: Annotated[
+        int | None, Field(serialization_alias="maxConcurrent", validation_alias="maxConcurrent")
+    ] = None
+    sla: timedelta | None = None
+    cost: float | None = None
+    version: str | None = None
+    queue_depth: Annotated[int, Field(serialization_alias="queueDepth", validation_alias="queueDepth")] = 0
+    latency_ms: Annotated[float | None, Field(serialization_alias="latencyMs", validation_alias="latencyMs")] = None
+    eta_ms: Annotated[float | None, Field(serialization_alias="etaMs", validation_alias="etaMs")] = None
+    detail: str | None = None
 
 
 class RequestReport(Report):

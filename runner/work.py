@@ -305,9 +305,13 @@ class Record(Wire):
 class EnsembleState(StrEnum):
     STARTING = "STARTING"
     READY = "READY"
+    DEGRADED = "DEGRADED"
+    """It is up and says that it is not well: tasks for it are held, tool calls refused."""
     DRAINING = "DRAINING"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
+    GONE = "GONE"
+    """Every runner that had it fell silent."""
 
 
 class Standing(Wire):
@@ -320,22 +324,6 @@ class Standing(Wire):
     provider: str | None = None
     provider_state: EnsembleState | None = None
     response: WorkResponse | None = None
-
-
-class CapabilityInfo(Wire):
-    """One capability on offer, as the catalog tells of it."""
-
-    name: str
-    type: CapabilityType
-    provider: str
-    tags: tuple[str, ...] = ()
-    authority: Authority = Authority.AUTONOMOUS
-    domain: str | None = None
-    description: str | None = None
-    input_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")
-    max_concurrent: int | None = None
-    queue_limit: int | None = None
-    """How many tasks may wait and be worked on together."""
 
 
 Hint = TaskAccepted | TaskMoved | TaskProgress | TaskRejected | WorkResponse

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from runner.capability import CapabilityInfo
 from runner.model import Agent
-from runner.work import CapabilityInfo
 
 
 class Toolbox(Protocol):

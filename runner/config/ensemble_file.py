@@ -114,6 +114,8 @@ class ShareFile(FileModel):
     """Words by which others discover it."""
     authority: Given[Level] = None
     """The highest level that a request for it may require; without it the ensemble's `authority`."""
+    cost: Given[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = None
+    """What a call costs, in a unit that you choose: `select: lowest-cost` compares it."""
 
 
 class AgentFile(FileModel):

@@ -256,7 +256,7 @@ def _action(member: Member, index: int, step: StepFile) -> AnyStep:
 def _share(draft: Draft, member: Member, share: ShareFile | None) -> Share | None:
     if share is None:
         return None
-    return Share(_tags(draft, share.tags), _authority(share.authority or member.file.authority))
+    return Share(_tags(draft, share.tags), _authority(share.authority or member.file.authority), share.cost)
 
 
 def _tags(draft: Draft, tags: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from runner.assignment import Place
+from runner.capability import CapabilityInfo
 from runner.durations import format_duration
 from runner.errors import CallFailed
 from runner.host.child_request import Sending
@@ -19,7 +20,7 @@ from runner.model import Mode, OnConstrained, OnDeadline
 from runner.routing.doubts import Verdict, is_late, of_constrained, of_late
 from runner.routing.wiring import fallback
 from runner.soundness import unsound
-from runner.work import CapabilityInfo, CapabilityType, Code, Status, TaskAccepted, WorkRequest, WorkResponse
+from runner.work import CapabilityType, Code, Status, TaskAccepted, WorkRequest, WorkResponse
 
 LAST_WORD_SECONDS = 1.0
 """How long a caller that goes on after the deadline waits to be told what was finished until then."""

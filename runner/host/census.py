@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from runner.beat import Beat
+from runner.capability import versioned
 from runner.host.ensemble import HostedEnsemble
+from runner.host.entries import entry
 from runner.host.foundation import Foundation
 from runner.host.liveness import BEAT_SECONDS
+from runner.offer import Offer
 from runner.plan.observed import Running
 from runner.reports import (
     CatalogEntry,
@@ -85,21 +88,14 @@ class Census:
         live, beats = self._registry.catalog, self._beats()
         loads = _loads(beats)
         return tuple(
-            CatalogEntry(
-                name=capability.name,
-                type=capability.type,
-                provider=capability.provider,
-                tags=capability.tags,
-                authority=capability.authority,
-                status=self._state(capability.provider, beats),
-                load=loads.get(capability.provider, 0.0),
-                constrained=self._registry.constrained(capability.provider),
-                queue_limit=declared.queue_limit,
-                description=capability.description,
-                input_schema=capability.input_schema,
+            entry(
+                Offer(capability, self._registry.condition(declared.provider)),
+                declared,
+                status=self._state(declared.provider, beats),
+                load=loads.get(declared.provider, 0.0),
             )
             for declared in self._in_force.generation.declared.capabilities
-            for capability in (live.get(declared.provider, declared.name) or declared,)
+            for capability in (live.get(declared.provider, declared.name) or versioned(declared),)
         )
 
     def state(self, name: str) -> EnsembleState:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from runner.assignment import Place
+from runner.capability import CapabilityInfo
 from runner.lineage import turn_of
 from runner.model import Discovery, Use
-from runner.work import Budget, CapabilityInfo, Need, TraceContext, WorkRequest, child_id, span_of
+from runner.work import Budget, Need, TraceContext, WorkRequest, child_id, span_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.bus.caller import Caller
+from runner.capability import CapabilityInfo
 from runner.model import Mode
-from runner.work import CapabilityInfo, CapabilityType, Status, WorkRequest
+from runner.work import CapabilityType, Status, WorkRequest
 
 LOOKS = 3
 LOOK_SECONDS = 0.1

@@ -12,6 +12,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from runner.assignment import Place
+from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
 from runner.host.asking import Asking
 from runner.host.child_request import Sending
@@ -22,7 +23,7 @@ from runner.host.turn import Turn
 from runner.host.workplace import Workplace
 from runner.payload import PayloadProblem, is_reference
 from runner.soundness import unsound
-from runner.work import CapabilityInfo, CapabilityType, Code, Status, TaskProgress, WorkRequest
+from runner.work import CapabilityType, Code, Status, TaskProgress, WorkRequest
 
 
 @dataclass(slots=True, eq=False)

@@ -14,6 +14,7 @@ from runner.bus.backlog import Spot
 from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
+from runner.offer import Condition
 from runner.payload import PayloadStore
 from runner.registration import Registration
 from runner.work import EnsembleState, Priority, Record, WorkError, WorkRequest, WorkResponse
@@ -59,6 +60,10 @@ class Desk(PayloadStore, Protocol):
 
     async def answer(self, reply: str, data: bytes) -> None:
         """Send a tool's answer for an ensemble whose own leave to answer may be gone."""
+        ...
+
+    def condition(self, ensemble: str) -> Condition:
+        """How an ensemble is on all of its live runners, as they last told. Asks nobody."""
         ...
 
     def constrained(self, ensemble: str) -> bool:

@@ -18,6 +18,7 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
+from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
 from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
@@ -52,6 +53,7 @@ class HostedEnsemble:
         self._crew = Crew()
         self._executor = DaemonThreads(MAX_THREADS, name)
         self._slots = Slots(generation.network.ensembles[name].capacity.max_concurrent, self._slot_freed)
+        self._times = ServiceTimes()
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._events: Events | None = None
@@ -92,6 +94,9 @@ class HostedEnsemble:
             slots=self._slots.count,
             load=self.load,
             constrained=self.constrained,
+            queued=self._serving.queued if self._serving is not None else 0,
+            waiting=self._slots.waiting,
+            took={name: round(seconds * 1000, 3) for name, seconds in self._times.lately().items()},
             detail=self.detail,
         )
 
@@ -115,6 +120,7 @@ class HostedEnsemble:
             events=self._events,
             desk=self._desk,
             slots=self._slots,
+            times=self._times,
             runner=self.runner,
             log=self._log,
         )

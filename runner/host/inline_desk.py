@@ -25,6 +25,7 @@ from runner.host.deliveries import Deliveries
 from runner.host.desk import Delivered, First, Held, StoreAway
 from runner.host.holders import Holders
 from runner.host.registry import Registry
+from runner.offer import Condition
 from runner.payload import Document, Reference
 from runner.registration import Registration
 from runner.subjects import record_key
@@ -73,6 +74,9 @@ class InlineDesk:
 
     async def answer(self, reply: str, data: bytes) -> None:
         await self._connection.publish(reply, data)
+
+    def condition(self, ensemble: str) -> Condition:
+        return self._registry.condition(ensemble)
 
     def constrained(self, ensemble: str) -> bool:
         return self._registry.constrained(ensemble)

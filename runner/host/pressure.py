@@ -25,6 +25,12 @@ class Pressure:
         self.backpressure = backpressure
         self._full = asyncio.Event()
         self.constrained = False
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks waited at the last look; none while a slot is free."""
+        return self._waiting if self._station.slots.free <= 0 else 0
 
     @property
     def limit(self) -> float:
@@ -51,6 +57,7 @@ class Pressure:
             waiting = await station.desk.waiting(station.name)
         except StoreAway:
             return  # nobody knows: it stays as it was
+        self._waiting = waiting
         constrained = waiting > self.limit
         if constrained is not self.constrained:
             self.constrained = constrained

@@ -34,6 +34,7 @@ class Pulse:
         self._last: dict[str, Beat] = {}
         self._live: frozenset[str] = frozenset()
         self._told: list[Callable[[], None]] = []
+        self._hears: list[Callable[[Beat], None]] = []
         self._changed = asyncio.Event()
         self._own: Callable[[int], Beat] | None = None
         self._sequence = 0
@@ -69,6 +70,10 @@ class Pulse:
     def on_change(self, told: Callable[[], None]) -> None:
         """Call this whenever a runner came to life, died or left."""
         self._told.append(told)
+
+    def on_beat(self, hears: Callable[[Beat], None]) -> None:
+        """Call this with every beat that is heard, once `vitals` tells what it says."""
+        self._hears.append(hears)
 
     def alive(self, runner: str) -> bool:
         """Whether a runner beats, or may still be about to: one just mentioned has as long as any other."""
@@ -134,6 +139,8 @@ class Pulse:
             if beat.runner not in self._last:
                 self._changed.set()
             self._last[beat.runner] = beat
+        for hears in self._hears:
+            hears(beat)
         self._judge()
 
     def _judge(self) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from runner.beat import Beat
 from runner.bus.away import AWAY
 from runner.bus.records import Bucket
 from runner.catalog import Catalog
 from runner.errors import ServerFailed
 from runner.host.pulse import Pulse
+from runner.offer import Condition, condition
 from runner.registration import Registration
 from runner.work import EnsembleState
 
@@ -35,10 +36,11 @@ class Registry:
         self._by_ensemble: dict[str, dict[str, Registration]] = defaultdict(dict)
         self._own: dict[str, Registration] = {}
         self._catalog: Catalog | None = None
-        self._ready: Mapping[str, Sequence[str]] | None = None
+        self._conditions: dict[str, Condition] = {}
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
         pulse.on_change(self._changed)
+        pulse.on_beat(self._beaten)
 
     async def open(self) -> None:
         self._restoring = asyncio.ensure_future(self._restore())
@@ -73,21 +75,17 @@ class Registry:
         found = self._by_ensemble.get(ensemble, {})
         return tuple(found[runner] for runner in sorted(found) if self._pulse.alive(runner))
 
+    def condition(self, ensemble: str) -> Condition:
+        """How it is on all of its live runners. Looked up with every use of one: made once for each beat of theirs."""
+        found = self._conditions.get(ensemble)
+        if found is None:
+            found = condition((r.state, self._pulse.vitals(r.runner, ensemble)) for r in self.of(ensemble))
+            self._conditions[ensemble] = found
+        return found
+
     def constrained(self, ensemble: str) -> bool:
         """Whether every replica that could take work says that too much waits already."""
-        told = [self._pulse.vitals(runner, ensemble) for runner in self._replicas.get(ensemble, ())]
-        return bool(told) and all(vitals is not None and vitals.constrained for vitals in told)
-
-    @property
-    def _replicas(self) -> Mapping[str, Sequence[str]]:
-        """The live runners on which each ensemble is ready: looked up with every use of one."""
-        if self._ready is None:
-            ready: defaultdict[str, list[str]] = defaultdict(list)
-            for registration in self._live():
-                if registration.state is EnsembleState.READY:
-                    ready[registration.ensemble].append(registration.runner)
-            self._ready = ready
-        return self._ready
+        return self.condition(ensemble).constrained
 
     def runners(self) -> frozenset[str]:
         """Every runner that has registered something, dead or alive."""
@@ -124,7 +122,11 @@ class Registry:
 
     def _changed(self) -> None:
         self._catalog = None
-        self._ready = None
+        self._conditions.clear()
+
+    def _beaten(self, beat: Beat) -> None:
+        for name in beat.by_ensemble:
+            self._conditions.pop(name, None)
 
     def _heard(self, key: str, value: bytes | None) -> None:
         self._changed()

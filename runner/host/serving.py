@@ -33,6 +33,11 @@ class Serving:
     def constrained(self) -> bool:
         return self._queue is not None and self._queue.pressure.constrained
 
+    @property
+    def queued(self) -> int:
+        """How many tasks wait, for all replicas, as far as this one looked."""
+        return self._queue.pressure.waiting if self._queue is not None else 0
+
     async def extend(self, workplace: Workplace) -> None:
         """Serve what this version offers as well as what is served; what is new is worked on by this version."""
         version = workplace.version

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
 from runner.host.child_request import need_of, spent, under
 from runner.host.workplace import Workplace
 from runner.lineage import turn_of
 from runner.model import Use
 from runner.soundness import unsound
-from runner.work import Authority, CapabilityInfo, CapabilityType, Code, WorkRequest, span_of
+from runner.work import Authority, CapabilityType, Code, WorkRequest, span_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,8 @@ class TaskWork:
         finally:
             hand.work = None
         self.acceptance.served(response.duration_ms / 1000, delegation.held_seconds)
+        if response.status is Status.COMPLETED:
+            workplace.times.add(task.name, response.duration_ms / 1000)
         return response
 
     async def _attempt(self, hand: InHand, progress: Progress, ledger: Ledger) -> JsonValue:

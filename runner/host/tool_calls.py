@@ -18,7 +18,7 @@ from runner.host.pipeline import run_tool
 from runner.host.workplace import Workplace
 from runner.model import Tool
 from runner.payload import PayloadsAway
-from runner.work import Code, WorkRequest, WorkResponse
+from runner.work import Code, Status, WorkRequest, WorkResponse
 
 
 @dataclass(slots=True, eq=False)
@@ -137,9 +137,12 @@ class ToolCalls:
             hint = "raise `capacity.max_concurrent` or `capacity.queue_limit`, or call less at once"
             return rejected(request.request_id, workplace.name, Code.QUEUE_FULL, text, hint)
         try:
-            return await outcome(request, workplace.name, self._work(delegation, tool))
+            response = await outcome(request, workplace.name, self._work(delegation, tool))
         finally:
             delegation.finish()
+        if response.status is Status.COMPLETED:
+            workplace.times.add(tool.name, response.duration_ms / 1000)
+        return response
 
     async def _work(self, delegation: Delegation, tool: Tool) -> JsonValue:
         await delegation.unpack()

@@ -7,12 +7,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from runner.capability import CapabilityInfo, versioned
 from runner.catalog import Catalog, declared
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
 from runner.model import AnyDelivery, Ensemble, Network, PythonStep, PythonTarget
 from runner.routing.wiring import callers_of
-from runner.work import CapabilityInfo, CapabilityType
+from runner.work import CapabilityType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,7 @@ class Version:
     @cached_property
     def capabilities(self) -> tuple[CapabilityInfo, ...]:
         """What it offers: as the file declares it, and where that says nothing, as its functions tell of themselves."""
-        return tuple(self._told(c) for c in self.generation.declared.capabilities if c.provider == self.name)
+        return tuple(versioned(self._told(c)) for c in self.generation.declared.capabilities if c.provider == self.name)
 
     def _told(self, capability: CapabilityInfo) -> CapabilityInfo:
         tool = self.ensemble.tools.get(capability.name)

@@ -15,9 +15,11 @@ from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.payloads import Payloads
+from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
 from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
+from runner.host.service_times import ServiceTimes
 from runner.host.slots import Slots
 from runner.host.version import Version
 from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
@@ -25,7 +27,7 @@ from runner.routing.guards import Arrival, Refusal, refuse
 from runner.routing.selection import STRATEGIES
 from runner.routing.wiring import candidates
 from runner.subjects import Subjects, is_outside
-from runner.work import CapabilityInfo, WorkRequest
+from runner.work import WorkRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,7 @@ class Station:
     events: Events
     desk: Desk
     slots: Slots
+    times: ServiceTimes
     runner: str
     log: logging.Logger
 
@@ -77,6 +80,7 @@ class Workplace(Station):
             events=station.events,
             desk=station.desk,
             slots=station.slots,
+            times=station.times,
             runner=station.runner,
             log=station.log,
             network=version.network,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from runner.capability import CapabilityInfo
 from runner.model import Discovery, Network, StaticTarget
 from runner.routing.wiring import Edge
-from runner.work import CapabilityInfo, CapabilityType
+from runner.work import CapabilityType
 
 
 def leave_of(network: Network, wires: Iterable[Edge]) -> Mapping[str, frozenset[str]]:

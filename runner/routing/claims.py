@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runner.capability import CapabilityInfo
 from runner.routing.guards import Arrival, refuse
 from runner.routing.handoffs import is_outdated
 from runner.subjects import TaskCall
-from runner.work import CapabilityInfo, CapabilityType, Code, Record, WorkRequest
+from runner.work import CapabilityType, Code, Record, WorkRequest
 
 
 @dataclass(frozen=True, slots=True)

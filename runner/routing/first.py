@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.work import CapabilityInfo
+from runner.capability import CapabilityInfo
 
 
 def first(candidates: Sequence[CapabilityInfo], turn: int) -> CapabilityInfo:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from runner.capability import CapabilityInfo
 from runner.catalog import Catalog, declared
 from runner.model import Discovery, Network, StaticTarget, Use
-from runner.work import CapabilityInfo
 
 
 @dataclass(frozen=True, slots=True)

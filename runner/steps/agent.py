@@ -8,10 +8,11 @@ from itertools import count
 from pydantic import JsonValue
 
 from runner.agents.route import first_available
+from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
 from runner.model import Agent, AgentStep
 from runner.steps.scope import Scope
-from runner.work import CapabilityInfo, Code
+from runner.work import Code
 
 
 async def run(step: AgentStep, scope: Scope) -> JsonValue:

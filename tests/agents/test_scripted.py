@@ -10,9 +10,10 @@ from pydantic import JsonValue
 
 from runner.agents.route import first_available
 from runner.agents.scripted import ScriptPlayer
+from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
 from runner.model import Agent, Case, ScriptedModel, Turn, UnsupportedModel
-from runner.work import CapabilityInfo, Code
+from runner.work import Code
 
 CHEF = Agent("chef", "route", "Be brief.", ("stock",))
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from runner.capability import CapabilityInfo
 from runner.host.child_request import Sending
 from runner.model import StaticTarget, Use
-from runner.work import CapabilityInfo, CapabilityType
+from runner.work import CapabilityType
 from tests.support.assignments import a_request
 
 

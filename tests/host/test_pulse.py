@@ -19,12 +19,13 @@ from runner.bus.records import Bucket
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
 from runner.bus.streams import ensure_network
+from runner.capability import CapabilityInfo
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.registry import Registry
 from runner.registration import Registration
 from runner.subjects import Subjects
-from runner.work import CapabilityInfo, CapabilityType, EnsembleState
+from runner.work import CapabilityType, EnsembleState
 from tests.support.networks import eventually
 
 SUBJECTS = Subjects("inn")

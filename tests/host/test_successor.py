@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.capability import CapabilityInfo
 from runner.host.successor import handed_on
 from runner.model import Discovery, StaticTarget, Use
 from runner.work import (
     Authority,
     Budget,
-    CapabilityInfo,
     CapabilityType,
     Dedupe,
     DeliverySpec,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.capability import CapabilityInfo
 from runner.routing.claims import (
     Answer,
     Candidate,
@@ -25,7 +26,6 @@ from runner.subjects import TaskCall
 from runner.work import (
     Attempt,
     Authority,
-    CapabilityInfo,
     CapabilityType,
     Need,
     Priority,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.capability import CapabilityInfo
 from runner.catalog import Catalog, declared
 from runner.model import Discovery, Selection
 from runner.routing.selection import STRATEGIES
 from runner.routing.wiring import wiring
-from runner.work import CapabilityInfo, CapabilityType
+from runner.work import CapabilityType
 from tests.support.networks import files_in, read
 
 NETWORK = """\

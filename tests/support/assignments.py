@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from runner.assignment import Place
+from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
-from runner.work import CapabilityInfo, Code, WorkRequest, new_trace
+from runner.work import Code, WorkRequest, new_trace
 
 
 def a_request(context: JsonValue = "Wagyu steak", **changes: Any) -> WorkRequest:

@@ -20,8 +20,10 @@ _MAY_GO = ("ATTEMPTS", "PRIORITY", "TOOK", "SUBMITTED", "STATE")
 _STATE_STYLES = {
     EnsembleState.READY.value: "green",
     EnsembleState.STARTING.value: "yellow",
+    EnsembleState.DEGRADED.value: "yellow",
     EnsembleState.DRAINING.value: "yellow",
     EnsembleState.FAILED.value: "red",
+    EnsembleState.GONE.value: "red",
     EnsembleState.STOPPED.value: "dim",
     Status.COMPLETED.value: "green",
     **{status.value: "red" for status in Status if status is not Status.COMPLETED},
