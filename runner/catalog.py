@@ -19,17 +19,21 @@ class Catalog:
     _by_name: Mapping[str, tuple[CapabilityInfo, ...]] = field(init=False, repr=False, compare=False)
     _by_tag: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     _by_target: Mapping[tuple[str, str], CapabilityInfo] = field(init=False, repr=False, compare=False)
+    _by_provider: Mapping[str, tuple[CapabilityInfo, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names: dict[str, list[CapabilityInfo]] = defaultdict(list)
+        providers: dict[str, list[CapabilityInfo]] = defaultdict(list)
         tags: dict[str, set[str]] = defaultdict(set)
         for capability in self.capabilities:
             names[capability.name].append(capability)
+            providers[capability.provider].append(capability)
             for tag in capability.tags:
                 tags[tag].add(f"{capability.provider}/{capability.name}")
         object.__setattr__(self, "_by_name", {name: tuple(found) for name, found in names.items()})
         object.__setattr__(self, "_by_tag", {tag: frozenset(found) for tag, found in tags.items()})
         object.__setattr__(self, "_by_target", {(c.provider, c.name): c for c in self.capabilities})
+        object.__setattr__(self, "_by_provider", {name: tuple(found) for name, found in providers.items()})
 
     @classmethod
     def of(cls, capabilities: Iterable[CapabilityInfo]) -> Catalog:
@@ -37,6 +41,10 @@ class Catalog:
 
     def get(self, provider: str, name: str) -> CapabilityInfo | None:
         return self._by_target.get((provider, name))
+
+    def of_provider(self, provider: str) -> tuple[CapabilityInfo, ...]:
+        """What one ensemble offers, in order of name."""
+        return self._by_provider.get(provider, ())
 
     def find(self, *, name: str | None = None, tags: Iterable[str] = ()) -> tuple[CapabilityInfo, ...]:
         """The capabilities with this name (any, if None) that carry all of these tags, in order of provider."""

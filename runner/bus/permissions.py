@@ -25,17 +25,23 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
+    """Two that allow the same are equal: subjects stand in order, each once."""
+
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     responds_within: timedelta | None = None
     """For how long it may answer a request it received; None where it serves nothing."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "publish", tuple(sorted(set(self.publish))))
+        object.__setattr__(self, "subscribe", tuple(sorted(set(self.subscribe))))
+
     def __or__(self, other: Permissions) -> Permissions:
         """What either allows."""
         answers = [within for within in (self.responds_within, other.responds_within) if within is not None]
         return Permissions(
-            tuple(sorted({*self.publish, *other.publish})),
-            tuple(sorted({*self.subscribe, *other.subscribe})),
+            self.publish + other.publish,
+            self.subscribe + other.subscribe,
             max(answers, default=None),
         )
 
@@ -53,7 +59,7 @@ def of_ensemble(
     if takes_tasks:
         publish += [subjects.reply("*", name, "*"), *_queue_patterns(subjects.work_stream(name))]
         subscribe.append(subjects.notices_of(name))
-    return Permissions(tuple(sorted(set(publish))), tuple(sorted(set(subscribe))), longest_deadline)
+    return Permissions(tuple(publish), tuple(subscribe), longest_deadline)
 
 
 def of_operator(subjects: Subjects) -> Permissions:

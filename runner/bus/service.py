@@ -89,6 +89,7 @@ class ToolService:
         self._handles: dict[str, Handle] = {}
         self.counts: dict[str, ToolCounts] = {}
         self.dropped = 0
+        self._is_settled = True
 
     async def extend(self, tools: Mapping[str, str], handle: Handle, description: str | None) -> None:
         """Serve those of these tools (name → description) as well that are not served yet.
@@ -97,6 +98,7 @@ class ToolService:
         """
         service = self._service = self._service or await self._add(description)
         for name in sorted(tools.keys() - self._handles.keys()):
+            self._is_settled = False
             self._handles[name] = handle
             self.counts.setdefault(name, ToolCounts())
             await service.add_endpoint(
@@ -108,7 +110,7 @@ class ToolService:
                 )
             )
             self._connection.hand_over(service._endpoints[-1]._subscription, self._take)
-        await settled(self._connection)
+        await self._settle()
 
     def switch(self, tools: Mapping[str, str], handle: Handle) -> None:
         """From the next call on, these tools are handled so; others stay with whoever has them."""
@@ -127,13 +129,20 @@ class ToolService:
         if service is None or self._connection.is_closed:
             return
         for endpoint in [endpoint for endpoint in service._endpoints if endpoint._name not in kept]:
+            self._is_settled = False
             service._endpoints.remove(endpoint)
             await drain(endpoint._subscription)
             del self._handles[endpoint._name]
         if not service._endpoints:
             self._service = None
             await service.stop()
-        await settled(self._connection)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """The server knows of every endpoint that came or went. Of many services in a change, few have to ask it."""
+        if not self._is_settled:
+            await settled(self._connection)
+            self._is_settled = True
 
     async def _add(self, description: str | None) -> Service:
         config = ServiceConfig(

@@ -66,7 +66,7 @@ class Embedded:
 
     def follow(self, network: Network) -> Reach:
         """Have the users of another configuration, from now on and after a take-over. Made where they are new."""
-        self._network, self._users = network, users_of(network, self._state.keys)
+        self._network, self._users = network, self._users_of(network)
         return self._reach(self._url)
 
     def _reach(self, url: str) -> Reach:
@@ -85,7 +85,7 @@ class Embedded:
 
         The server's owner sees to it, for all. Raises ServerFailed; then all is as it was.
         """
-        wanted = users_of(network, self._state.keys)
+        wanted = self._users_of(network)
         now = self._users.permissions
         both = {**now, **{user: may | now[user] if user in now else may for user, may in wanted.permissions.items()}}
         await self._allow(replace(wanted, permissions=both), quiet)
@@ -93,7 +93,11 @@ class Embedded:
 
     async def revoke(self, network: Network, quiet: Quiet) -> None:
         """Nothing is allowed any more but what this network's ensembles may do. Raises ServerFailed."""
-        await self._allow(users_of(network, self._state.keys), quiet)
+        await self._allow(self._users_of(network), quiet)
+
+    def _users_of(self, network: Network) -> Users:
+        """Who stays keeps the key that the server knows."""
+        return users_of(network, self._state.keys, self._users.ensembles)
 
     async def _allow(self, users: Users, quiet: Quiet) -> None:
         if self.owns() and users.permissions != self._users.permissions:

@@ -17,6 +17,8 @@ from runner.work import CapabilityType
 LONGEST_DEADLINE = timedelta(days=1)
 """For how long a tool may answer a call: the server forgets the leave to respond after it."""
 
+_NONE: Mapping[str, Key] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Users:
@@ -30,11 +32,14 @@ class Users:
     """By public key: what the server's configuration says."""
 
 
-def users_of(network: Network, keys: Path) -> Users:
-    """Every user of a network, with keys kept in a directory and permissions generated from the wiring."""
+def users_of(network: Network, keys: Path, known: Mapping[str, Key] = _NONE) -> Users:
+    """Every user of a network, with keys kept in a directory and permissions generated from the wiring.
+
+    The keys of ensembles that are `known` need not be read.
+    """
     subjects = Subjects(network.name)
     runner, operator = key_in(keys / "runner.nk"), key_in(keys / "operator.nk")
-    ensembles = {name: key_in(keys / f"ensemble-{name}.nk") for name in sorted(network.ensembles)}
+    ensembles = {name: known.get(name) or key_in(keys / f"ensemble-{name}.nk") for name in sorted(network.ensembles)}
     granted = _grants(wiring(network))
     permissions = {
         runner.public: EVERYTHING,

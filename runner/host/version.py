@@ -109,7 +109,7 @@ class Version:
     @cached_property
     def capabilities(self) -> tuple[CapabilityInfo, ...]:
         """What it offers: as the file declares it, and where that says nothing, as its functions tell of themselves."""
-        return tuple(versioned(self._told(c)) for c in self.generation.declared.capabilities if c.provider == self.name)
+        return tuple(versioned(self._told(c)) for c in self.generation.declared.of_provider(self.name))
 
     def _told(self, capability: CapabilityInfo) -> CapabilityInfo:
         tool = self.ensemble.tools.get(capability.name)

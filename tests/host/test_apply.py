@@ -174,6 +174,15 @@ async def test_an_ensemble_comes_and_goes_and_may_call_as_long_as_it_is_there(tm
         assert len((tmp_path / ".run-network" / "nats-server.conf").read_text()) < len(users)
 
 
+async def test_a_change_after_which_everybody_may_do_what_they_might_leaves_the_server_alone(tmp_path: Path) -> None:
+    async with inn(tmp_path, files()) as it:
+        users = tmp_path / ".run-network" / "nats-server.conf"
+        before = users.stat().st_ino
+        await it.apply(files(102, slots=9))
+        await it.settled()
+        assert users.stat().st_ino == before
+
+
 async def test_a_module_that_breaks_while_it_is_imported_changes_nothing(tmp_path: Path) -> None:
     async with inn(tmp_path, files()) as it:
         broken = {**files(102, extra=GUEST), "guests.py": GUESTS, "spices.py": "1 / 0\n"}
