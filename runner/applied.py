@@ -16,13 +16,15 @@ class Applied(Wire):
     generation: int
     bundle: Bundle
     by: str
-    """Who applied it: `user@host (pid N)`."""
+    """Who applied it: a runner as `user@host (pid N)`, a client as `user@host` or `client of user@host`."""
     at: AwareDatetime
     changed: tuple[str, ...] = ()
     """The ensembles that are new, gone or different from the generation before."""
     environment: str = ""
     """A digest of what the references of its files stood for, salted with `salt`."""
     salt: str = ""
+    restores: int | None = None
+    """The generation whose files these are again, where it was rolled back to."""
 
     def is_same(self, bundle: Bundle, environment: str) -> bool:
         """Whether applying this bundle, with references that digest so, changes nothing."""

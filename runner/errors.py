@@ -3,13 +3,16 @@
 EnsembleNetworkError
 ├── InvalidNetwork        the file has errors (exit 1); carries the diagnostics
 ├── UsageProblem          the caller's own mistake (exit 1)
+│   └── UnknownGeneration a generation that is not kept (exit 1)
 ├── NotRunning            no network is running here (exit 4)
 ├── AlreadyRunning        another runner holds this directory (exit 1)
 ├── ServerFailed          the NATS server could not be started or reached (exit 1)
 │   └── NoRoom            it may not store what a stream is to hold (exit 1)
 ├── StartFailed           an ensemble did not come up (exit 1)
 ├── ReloadFailed          a changed configuration could not be applied; the one before works on (exit 1)
-│   └── RestartNeeded     what changed takes a restart (exit 1)
+│   ├── RestartNeeded     what changed takes a restart (exit 1)
+│   ├── PlanMoved         the files or the network are not what the plan was made from (exit 1)
+│   └── MissingPermissions  the server does not let the ensembles do what they will need (exit 1)
 ├── CallFailed            a call did not complete; carries the wire error
 └── Refused               user code refuses a request: a business failure, never retried
 """
@@ -52,6 +55,20 @@ class UsageProblem(EnsembleNetworkError):
     """The command or call is not one this network understands."""
 
     code = "usage"
+
+
+class UnknownGeneration(UsageProblem):
+    """There is no such generation, or it is not kept any more."""
+
+    code = "unknown-generation"
+    hint = "`run-network history` lists those that are kept"
+
+    @classmethod
+    def of(cls, generation: int, kept: Sequence[int]) -> UnknownGeneration:
+        """Says which are kept, oldest first."""
+        if not kept or generation > kept[-1]:
+            return cls(f"there is no generation {generation}: the last is {kept[-1] if kept else 'yet to come'}")
+        return cls(f"generation {generation} is not kept any more: {kept[0]} to {kept[-1]} are")
 
 
 class NotRunning(EnsembleNetworkError):
@@ -101,6 +118,20 @@ class RestartNeeded(ReloadFailed):
 
     code = "restart-needed"
     hint = "stop it with `run-network down`, and start it again"
+
+
+class PlanMoved(ReloadFailed):
+    """The plan is not what applying the files would do now."""
+
+    code = "plan-moved"
+    hint = "`run-network plan` shows what applying them would do now"
+
+
+class MissingPermissions(ReloadFailed):
+    """The server does not let the ensembles do what they will need."""
+
+    code = "missing-permissions"
+    hint = "grant it in the server's configuration, reload that, and apply again"
 
 
 class CallFailed(EnsembleNetworkError):

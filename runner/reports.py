@@ -88,6 +88,8 @@ class GenerationReport(Report):
     files: tuple[str, ...]
     applied: bool
     """Whether it is the one that the network runs."""
+    restores: int | None = None
+    """The generation whose files these are again, where it was rolled back to."""
 
 
 class FileReport(Report):

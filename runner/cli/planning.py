@@ -1,66 +1,81 @@
-"""What applying the files of a directory would do to the network that runs: for `plan`, and for who holds to one."""
+"""What `plan`, `apply` and `rollback` share: the files that are sent, the plan as shown, and how it is applied."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from runner.cli.session import NetworkClient
-from runner.config.bundling import bundled, modules_of
-from runner.config.reading import Reading, read_network
-from runner.errors import InvalidNetwork, RestartNeeded
-from runner.model import Network
-from runner.plan.observed import Desired, Observed, Running
-from runner.plan.plan import Plan, Refusal
-from runner.plan.reconcile import reconcile
-from runner.plan.text import refused
-from runner.reports import StatusReport
+from pydantic import JsonValue
+
+from runner.cli import output
+from runner.cli.load import base_of, load
+from runner.cli.render import diagnostics as render
+from runner.cli.render.reloading import from_directory, painted
+from runner.cli.render.style import visible, visible_lines
+from runner.cli.session import NetworkClient, conversing
+from runner.config.codes import Rule
+from runner.config.reading import Reading
+from runner.diagnostics import Severity
+from runner.errors import InvalidNetwork
+from runner.proposal import ProposalAnswer
 from runner.workspace import Workspace
 
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A directory, and the network that was read there."""
-
-    workspace: Workspace
-    network: Network
-    reading: Reading
+T_ = TypeVar("T_")
+Plan = Callable[[NetworkClient], Awaitable[ProposalAnswer]]
+Apply = Callable[[NetworkClient, str], Awaitable[ProposalAnswer]]
 
 
-async def planned(network: NetworkClient, files: Files) -> Plan:
-    """The plan from what runs to the files. Raises RestartNeeded where that takes one.
+def sendable(workspace: Workspace) -> Reading:
+    """The files, their warnings told. Raises InvalidNetwork for all but references that only a runner may know."""
+    loaded = load(workspace)
+    errors = [d for d in loaded.diagnostics if d.severity is Severity.ERROR]
+    if any(d.code != Rule.UNSET_REFERENCE for d in errors):
+        raise InvalidNetwork(loaded.diagnostics, loaded.sources)
+    warnings = [d for d in loaded.diagnostics if d.severity is Severity.WARNING]
+    if warnings:
+        output.talk(render.concise(warnings))
+    return loaded.reading
 
-    What runs is read from its bundle, with the environment and the secrets of the directory.
+
+def about(workspace: Workspace, file: str, nats: str | None, talk: Callable[[NetworkClient], Awaitable[T_]]) -> T_:
+    """A conversation about files. Where a runner finds errors in them, they are named by the way to them from here."""
+    try:
+        return conversing(file, nats, talk)
+    except InvalidNetwork as problem:
+        raise from_directory(problem, base_of(workspace)) from None
+
+
+async def carried_out(network: NetworkClient, plan: Plan, apply: Apply, wanted: str | None, *, as_json: bool) -> bool:
+    """Show the plan, then have just that applied, and tell how it went. False where there was nothing to do.
+
+    With the hash that is `wanted`, another plan raises PlanMoved and is not shown.
     """
-    applied = await network.applied()
-    found = await network.bundle(applied.generation)
-    before = read_network(found, found.bundle.file, files.workspace.environment(), safe=files.workspace)
-    if before.network is None:
-        raise InvalidNetwork(before.diagnostics, before.sources)
-    observed = Observed(
-        applied.generation,
-        before.network,
-        modules_of(before.network, found),
-        dict(_running(await network.status())),
-        before.references.secrets,
-    )
-    desired = Desired(
-        files.network,
-        modules_of(files.network, bundled(files.reading)),
-        files.reading.references.secrets,
-        references_changed=before.references.digest(applied.salt) != applied.environment,
-    )
-    return _planned(reconcile(observed, desired))
+    planned = await plan(network)
+    if wanted is None and not as_json:
+        show(planned)
+    done = planned
+    if planned.plan.steps or wanted is not None:
+        done = await apply(network, wanted or planned.plan.hash)
+    if as_json:
+        output.document(_document(done))
+    elif done.applied:
+        if wanted is not None:
+            show(done)
+        output.data(f"\ngeneration {done.generation} in {done.ms:,.0f} ms")
+    return done.applied
 
 
-def _planned(found: Plan | Refusal) -> Plan:
-    match found:
-        case Plan():
-            return found
-        case Refusal():
-            raise RestartNeeded(refused(found), hint=found.hint)
+def show(planned: ProposalAnswer) -> None:
+    """The plan to people; on stderr, whose environment counts where the two differ."""
+    output.data(painted(visible_lines(planned.text), colour=output.coloured(output.stdout())))
+    for reference in planned.differ:
+        file, _, name = reference.partition(": ")
+        output.talk(
+            f"note: {visible(name)} ({visible(file)}) stands for something else in this shell than where the runner "
+            "runs: the runner's value counts"
+        )
 
 
-def _running(status: StatusReport) -> Iterator[tuple[str, Running]]:
-    for ensemble in status.ensembles:
-        yield ensemble.name, Running(ensemble.in_flight, sum(amount for _, amount in ensemble.queued))
+def _document(done: ProposalAnswer) -> JsonValue:
+    plan = output.plain(done.plan)
+    return {"applied": done.applied, "generation": done.generation, "ms": done.ms, "plan": plan}

@@ -50,7 +50,7 @@ async def connect(
     except ValueError as problem:
         raise UsageProblem(str(problem)) from problem
     address = _named(workspace, nats) if nats else await _announced(workspace)
-    client = NetworkClient(address.network, caller, address.deadline, address.priority, address.max_payload)
+    client = NetworkClient(address.network, caller, address.deadline, address.priority, address.max_payload, workspace)
     try:
         connection = await connect_bus(
             address.urls, caller=caller, credentials=address.credentials, on_reconnect=client.reattach

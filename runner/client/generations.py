@@ -10,7 +10,7 @@ from runner.applied import Applied
 from runner.bundle import Bundled, differing
 from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
-from runner.errors import NotRunning, UsageProblem
+from runner.errors import NotRunning, UnknownGeneration
 from runner.reports import AppliedReport, GenerationReport
 
 T_ = TypeVar("T_")
@@ -47,6 +47,7 @@ class Generations:
                 ensembles=record.changed,
                 files=differing(before.bundle if before else None, record.bundle),
                 applied=record is records[-1],
+                restores=record.restores,
             )
             for before, record in pairwise((None, *records))
             if record is not None
@@ -65,8 +66,8 @@ class Generations:
     async def _kept(self, generation: int) -> Applied:
         record = await self._answered(self._bundles.generation(generation))
         if record is None:
-            hint = "`run-network history` lists those that are kept"
-            raise UsageProblem(f"there is no generation {generation}", hint=hint)
+            kept = await self._answered(self._bundles.history())
+            raise UnknownGeneration.of(generation, [record.generation for record in kept])
         return record
 
     async def _answered(self, asking: Awaitable[T_]) -> T_:

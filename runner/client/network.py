@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,16 +22,20 @@ from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
 from runner.bus.waiting import Hints
 from runner.client.documents import as_document
+from runner.client.draining import drained
 from runner.client.generations import Generations
 from runner.client.names import parts, unknown
 from runner.client.offers import Offers
 from runner.client.patience import Doubts, Patience
+from runner.client.proposer import Proposer
 from runner.client.request import request_for
 from runner.client.targets import Target
 from runner.client.trace import trace_report
+from runner.config.reading import Reading
 from runner.errors import NotRunning, UsageProblem
 from runner.event import Event
 from runner.payload import PayloadProblem, PayloadsAway
+from runner.proposal import ProposalAnswer
 from runner.reports import (
     CALLERS,
     CATALOG,
@@ -40,7 +43,6 @@ from runner.reports import (
     REQUESTS,
     AppliedReport,
     CatalogEntry,
-    DrainReport,
     EnsembleReport,
     Entry,
     GenerationReport,
@@ -53,19 +55,21 @@ from runner.reports import (
     TraceReport,
 )
 from runner.subjects import RUNNERS, Subjects
+from runner.who import person
 from runner.work import (
     REQUEST_ID_PATTERN,
     CapabilityType,
     Code,
     DeliverySpec,
-    EnsembleState,
     Priority,
     Standing,
     TaskAccepted,
     TaskProgress,
     WorkResponse,
 )
+from runner.workspace import Workspace
 
+COMMAND_LINE = "_cli"
 ASK_SECONDS = 10.0
 UPLOAD_KEPT = timedelta(days=1)
 POLL_SECONDS = (0.05, 1.0)
@@ -75,13 +79,22 @@ POLL_SECONDS = (0.05, 1.0)
 class NetworkClient:
     """Made by `runner.connect`, for as long as its block runs."""
 
-    def __init__(self, network: str, caller: str, deadline: timedelta, priority: Priority, max_payload: int) -> None:
+    def __init__(
+        self,
+        network: str,
+        caller: str,
+        deadline: timedelta,
+        priority: Priority,
+        max_payload: int,
+        workspace: Workspace,
+    ) -> None:
         self.network = network
         self.name = caller
         self._subjects = Subjects(network)
         self._deadline = deadline
         self._priority = priority
         self._max_payload = max_payload
+        self._workspace = workspace
         self._offers = Offers(lambda: self._pages("catalog", CATALOG, None))
 
     async def attach(self, connection: Connection) -> None:
@@ -93,6 +106,10 @@ class NetworkClient:
         self._events = Events(connection, self._subjects)
         self._generations = Generations(Bundles(connection, self._subjects), self.network)
         self._questions = Questions(connection, self._subjects)
+        by = person() if self.name == COMMAND_LINE else f"{self.name.removeprefix('_client-')} of {person()}"
+        self._proposer = Proposer(
+            by, self._workspace, self._generations, self._objects, self._questions, self._subjects
+        )
         await self._caller.open()
 
     @property
@@ -250,30 +267,7 @@ class NetworkClient:
 
         Raises UsageProblem for a name that no ensemble has and for one that no runner hosts.
         """
-        await self._reported(ensemble)
-        subject = self._subjects.control(ensemble, "resume" if resume else "drain")
-        hosts = [runner for runner in (await self.status()).runners if ensemble in runner.ensembles]
-        answer = await self._questions.ask(subject, seconds=ASK_SECONDS) if hosts else None
-        if answer is None:
-            raise UsageProblem(f"no live runner hosts {ensemble}", hint="`run-network status` shows who hosts what")
-        moving = (EnsembleState.STARTING,) if resume else (EnsembleState.READY, EnsembleState.DRAINING)
-        patience = DrainReport.model_validate_json(answer).seconds + ASK_SECONDS
-        give_up, pause = datetime.now(UTC) + timedelta(seconds=patience), POLL_SECONDS[0]
-        while True:
-            await asyncio.sleep(pause)
-            report = await self._reported(ensemble)
-            if report.state not in moving or datetime.now(UTC) > give_up:
-                return report
-            pause = min(POLL_SECONDS[1], pause * 1.5)
-
-    async def _reported(self, ensemble: str) -> EnsembleReport:
-        """How one ensemble is. Raises UsageProblem for a name that none has."""
-        reports = {report.name: report for report in (await self.status()).ensembles}
-        if ensemble not in reports:
-            near = difflib.get_close_matches(ensemble, reports, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "`run-network status` lists them"
-            raise UsageProblem(f"no ensemble is called {ensemble}", hint=hint)
-        return reports[ensemble]
+        return await drained(ensemble, self._questions, self._subjects, self.status, resume=resume)
 
     async def status(self) -> StatusReport:
         return StatusReport.model_validate_json(await self._ask("status"))
@@ -323,6 +317,27 @@ class NetworkClient:
     async def bundle(self, generation: int | None = None) -> Bundled:
         """The files of a generation, or of the one that is applied. Raises UsageProblem for one that is not kept."""
         return await self._generations.bundle(generation)
+
+    async def plan(self, files: Reading | None = None) -> ProposalAnswer:
+        """What applying files would change: those that were read, or those beside the `path` of `connect`.
+
+        Raises InvalidNetwork for files with errors, RestartNeeded for what cannot change while the network runs.
+        """
+        return await self._proposer.files(files, applies=False)
+
+    async def apply(self, files: Reading | None = None, plan: str | None = None) -> ProposalAnswer:
+        """Have files applied, all or nothing; with the hash of a `plan` only where that is still what it would do.
+
+        Raises what `plan` raises, PlanMoved, MissingPermissions, and ReloadFailed for what else keeps it.
+        """
+        return await self._proposer.files(files, applies=True, plan=plan)
+
+    async def rollback(self, generation: int, plan: str | None = None, *, applies: bool = True) -> ProposalAnswer:
+        """Apply the files of a kept generation again, as a new one; without `applies` only plan it.
+
+        References stand for what they do now. Raises UnknownGeneration, and what `apply` raises.
+        """
+        return await self._proposer.generation(generation, applies=applies, plan=plan)
 
     async def stop(self) -> None:
         """Ask every runner of the network to drain and stop."""

@@ -53,6 +53,11 @@ class References:
         given = json.dumps(self._given, sort_keys=True).encode()
         return hmac.new(salt.encode(), given, hashlib.sha256).hexdigest()
 
+    def digests(self, salt: str) -> dict[str, str]:
+        """Of each reference what it stood for, by `file: reference`: to be compared, and to show nothing."""
+        given = sorted(self._given.items())
+        return {name: hmac.new(salt.encode(), value.encode(), hashlib.sha256).hexdigest() for name, value in given}
+
     def skip_switched_off(self, written: Written, entries: Iterable[Path]) -> None:
         """Take out every entry whose `when:` is empty, whatever else it says. Later entries of a list come first."""
         for path in entries:

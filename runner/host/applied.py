@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 
@@ -23,6 +20,7 @@ from runner.host.happenings import Notice, Watcher
 from runner.host.reach import Reach
 from runner.model import Network
 from runner.subjects import RUNNERS, Subjects
+from runner.who import who
 from runner.workspace import Workspace
 
 LIVE_SECONDS = 0.25
@@ -43,6 +41,8 @@ class Configuration:
     bundled: Bundled
     applied: Applied
     own: bool = True
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """The texts that its references stand for."""
 
     def code(self, workspace: Workspace) -> Callable[[str], bytes]:
         """Where modules are read from: the bundle, and behind it the runner's own directory where the files are those.
@@ -63,13 +63,18 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of a network without errors, as they were read: a directory's `own`, or those of a generation."""
+    """The files of a network without errors, as they were read: a directory's `own`, or those of a generation.
+
+    `by` is who has them applied, where that is not this process; `restores` the generation that they are from.
+    """
 
     workspace: Workspace
     network: Network
     reading: Reading
     bundled: Bundled
     own: bool = True
+    by: str = ""
+    restores: int | None = None
 
     @classmethod
     def of(cls, workspace: Workspace, network: Network, reading: Reading | None = None) -> Files:
@@ -84,6 +89,11 @@ class Files:
         reading = reading_of(bundle, workspace)
         return cls(workspace, network_of(reading), reading, bundle, own=False)
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The texts that their references stand for."""
+        return self.reading.references.secrets
+
     def are(self, applied: Applied | None) -> bool:
         """Whether they are applied already, and their references stand for what they stood for then."""
         if applied is None:
@@ -96,11 +106,12 @@ class Files:
         return Applied(
             generation=before.generation + 1 if before is not None else 1,
             bundle=self.bundled.bundle,
-            by=who(),
+            by=self.by or who(),
             at=datetime.now(UTC),
             changed=changed,
             environment=self.reading.references.digest(salt),
             salt=salt,
+            restores=self.restores,
         )
 
     def changed(self, network: Network, bundled: Bundled) -> tuple[str, ...]:
@@ -121,11 +132,11 @@ class Settling:
         files = self._files
         before, revision = await self._bundles.current()
         if before is not None and files.are(before):
-            return Configuration(files.network, files.bundled, before)
+            return Configuration(files.network, files.bundled, before, secrets=files.secrets)
         applied = files.after(before, await self._changed(before))
         await self._bundles.put_away(files.bundled, before)
         if await self._bundles.commit(applied, revision):
-            return Configuration(files.network, files.bundled, applied)
+            return Configuration(files.network, files.bundled, applied, secrets=files.secrets)
         return await self.others()
 
     async def others(self) -> Configuration:
@@ -139,11 +150,11 @@ class Settling:
             return await self.own()
         own = files.bundled
         if own.bundle.hash == applied.bundle.hash:
-            return Configuration(files.network, own, applied)
+            return Configuration(files.network, own, applied, secrets=files.secrets)
         found = await self._bundles.load(applied.bundle, own.blobs)
         reading = reading_of(found, files.workspace)
         self._watcher(Notice(_differing(own, found, applied)))
-        return Configuration(network_of(reading), found, applied, own=False)
+        return configured(reading, found, applied)
 
     async def _changed(self, before: Applied | None) -> tuple[str, ...]:
         """The ensembles that differ from the generation before. Nobody's where that cannot be read any more."""
@@ -178,20 +189,16 @@ def reading_of(found: Bundled, workspace: Workspace) -> Reading:
     return read_network(found, found.bundle.file, workspace.environment(), safe=workspace)
 
 
+def configured(reading: Reading, found: Bundled, applied: Applied) -> Configuration:
+    """What somebody else applied, as it was read here. Raises InvalidNetwork."""
+    return Configuration(network_of(reading), found, applied, own=False, secrets=reading.references.secrets)
+
+
 def network_of(reading: Reading) -> Network:
     """Raises InvalidNetwork."""
     if reading.network is None:
         raise InvalidNetwork(reading.diagnostics, reading.sources)
     return reading.network
-
-
-def who() -> str:
-    """This process, as the history names it."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no entry for it, as in some containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()} (pid {os.getpid()})"
 
 
 def _differing(own: Bundled, found: Bundled, applied: Applied) -> str:

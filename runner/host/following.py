@@ -16,7 +16,7 @@ from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
 from runner.bus.questions import Questions
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, ServerFailed
-from runner.host.applied import Configuration, network_of, reading_of
+from runner.host.applied import Configuration, configured, reading_of
 from runner.host.ballot import BOUND_SECONDS
 from runner.host.happenings import Configured, Notice, Watcher
 from runner.model import Network
@@ -199,7 +199,7 @@ class Following:
     async def _read(self, applied: Applied) -> Configuration:
         """Raises InvalidNetwork, ServerFailed."""
         found = await self._bundles.load(applied.bundle, self.now.bundled.blobs)
-        return Configuration(network_of(reading_of(found, self._workspace)), found, applied, own=False)
+        return configured(reading_of(found, self._workspace), found, applied)
 
     async def _apply(self, configuration: Configuration, commit: Callable[[], Awaitable[None]]) -> None:
         read, number = configuration.code(self._workspace), configuration.applied.generation

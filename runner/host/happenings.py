@@ -64,12 +64,17 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """A saved change is in force: the network runs `plan.generation` no more, but `generation`."""
+    """A change is in force: the network runs `plan.generation` no more, but `generation`.
+
+    `by` is who asked for it, where that was a client and not a save; `restores` the generation that it goes back to.
+    """
 
     network: Network
     plan: Plan
     generation: int
     milliseconds: float
+    by: str | None = None
+    restores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

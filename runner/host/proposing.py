@@ -83,7 +83,7 @@ class Proposing:
 
     async def _agree(self, files: Files, proposal: Proposal, revision: int) -> Configuration:
         """The others are asked when this runner is ready: by then the server lets in whoever is new."""
-        configuration = Configuration(files.network, files.bundled, proposal.applied, files.own)
+        configuration = Configuration(files.network, files.bundled, proposal.applied, files.own, files.secrets)
 
         async def commit() -> None:
             asked = {runner: asyncio.ensure_future(self._ask(runner, proposal)) for runner in sorted(self._others())}

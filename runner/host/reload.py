@@ -168,7 +168,7 @@ class Reloading:
             now.network,
             modules_of(now.network, now.bundled),
             {name: await self._census.load(name) for name in leaving},
-            self._secrets,
+            self._secrets | now.secrets,
         )
 
     def _settle(self, files: Files) -> None:

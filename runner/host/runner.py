@@ -109,8 +109,9 @@ async def running(
         await runner.start_ensembles()
         known = files.reading.references.secrets
         watches = (lambda: site.embedded is None or site.owns()) if watch else None
+        proposes = site.owns if site.embedded is not None else (lambda: ground.leadership.leading)
         await stack.enter_async_context(
-            changing(runner, configuration, workspace, ground, runner.census, watcher, watches, known)
+            changing(runner, configuration, workspace, ground, runner.census, watcher, watches, known, proposes)
         )
         watcher(NetworkReady((time.perf_counter() - began) * 1000))
         yield runner

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from runner.model import Ensemble, Network
 from runner.plan.facts import Facts, is_part, of_ensemble, of_network
-from runner.plan.fields import CODE, REFERENCES, FieldClass, class_of
+from runner.plan.fields import CODE, FieldClass, class_of
 
 HIDDEN = "(hidden)"
 """What stands for a secret, whatever it is."""
@@ -73,11 +73,6 @@ class Mask:
 def changes_of_network(before: Network, after: Network, mask: Mask) -> tuple[Change, ...]:
     """What differs in the network file itself, its ensembles aside."""
     return tuple(_changes(None, of_network(before), of_network(after), mask))
-
-
-def changed_references() -> Change:
-    """That references stand for something else, where nobody knows any more what it was."""
-    return Change(None, (REFERENCES,), HIDDEN, HIDDEN, FieldClass.ROLLING)
 
 
 def changes_of_ensemble(before: Ensemble, after: Ensemble, mask: Mask) -> tuple[Change, ...]:

@@ -99,9 +99,6 @@ CLASSES: Mapping[str, Mapping[str, FieldClass]] = {
 CODE = "code"
 """What heads the path of a change in a Python module: no key of a file, and rolling."""
 
-REFERENCES = "references"
-"""The path of a change in what `${env:…}` and `${file:…}` stand for, where it is not known which keys that is."""
-
 
 def class_of(path: Sequence[str], *, file: str) -> FieldClass:
     """The class of a resolved value's path, which may lead further down than keys do. Raises KeyError for no key."""

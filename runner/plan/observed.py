@@ -26,9 +26,6 @@ class Desired:
     network: Network
     modules: Modules = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
-    references_changed: bool = False
-    """References stand for something else than when the observed network was applied, which was read as they are now.
-    """
 
 
 @dataclass(frozen=True, slots=True)

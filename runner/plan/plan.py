@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from runner.plan.actions import AnyAction, Rewire, Start, Stop, Update
 from runner.plan.changes import Change, digest_of
 from runner.plan.fields import FieldClass
+from runner.plan.observed import Running
 
 Kind = TypeVar("Kind", bound=AnyAction)
 
@@ -56,9 +57,27 @@ class Plan:
 
     @cached_property
     def hash(self) -> str:
-        """The same for the same step from the same generation, however busy the network is meanwhile."""
+        """`3-9f2c…`: the same for the same step from the same generation, however busy the network is meanwhile.
+
+        In front stands the generation, so that of two hashes it can be told what moved in between.
+        """
         told: list[JsonValue] = [action.key for action in self.actions]
-        return digest_of([self.network, self.generation, told, [change.digest for change in self.changes]])[:16]
+        step = digest_of([self.network, self.generation, told, [change.digest for change in self.changes]])
+        return f"{self.generation}-{step[:16]}"
+
+    def under(self, running: Mapping[str, Running]) -> Plan:
+        """The same plan, with what its ensembles have to do."""
+        loads = (running.get(action.ensemble or "", Running()) for action in self.actions)
+        busy = zip(self.actions, loads, strict=True)
+        return replace(
+            self, actions=tuple(replace(action, in_flight=one.in_flight, queued=one.queued) for action, one in busy)
+        )
+
+
+def generation_in(hash: str) -> int | None:
+    """From which generation the plan of a hash leads; None for what is no hash."""
+    number, dash, step = hash.partition("-")
+    return int(number) if dash and step and number.isascii() and number.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from runner.plan.actions import PHASES, AnyAction, Drain, Grant, Revoke, Rewire,
 from runner.plan.changes import (
     Change,
     Mask,
-    changed_references,
     changes_of_code,
     changes_of_ensemble,
     changes_of_network,
@@ -82,8 +81,7 @@ class _Step:
 
     @cached_property
     def of_network(self) -> tuple[Change, ...]:
-        found = changes_of_network(self.old, self.new, self.mask)
-        return (*found, changed_references()) if self.desired.references_changed else found
+        return changes_of_network(self.old, self.new, self.mask)
 
     @cached_property
     def own(self) -> Mapping[str, tuple[Change, ...]]:

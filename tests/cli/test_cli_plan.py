@@ -124,13 +124,38 @@ def test_work_in_flight_is_counted(inn: Directory) -> None:
     inn.write("done", "")
 
 
-def test_an_environment_that_changed_is_told_without_what_is_in_it(inn: Directory) -> None:
+def test_the_environment_of_the_shell_does_not_count_and_is_told_of(inn: Directory) -> None:
     ran = inn.run("plan", MOTTO="hush-hush")
-    assert (ran.code, "references changed (rolling)" in ran.out, "hush" in ran.out) == (2, True, False)
-    inn.write("kitchen.yaml", KITCHEN.replace("description", "domain"))
-    told = inn.run("plan", "--json", MOTTO="hush-hush")
-    assert told.json["changes"][1]["before"] == "(hidden)"
-    assert "hush" not in told.out
+    assert (ran.code, ran.out) == (0, "inn is as the files say (generation 1): nothing to do\n")
+    assert ran.err == (
+        "note: ${env:MOTTO:-none} (kitchen.yaml) stands for something else in this shell than where the runner runs: "
+        "the runner's value counts\n"
+    )
+    inn.write("kitchen.yaml", KITCHEN.replace("MOTTO", "OTHER"))
+    told = inn.run("plan", "--json", OTHER="hush-hush")
+    assert (told.code, told.json["steps"], "hush" in told.out + told.err) == (0, [], False)
+
+
+def test_a_secret_that_changed_is_told_without_what_is_in_it(inn: Directory) -> None:
+    inn.write(".env", "MOTTO=hush-hush\n")
+    try:
+        ran = inn.run("plan")
+        assert (ran.code, "description none → (hidden) (live)" in ran.out, "hush" in ran.out) == (2, True, False)
+    finally:
+        (inn.path / ".env").unlink()
+
+
+def test_what_only_the_runner_knows_is_read_there(inn: Directory) -> None:
+    inn.write("kitchen.yaml", KITCHEN.replace(":-none", ""))
+    ran = inn.run("plan")
+    assert (ran.code, ran.out) == (1, "")
+    assert "kitchen.yaml:1:14: error[unset-reference]: the environment variable `MOTTO` is not set" in ran.err
+    assert 'description: "${env:MOTTO}"' in ran.err
+    inn.write(".env", "MOTTO=none\n")
+    try:
+        assert inn.run("plan").code == 0
+    finally:
+        (inn.path / ".env").unlink()
 
 
 def test_another_name_or_server_is_refused(inn: Directory) -> None:

@@ -16,10 +16,10 @@ from runner.bus.bundles import BLOB_BYTES, Bundles
 from runner.bus.connection import Connection, connect
 from runner.bus.streams import ensure_applied
 from runner.errors import InvalidNetwork, ServerFailed, UsageProblem
-from runner.host.applied import who
 from runner.host.happenings import Configured, Happening, Notice
 from runner.host.runner import Runner, running
 from runner.subjects import Subjects
+from runner.who import who
 from runner.workspace import Workspace
 from tests.support.networks import eventually, files_in, live, read
 from tests.support.servers import plain_server

@@ -20,13 +20,14 @@ from runner.bus.questions import Questions
 from runner.bus.streams import ensure_applied
 from runner.config.reading import read_network
 from runner.errors import ReloadFailed
-from runner.host.applied import Configuration, Files, Settling, who
+from runner.host.applied import Configuration, Files, Settling
 from runner.host.following import WARM, Following
 from runner.host.happenings import Happening, Notice
 from runner.host.proposing import Proposing
 from runner.host.pulse import Pulse
 from runner.model import Network
 from runner.subjects import Subjects
+from runner.who import who
 from runner.work import EnsembleState
 from runner.workspace import Workspace
 from tests.support.networks import eventually, files_in

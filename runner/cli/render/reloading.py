@@ -7,20 +7,28 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from runner.cli.render import problems
-from runner.cli.render.style import paint, visible_lines
+from runner.cli.render.style import paint, visible, visible_lines
 from runner.errors import EnsembleNetworkError, InvalidNetwork
 from runner.host.happenings import Reloaded, ReloadRefused
 from runner.plan.report import report_of
 from runner.plan.text import compact
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+_SIGNS = frozenset(f"{sign} " for sign in _COLOURS)
 
 
 def applied(happening: Reloaded, *, colour: bool = False) -> str:
     """`~ kitchen  capacity.max_concurrent 4 → 8 (live)`, a line for each ensemble and edge, and the time it took."""
-    lines = visible_lines(compact(happening.plan)).split("\n")
-    told = [paint(line, _COLOURS[line[0]], colour=colour) if line[0] in _COLOURS else line for line in lines]
-    return "\n".join([*told, f"generation {happening.generation} in {happening.milliseconds:,.0f} ms"])
+    told = painted(visible_lines(compact(happening.plan)), colour=colour)
+    by = f", by {visible(happening.by)}" if happening.by else ""
+    back = f", back to {happening.restores}" if happening.restores else ""
+    return f"{told}\ngeneration {happening.generation} in {happening.milliseconds:,.0f} ms{back}{by}"
+
+
+def painted(text: str, *, colour: bool) -> str:
+    """The lines of a plan in the colours of their signs."""
+    lines = text.split("\n")
+    return "\n".join(paint(line, _COLOURS[line[0]], colour=colour) if line[:2] in _SIGNS else line for line in lines)
 
 
 def refused(happening: ReloadRefused, base: str, *, colour: bool = False) -> str:

@@ -16,6 +16,7 @@ from runner.work import EnsembleState, Status
 
 _UNLIMITED = 10_000
 _GAP = 2
+_SHOWN = 4
 _MAY_GO = ("ATTEMPTS", "PRIORITY", "TOOK", "SUBMITTED", "STATE")
 _STATE_STYLES = {
     EnsembleState.READY.value: "green",
@@ -94,14 +95,21 @@ def history(found: Sequence[GenerationReport], *, width: int | None = None, colo
         [
             f"{report.generation}{' *' if report.applied else ''}",
             _instant(report.at),
-            report.by,
-            ", ".join(report.ensembles) or "-",
-            ", ".join(report.files) or "-",
+            report.by + (f", back to {report.restores}" if report.restores else ""),
+            _few(report.ensembles),
+            _few(report.files),
         ]
         for report in found
     ]
     heads = ["GENERATION", "APPLIED", "BY", "ENSEMBLES", "FILES"]
     return table(heads, rows, width=width, colour=colour) if rows else "nothing was applied yet"
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of many: `--json` has them all."""
+    more = len(names) - _SHOWN
+    shown = names if more <= 1 else names[:_SHOWN]
+    return ", ".join(shown) + (f" and {more} more" if more > 1 else "") or "-"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None, colour: bool) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from runner.cli import output
 from runner.cli.door import CHANGES, FINE
-from runner.cli.load import read, workspace_of
+from runner.cli.load import workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
-from runner.cli.planning import Files, planned
-from runner.cli.render.style import visible_lines
-from runner.cli.session import NetworkClient, conversing
-from runner.plan.plan import Plan
-from runner.plan.report import report_of
-from runner.plan.text import text
+from runner.cli.planning import about, sendable, show
+from runner.cli.session import NetworkClient
+from runner.proposal import ProposalAnswer
 
 
 def run(file: NetworkFile = DEFAULT_FILE, as_json: AsJson = False, nats: Nats = None, verbose: Verbose = False) -> int:
@@ -20,20 +17,20 @@ def run(file: NetworkFile = DEFAULT_FILE, as_json: AsJson = False, nats: Nats = 
     \b
       run-network plan
       run-network plan --json
+      run-network apply --plan 3-5f1c0a9e77b2d643      what was shown, or nothing
 
     Exits 0 where nothing would change, 2 where something would, and 1 where the files are not valid or the change
-    needs a restart. Nothing is applied.
+    needs a restart. Nothing is applied. A `${env:…}` stands for what it does where the runner runs.
     """
     workspace = workspace_of(file)
-    network, reading = read(workspace, warn=True)
-    files = Files(workspace, network, reading)
+    reading = sendable(workspace)
 
-    async def ask(client: NetworkClient) -> Plan:
-        return await planned(client, files)
+    async def ask(network: NetworkClient) -> ProposalAnswer:
+        return await network.plan(reading)
 
-    plan = conversing(file, nats, ask)
+    planned = about(workspace, file, nats, ask)
     if as_json:
-        output.document(output.plain(report_of(plan)))
+        output.document(output.plain(planned.plan))
     else:
-        output.data(visible_lines(text(plan)))
-    return CHANGES if plan else FINE
+        show(planned)
+    return CHANGES if planned.plan.steps else FINE

@@ -26,6 +26,8 @@ VERBS = {
     "retry": Verb("retry", "Queue dead letters again."),
     "requests": Verb("requests", "List the requests and where they stand."),
     "plan": Verb("plan", "Show what applying the files would change."),
+    "apply": Verb("apply", "Apply the files to the network that runs."),
+    "rollback": Verb("rollback", "Go back to the files of an earlier generation."),
     "status": Verb("status", "Show the runners and ensembles and their load."),
     "catalog": Verb("catalog", "List the capabilities now on offer."),
     "history": Verb("history", "List the generations of the network's files."),
@@ -39,7 +41,6 @@ VERBS = {
 }
 
 LATER = frozenset(
-    {"apply", "rollback", "lock", "why", "reviews", "approve", "deny", "mcp"}
-    | {"provenance", "directive", "profile", "permissions", "test"}
+    {"lock", "why", "reviews", "approve", "deny", "mcp"} | {"provenance", "directive", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""

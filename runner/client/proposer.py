@@ -1,0 +1,135 @@
+"""Asking a running network to plan, to apply files, or to go back to a generation: a runner does it, and tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from secrets import token_hex
+
+from runner.bus.objects import Objects
+from runner.bus.questions import Questions
+from runner.client.generations import Generations
+from runner.config.bundling import bundled
+from runner.config.codes import Rule
+from runner.config.reading import Reading, read_network
+from runner.diagnostics import Severity
+from runner.errors import EnsembleNetworkError, InvalidNetwork, NotRunning, ServerFailed, UsageProblem
+from runner.package import packed
+from runner.payload import Kind, PayloadProblem, PayloadsAway, Reference
+from runner.plan.plan import generation_in
+from runner.proposal import PROPOSE, ProposalAnswer, ProposalRequest
+from runner.reports import AppliedReport
+from runner.subjects import RUNNERS, Subjects
+from runner.workspace import Workspace
+
+PATIENCE_SECONDS = 60.0
+"""Warming, asking the other runners and committing are bounded each; together by less than this."""
+
+PACKAGE_KEPT = timedelta(minutes=10)
+
+
+class Proposer:
+    """Of one client. Methods raise NotRunning where nobody applies, and whatever keeps a runner from it."""
+
+    def __init__(
+        self,
+        by: str,
+        workspace: Workspace,
+        generations: Generations,
+        objects: Objects,
+        questions: Questions,
+        subjects: Subjects,
+    ) -> None:
+        self._by = by
+        self._workspace = workspace
+        self._generations = generations
+        self._objects = objects
+        self._questions = questions
+        self._subjects = subjects
+        self._sent: dict[str, Reference] = {}
+
+    async def files(self, reading: Reading | None, *, applies: bool, plan: str | None = None) -> ProposalAnswer:
+        """Plan, or apply, the files of a reading; without one those of the client's directory. Raises InvalidNetwork.
+
+        A reference that is unset here is no obstacle: it counts what it stands for where the runner runs.
+        """
+        found = reading if reading is not None else await asyncio.to_thread(self._read)
+        if any(d.severity is Severity.ERROR and d.code != Rule.UNSET_REFERENCE for d in found.diagnostics):
+            raise InvalidNetwork(found.diagnostics, found.sources)
+        applied = await self._generations.applied()
+        asked = ProposalRequest(
+            id=token_hex(8),
+            by=self._by,
+            applies=applies,
+            package=await self._package(found, applied),
+            plan=_checked(plan),
+            references=found.references.digests(applied.salt),
+        )
+        return await self._ask(asked, lambda: _sources(found))
+
+    async def generation(self, number: int, *, applies: bool, plan: str | None = None) -> ProposalAnswer:
+        """Plan, or apply, the files of a kept generation. Raises UnknownGeneration, InvalidNetwork."""
+        asked = ProposalRequest(id=token_hex(8), by=self._by, applies=applies, generation=number, plan=_checked(plan))
+
+        async def sources() -> dict[str, str]:
+            kept = await self._generations.bundle(number)
+            return {path: kept.read(path).decode(errors="replace") for path in kept.bundle.files}
+
+        return await self._ask(asked, sources)
+
+    def _read(self) -> Reading:
+        workspace = self._workspace
+        return read_network(workspace, workspace.file.name, workspace.environment())
+
+    async def _package(self, reading: Reading, applied: AppliedReport) -> Reference:
+        """Where the files are, put away for the runner."""
+        files = bundled(reading)
+        if files.bundle.hash not in self._sent:
+            data = await asyncio.to_thread(packed, files, frozenset(applied.files.values()))
+            name = f"proposal.{token_hex(16)}"
+            try:
+                sent = await self._objects.put(name, data, kind=Kind.UNSAID, kept=PACKAGE_KEPT)
+            except PayloadProblem as problem:
+                raise ServerFailed(problem.error.message, hint=problem.error.hint) from problem
+            except PayloadsAway as away:
+                raise NotRunning("the files cannot be put away: the server is away") from away
+            self._sent[files.bundle.hash] = sent
+        return self._sent[files.bundle.hash]
+
+    async def _ask(self, asked: ProposalRequest, sources: Callable[[], Awaitable[dict[str, str]]]) -> ProposalAnswer:
+        subject, body = self._subjects.control(RUNNERS, PROPOSE), asked.model_dump_json(by_alias=True).encode()
+        told = await self._questions.ask(subject, body, PATIENCE_SECONDS)
+        if told is None:
+            hint = "`run-network status` shows the runners, `run-network history` what is applied"
+            raise NotRunning(f"no runner of {self._subjects.network} answers for what is applied", hint=hint)
+        answer = ProposalAnswer.model_validate_json(told)
+        if answer.error is None:
+            return answer
+        if answer.diagnostics:
+            raise InvalidNetwork(answer.diagnostics, await sources())
+        raise _problem(answer.error.code, answer.error.message, answer.error.hint)
+
+
+async def _sources(reading: Reading) -> dict[str, str]:
+    return dict(reading.sources)
+
+
+def _checked(hash: str | None) -> str | None:
+    if hash is not None and generation_in(hash) is None:
+        raise UsageProblem(f"`{hash}` is the hash of no plan", hint="`run-network plan` ends with it, as in 3-5f1c0a9e")
+    return hash
+
+
+def _problem(code: str, message: str, hint: str | None) -> EnsembleNetworkError:
+    """The error that the runner met, as the class of its code."""
+    kind = next((kind for kind in _kinds(EnsembleNetworkError) if kind.code == code), None)
+    if kind is None or kind is InvalidNetwork:
+        return EnsembleNetworkError(message, hint=hint, code=code)
+    return kind(message, hint=hint)
+
+
+def _kinds(kind: type[EnsembleNetworkError]) -> Iterator[type[EnsembleNetworkError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)

@@ -1,0 +1,68 @@
+"""The files of a network on their way to a runner: a zip of what it does not have, and the list of them all.
+
+Nothing in it is a secret: references travel as they are written, and stand for what they do where the runner runs.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from runner.bundle import Bundle, Bundled, digest
+from runner.workspace import MAX_FILE_BYTES
+
+MAX_PACKAGE_BYTES = 256 * 1024**2
+"""Of all files together, as they are packed."""
+
+_LIST = "bundle.json"
+
+
+class NoPackage(Exception):
+    """What came is no package of a network's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """The list of all files, and the contents that came along, by SHA-256."""
+
+    bundle: Bundle
+    blobs: Mapping[str, bytes]
+
+
+def packed(bundled: Bundled, present: Set[str]) -> bytes:
+    """The package of a bundle, without the contents that are `present` there already."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(_LIST, bundled.bundle.model_dump_json())
+        for sha, data in sorted(bundled.blobs.items()):
+            if sha not in present:
+                archive.writestr(sha, data)
+    return written.getvalue()
+
+
+def unpacked(data: bytes) -> Unpacked:
+    """What a package holds, each content the one that its name says. Raises NoPackage."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            bundle = Bundle.model_validate_json(_content(archive, _LIST))
+            wanted = set(bundle.files.values())
+            blobs = {sha: _content(archive, sha) for sha in archive.namelist() if sha in wanted}
+    except (zipfile.BadZipFile, KeyError, ValidationError, EOFError, NotImplementedError) as problem:
+        raise NoPackage(str(problem)) from problem
+    for sha, content in blobs.items():
+        if digest(content) != sha:
+            raise NoPackage(f"a file is not what its name says: {sha}")
+    return Unpacked(bundle, blobs)
+
+
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    """No more than a file may have, whatever the archive says of itself."""
+    with archive.open(name) as stream:
+        content = stream.read(MAX_FILE_BYTES + 2)
+    if len(content) > MAX_FILE_BYTES + 1:
+        raise NoPackage(f"{name} is larger than a file may be")
+    return content
