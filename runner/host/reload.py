@@ -24,8 +24,8 @@ from runner.host.applied import Configuration, Files, network_of
 from runner.host.census import Census
 from runner.host.following import Following
 from runner.host.happenings import Notice, Reloaded, ReloadRefused, Watcher
+from runner.host.looking import Looking
 from runner.host.proposing import Proposing
-from runner.host.sight import Looking
 from runner.host.watch import Watch
 from runner.plan.observed import Desired, Observed
 from runner.plan.plan import Plan, Refusal
@@ -66,7 +66,7 @@ class Reloading:
         self._events = events
         self._watcher = watcher
         self._owns = owns
-        self._watch = Watch(workspace, {workspace.file.name: None})
+        self._watch = Watch(workspace)
         self._secrets = secrets
         self._gone = False
         self._running: asyncio.Task[None] | None = None
@@ -121,7 +121,7 @@ class Reloading:
 
     async def _read(self) -> Files:
         """What the directory says now. Raises InvalidNetwork."""
-        looking = Looking(self._workspace)
+        looking = Looking(self._workspace, self._watch.looked)
 
         def look() -> Files:
             env = environment_of(looking.read)
@@ -131,12 +131,12 @@ class Reloading:
         try:
             return await self._watch.in_thread(look)
         finally:
-            self._watch.seen = dict(looking.seen)
+            self._watch.looked = looking
 
     def _is_gone(self) -> bool:
         """Whether the network file was not there: an accident, or an editor in the middle of a save."""
         file = self._workspace.file.name
-        gone = self._watch.seen.get(file) is None and not self._workspace.file.exists()
+        gone = self._watch.looked.seen.get(file) is None and not self._workspace.file.exists()
         if gone and not self._gone:
             self._watcher(Notice(f"{file} is gone: the network goes on as it is, `run-network down` stops it"))
         self._gone = gone

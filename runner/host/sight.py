@@ -1,46 +1,15 @@
-"""What reading a directory looked at, and where on the disk that comes from."""
+"""Where on the disk that comes from what reading a directory looked at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from runner.bundle import digest
-from runner.workspace import OutsideDirectory, Workspace
+from runner.workspace import Workspace
 
 MOST_LINKS = 40
 """As many as the kernel follows."""
-
-
-class Looking:
-    """A source that remembers what it was asked for: the digest of each file, None for one that could not be read."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self.seen: dict[str, str | None] = {}
-
-    def read(self, path: str) -> bytes:
-        """As the workspace reads."""
-        self.seen[path] = None
-        data = self._workspace.read(path)
-        self.seen[path] = digest(data)
-        return data
-
-
-def is_as(workspace: Workspace, seen: Mapping[str, str | None]) -> bool:
-    """Whether every file still says what was seen of it, and those that were not there are still missing."""
-    now = Looking(workspace)
-    return all(_digest(now, path) == before for path, before in seen.items())
-
-
-def _digest(looking: Looking, path: str) -> str | None:
-    try:
-        looking.read(path)
-    except (OSError, OutsideDirectory, ValueError):
-        return None
-    return looking.seen[path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +25,51 @@ class Sight:
     folders: Mapping[str, tuple[int, int]]
 
 
-def sight(workspace: Workspace, seen: Mapping[str, str | None]) -> Sight:
+def sight(workspace: Workspace, paths: Iterable[str]) -> Sight:
     """What to watch of everything that reading looked at. Folders that are not there are watched for from above."""
-    places: set[str] = set()
-    for path in seen:
+    directory = str(workspace.directory)
+    tops = tuple(f"{top}/" for top in (directory, os.path.realpath(directory)))
+    ways: dict[str, _Way] = {}
+    found: set[str] = set()
+    for path in paths:
         if "\0" not in path:
-            places |= _places(workspace.directory, path)
-    folders = {}
+            found |= _places(os.path.join(directory, path), ways)
+    links = {place for place in _way(directory).places if os.path.islink(place)}
+    places = frozenset(links | {place for place in found if place.startswith(tops)})
+    return Sight(places, dict(_folders(places)))
+
+
+def _folders(places: Iterable[str]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Those that are there, of these places."""
     for folder in sorted({os.path.dirname(place) for place in places}):
         try:
             found = os.stat(folder)
         except OSError:
             continue
-        folders[folder] = (found.st_dev, found.st_ino)
-    return Sight(frozenset(places), folders)
+        yield folder, (found.st_dev, found.st_ino)
 
 
-def _places(directory: Path, path: str) -> set[str]:
-    """The links above the directory, and everything on the way from there to the file."""
-    links = {place for place in _way(str(directory)) if os.path.islink(place)}
-    below = str(directory)
-    return links | {place for place in _way(os.path.join(below, path)) if _is_below(place, below)}
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The names that the kernel looks up to find a path, links followed, and where that ends."""
+
+    places: tuple[str, ...]
+    end: str
 
 
-def _is_below(place: str, directory: str) -> bool:
-    return any(place.startswith(f"{top}/") for top in (directory, os.path.realpath(directory)))
+def _places(path: str, ways: dict[str, _Way]) -> set[str]:
+    """Everything on the way to a file. `ways` are those to folders that are known: most files share one."""
+    folder, name = os.path.split(path)
+    if folder not in ways:
+        ways[folder] = _way(folder)
+        return {*ways[folder].places, *_way(path).places}
+    place = os.path.join(ways[folder].end, name)
+    return {*_way(path).places} if name in ("", ".", "..") or os.path.islink(place) else {place}
 
 
-def _way(path: str) -> Iterator[str]:
-    """Every name that the kernel looks up to find an absolute path, links followed."""
+def _way(path: str) -> _Way:
     waiting, at, links = path.split("/")[::-1], "/", 0
+    places: list[str] = []
     while waiting:
         name = waiting.pop()
         if name in ("", "."):
@@ -94,9 +78,10 @@ def _way(path: str) -> Iterator[str]:
             at = os.path.dirname(at)
             continue
         at = os.path.join(at, name)
-        yield at
+        places.append(at)
         if os.path.islink(at) and links < MOST_LINKS:
             links += 1
             target = os.readlink(at)
             at = "/" if target.startswith("/") else os.path.dirname(at)
             waiting += target.split("/")[::-1]
+    return _Way(tuple(places), at)

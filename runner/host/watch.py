@@ -4,15 +4,15 @@ behind a link, deleted and made anew; and by content, so that a touch is nothing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from functools import partial
 from typing import TypeVar
 
 from watchfiles import Change, awatch
 
 from runner.functions.threads import DaemonThreads
-from runner.host.sight import Sight, is_as, sight
+from runner.host.looking import Looking
+from runner.host.sight import Sight, sight
 from runner.workspace import Workspace
 
 STEP_MILLISECONDS = 25
@@ -29,10 +29,10 @@ _T = TypeVar("_T")
 
 
 class Watch:
-    """Of one directory. `seen` is what was seen of every file that matters, and is set by whoever reads them."""
+    """Of one directory. `looked` is the look at every file that matters, and is set by whoever reads them."""
 
-    def __init__(self, workspace: Workspace, seen: Mapping[str, str | None]) -> None:
-        self.seen = seen
+    def __init__(self, workspace: Workspace) -> None:
+        self.looked = Looking(workspace)
         self._workspace = workspace
         self._threads = DaemonThreads(2, "watch")
 
@@ -44,17 +44,29 @@ class Watch:
         """
         looked = False
         while True:
-            where = await self.in_thread(partial(sight, self._workspace, self.seen))
+            where = await self.in_thread(self._sight)
             try:
                 async with aclosing(_batches(where)) as batches:
                     async for _ in batches:
-                        if not looked or not await self.in_thread(partial(is_as, self._workspace, self.seen)):
+                        if not looked or not await self._is_same():
                             looked = True
                             yield
-                        if where != await self.in_thread(partial(sight, self._workspace, self.seen)):
+                        if where != await self.in_thread(self._sight):
                             break
             except FileNotFoundError:
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    def _sight(self) -> Sight:
+        return sight(self._workspace, {self._workspace.file.name, *self.looked.seen})
+
+    async def _is_same(self) -> bool:
+        """Whether every file still says what was seen of it, and those that were not there are still missing."""
+        before = self.looked
+        now = await self.in_thread(before.again)
+        if now.seen != before.seen:
+            return False
+        self.looked = now
+        return True
 
     async def in_thread(self, look: Callable[[], _T]) -> _T:
         """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""

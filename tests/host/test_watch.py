@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from runner.host.sight import Looking, sight
+from runner.host.looking import Looking
+from runner.host.sight import sight
 from runner.host.watch import Watch
 from runner.workspace import Workspace
 from tests.support.networks import eventually
@@ -27,19 +28,18 @@ class Reader:
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.workspace, self.look())
+        self.watch = Watch(self.workspace)
+        self.watch.looked = self.look()
 
-    def look(self) -> dict[str, str | None]:
+    def look(self) -> Looking:
         looking = Looking(self.workspace)
-        for path in self.paths:
-            with suppress(OSError):
-                looking.read(path)
-        return dict(looking.seen)
+        looking.look_at(self.paths)
+        return looking
 
     async def run(self) -> None:
         async for _ in self.watch.changes():
-            self.watch.seen = self.look()
-            self.read.append(dict(self.watch.seen))
+            self.watch.looked = self.look()
+            self.read.append(dict(self.watch.looked.seen))
 
 
 @asynccontextmanager
@@ -133,10 +133,10 @@ async def test_a_folder_that_is_replaced_is_watched_on(inn: Path) -> None:
             (inn / "next" / "kitchen.yaml").write_text(f"number {times}")
             os.rename(inn / "ensembles", inn / f"old{times}")
             os.rename(inn / "next", inn / "ensembles")
-            wanted = reader.look()
+            wanted = reader.look().seen
             await eventually(lambda wanted=wanted: bool(reader.read) and reader.read[-1] == wanted, "it is read")
             (inn / "ensembles" / "kitchen.yaml").write_text(f"edit {times}")
-            wanted = reader.look()
+            wanted = reader.look().seen
             await eventually(lambda wanted=wanted: reader.read[-1] == wanted, "the edit in it is read")
 
 
@@ -160,7 +160,7 @@ async def test_of_a_hundred_saves_the_last_one_is_read_and_few_between(inn: Path
         for number in range(100):
             (inn / "network.yaml").write_text(f"number {number}")
             await asyncio.sleep(0)
-        wanted = reader.look()
+        wanted = reader.look().seen
         await eventually(lambda: bool(reader.read) and reader.read[-1] == wanted, "the last is read")
         assert len(reader.read) < 50
 
@@ -168,7 +168,7 @@ async def test_of_a_hundred_saves_the_last_one_is_read_and_few_between(inn: Path
 def test_every_place_on_the_way_to_a_file_is_looked_at(inn: Path) -> None:
     (inn / "ensembles" / "spa.yaml").symlink_to("../shared/spa.yaml")
     workspace = Workspace.of(inn / "network.yaml")
-    seen = sight(workspace, {"ensembles/spa.yaml": None})
+    seen = sight(workspace, ["ensembles/spa.yaml"])
     below = {os.path.relpath(place, inn) for place in seen.places}
     assert below == {"ensembles", "ensembles/spa.yaml", "shared", "shared/spa.yaml"}
     assert [os.path.relpath(folder, inn) for folder in seen.folders] == [".", "ensembles"]
