@@ -21,6 +21,12 @@ class Selection(StrEnum):
 
     FIRST = "first"
     ROUND_ROBIN = "round-robin"
+    RANDOM = "random"
+    LEAST_LOADED = "least-loaded"
+    AFFINITY = "affinity"
+    LOWEST_LATENCY = "lowest-latency"
+    LOWEST_COST = "lowest-cost"
+    MEETS_DEADLINE = "meets-deadline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,12 @@ class Discovery:
     name: str | None
     tags: tuple[str, ...]
     select: Selection = Selection.FIRST
+    prefer: tuple[str, ...] = ()
+    """Whoever carries any of these tags goes before those who carry none."""
+    avoid: tuple[str, ...] = ()
+    """Whoever carries any of these tags comes after all others."""
+    key: str | None = None
+    """Of `affinity`: a template that sees `request`, `context` and `input`."""
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))

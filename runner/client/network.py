@@ -14,19 +14,20 @@ from pydantic import JsonValue, TypeAdapter
 from runner.bundle import Bundled
 from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
-from runner.bus.caller import CLAIM_SECONDS, Caller
+from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.objects import Objects
 from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
 from runner.bus.waiting import Hints
+from runner.client.asking import Asking
 from runner.client.documents import as_document
 from runner.client.draining import drained
 from runner.client.generations import Generations
 from runner.client.names import parts, unknown
 from runner.client.offers import Offers
-from runner.client.patience import Doubts, Patience
+from runner.client.patience import Patience
 from runner.client.proposer import Proposer
 from runner.client.request import request_for
 from runner.client.targets import Target
@@ -58,8 +59,6 @@ from runner.subjects import RUNNERS, Subjects
 from runner.who import person
 from runner.work import (
     REQUEST_ID_PATTERN,
-    CapabilityType,
-    Code,
     DeliverySpec,
     Priority,
     Standing,
@@ -142,6 +141,8 @@ class NetworkClient:
     ) -> WorkResponse | TaskAccepted | Standing:
         """Call `ensemble/capability`, or a capability by name to whoever offers it (with all of `tags`).
 
+        Whoever is discovered and is gone, or has no room, is followed by the next who offers the same.
+
         Every outcome is a WorkResponse: a refusal, a failure, an expired deadline. With mode `async` a durable task's
         TaskAccepted comes back as soon as it is claimed, or a Standing where nobody claims it, and its outcome through
         `result`. A repeated `request_id` joins the request of that id; with `dedupe` "content" a task that is the same
@@ -169,22 +170,8 @@ class NetworkClient:
             authority=authority,
             dedupe=dedupe,
         )
-        entry = await self._offers.provider(wanted, request, patience)
-        if isinstance(entry, WorkResponse):
-            return entry
-        if entry.type is CapabilityType.TOOL:
-            response = await self._caller.tool(entry.provider, entry.name, request)
-            if response.error is not None and response.error.code == Code.NO_PROVIDER:
-                self._offers.forget()
-            return response
-        if mode == "async":
-            return await self._caller.accepted(entry.provider, request, CLAIM_SECONDS)
         hints = _hints(on_accepted, on_progress)
-        doubts = Doubts(request, patience, hints)
-        response = await self._caller.task(
-            entry.provider, request, hints, doubts=doubts, grace=patience.grace, unclaimed=on_unclaimed
-        )
-        return doubts.made_of(response, entry.provider)
+        return await Asking(self._caller, self._offers, mode, patience, hints, on_unclaimed).answer(wanted, request)
 
     async def result(self, request_id: str, wait: bool = True, timeout: float | None = None) -> WorkResponse | Standing:
         """The outcome of a request (`ID` or `CALLER/ID`), or, not waiting or waiting no longer, where it stands.

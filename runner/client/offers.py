@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 from runner.bus.failures import Room, failure
 from runner.client.patience import Patience, constrained
@@ -41,15 +41,17 @@ class Offers:
         """Somebody was not where they were: the next call looks again."""
         self._known = ()
 
-    async def provider(self, wanted: Target, request: WorkRequest, patience: Patience) -> CatalogEntry | WorkResponse:
+    async def provider(
+        self, wanted: Target, request: WorkRequest, patience: Patience, tried: Container[str] = frozenset()
+    ) -> CatalogEntry | WorkResponse:
         """Whom to ask; what is not known is looked up once more before it is a failure.
 
         Where it matters who has too much to do, what is known is a second old at most.
         """
         load_matters = wanted.ensemble is None or patience.on_constrained is OnConstrained.FAIL
-        found = resolve(wanted, () if load_matters and self._is_stale() else self._known)
+        found = resolve(wanted, () if load_matters and self._is_stale() else self._known, tried)
         if not isinstance(found, CatalogEntry):
-            found = resolve(wanted, await self.all())
+            found = resolve(wanted, await self.all(), tried)
         if isinstance(found, CatalogEntry):
             refused = found.constrained and patience.on_constrained is OnConstrained.FAIL
             return constrained(request, found.provider) if refused else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from runner.errors import UsageProblem
@@ -42,10 +42,12 @@ class Missing:
     hint: str
 
 
-def resolve(wanted: Target, catalog: Sequence[CatalogEntry]) -> CatalogEntry | Missing:
+def resolve(
+    wanted: Target, catalog: Sequence[CatalogEntry], tried: Container[str] = frozenset()
+) -> CatalogEntry | Missing:
     """The entry to call: the named one whatever its state (its queue waits for it), else the first that is ready.
 
-    One that is constrained is passed over while there are others.
+    One that is constrained is passed over while there are others. Of those to be discovered none that was `tried`.
     """
     offers = [entry for entry in catalog if entry.name == wanted.capability and set(wanted.tags) <= set(entry.tags)]
     if wanted.ensemble is not None:
@@ -53,7 +55,7 @@ def resolve(wanted: Target, catalog: Sequence[CatalogEntry]) -> CatalogEntry | M
             if entry.provider == wanted.ensemble:
                 return entry
         return _unknown(wanted, [f"{entry.provider}/{entry.name}" for entry in catalog])
-    ready = [entry for entry in offers if entry.status is EnsembleState.READY]
+    ready = [entry for entry in offers if entry.status is EnsembleState.READY and entry.provider not in tried]
     if ready:
         return next((entry for entry in ready if not entry.constrained), ready[0])
     if offers:

@@ -59,6 +59,12 @@ class UseFile(FileModel):
     """Tags that the capability must all carry; with or without `discover`."""
     select: Strategy = "first"
     """How one of several providers is picked."""
+    key: Given[str] = None
+    """With `select: affinity`: a template; requests with the same key go to the same provider."""
+    prefer: tuple[Name, ...] = ()
+    """Providers with any of these tags go first."""
+    avoid: tuple[Name, ...] = ()
+    """Providers with any of these tags come last."""
     fallback: Given[Target] = None
     """The provider to turn to when no other can: `ensemble/capability`."""
     mode: Literal["await", "async"] = "await"
@@ -96,6 +102,20 @@ class UseFile(FileModel):
             other = "discover" if self.discover is not None else "tags"
             message = f"{{key}} has `to` and `{other}`; a use is either static or discovered"
             raise problem(Rule.CONFLICTING_KEYS, message, "keep one of them")
+        for other in ("select", "key", "prefer", "avoid"):
+            if self.to is not None and other in self.model_fields_set:
+                message = f"{{key}} has `to` and `{other}`; there is nothing to choose from"
+                raise problem(Rule.CONFLICTING_KEYS, message, f"take `{other}` out, or `discover` a provider")
+        return self
+
+    @model_validator(mode="after")
+    def _affinity_has_a_key(self) -> UseFile:
+        if self.select == "affinity" and self.key is None:
+            hint = 'add `key:`, a template such as `"{{ request.from }}"`'
+            raise problem(Rule.MISSING_KEY, "{key} says `select: affinity` and names no `key`", hint)
+        if self.select != "affinity" and self.key is not None:
+            message = f"{{key}} has a `key`, and `select: {self.select}` goes by none"
+            raise problem(Rule.CONFLICTING_KEYS, message, "say `select: affinity`, or take the `key` out")
         return self
 
     @model_validator(mode="after")

@@ -139,8 +139,14 @@ def _use(draft: Draft, name: str, use: UseFile) -> Use:
     if use.to is not None:
         target = _static(use.to)
     else:
-        select = Selection.ROUND_ROBIN if use.select == "round-robin" else Selection.FIRST
-        target = Discovery(use.discover, _tags(draft, use.tags), select)
+        target = Discovery(
+            use.discover,
+            _tags(draft, use.tags),
+            Selection(use.select),
+            prefer=_tags(draft, use.prefer),
+            avoid=_tags(draft, use.avoid),
+            key=use.key,
+        )
     return Use(
         name,
         target,

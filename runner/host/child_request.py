@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,8 @@ from runner.assignment import Place
 from runner.capability import CapabilityInfo
 from runner.lineage import turn_of
 from runner.model import Discovery, Use
+from runner.routing.choice import Limits
+from runner.templates import rendered
 from runner.work import Budget, Need, TraceContext, WorkRequest, child_id, span_of
 
 
@@ -26,6 +29,15 @@ class Sending:
     context: JsonValue
     generation: int | None = None
     """By which applied configuration the ensemble works on it."""
+
+    @property
+    def here(self) -> str:
+        return f"{self.ensemble}/{self.capability}"
+
+    @property
+    def key(self) -> str:
+        """What the use's `key` makes of it. Raises TemplateProblem."""
+        return key_of(self.use, self.parent, self.context)
 
     def request(
         self, provider: CapabilityInfo, place: Place, *, expires_at: datetime, now: datetime, found: bool
@@ -46,11 +58,26 @@ class Sending:
             scope=parent.scope,
             need=need_of(use) if found else None,
             dedupe=use.dedupe,
-            chain=(*parent.chain, f"{self.ensemble}/{self.capability}"),
+            chain=(*parent.chain, self.here),
             budget=spent(parent.budget, use.max_hops),
             generation=self.generation if parent.generation is None else parent.generation,
             submitted_at=now,
         )
+
+
+def key_of(use: Use, request: WorkRequest, input: JsonValue) -> str:
+    """What a use's `key` makes of what is sent for a request; empty where it has none. Raises TemplateProblem."""
+    key = use.target.key if isinstance(use.target, Discovery) else None
+    if key is None:
+        return ""
+    value = rendered(key, {"request": request.told(), "context": request.context, "input": input})
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def limits_of(parent: WorkRequest, use: Use, here: str) -> Limits:
+    """What keeps what a request sends on from `here` from a provider, whoever that is."""
+    may_come_back = use.max_hops is not None or (parent.budget is not None and parent.budget.hops is not None)
+    return Limits(parent.scope, () if may_come_back else (*parent.chain, here))
 
 
 def need_of(use: Use) -> Need | None:

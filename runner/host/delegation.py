@@ -131,7 +131,7 @@ class Delegation:
                 input_schema=function.input_schema,
             )
         use = self.workplace.ensemble.uses.get(name)
-        return next(iter(self.workplace.providers(use)), None) if use else None
+        return self.workplace.resolving.example(use) if use else None
 
     def _referred(self, context: JsonValue) -> JsonValue:
         """Text that came by reference goes on by the same reference."""

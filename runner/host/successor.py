@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
-from runner.host.child_request import need_of, spent, under
+from runner.host.child_request import key_of, limits_of, need_of, spent, under
+from runner.host.resolving import nobody
 from runner.host.workplace import Workplace
 from runner.lineage import turn_of
 from runner.model import Use
@@ -33,13 +34,14 @@ def successor(workplace: Workplace, request: WorkRequest, capability: str, name:
         raise CallFailed(f"{workplace.name} has no use called {name!r}", code=Code.NOT_WIRED, hint=hint)
     if why := unsound(input):
         raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
-    providers = tuple(one for one in workplace.providers(use) if one.type is CapabilityType.TASK)
-    if not providers:
-        hint = "`run-network catalog` shows what is on offer; only a task can be handed work"
-        raise CallFailed(f"no live provider for {use.target}", code=Code.NO_PROVIDER, hint=hint)
-    provider = workplace.choose(use, providers)
-    here = f"{workplace.name}/{capability}"
-    return Successor(provider.provider, handed_on(request, use, provider, here, input, datetime.now(UTC)))
+    here, now = f"{workplace.name}/{capability}", datetime.now(UTC)
+    occasion = workplace.resolving.occasion(
+        use, key_of(use, request, input), (request.expires_at - now).total_seconds()
+    )
+    choice = workplace.resolving.choice(use, occasion, limits_of(request, use, here), tasks_only=True)
+    if choice.chosen is None or choice.chosen.capability.type is CapabilityType.TOOL:
+        raise nobody(use, choice)
+    return Successor(choice.chosen.provider, handed_on(request, use, choice.chosen.capability, here, input, now))
 
 
 def handed_on(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runner.bus.caller import Caller
@@ -19,13 +19,12 @@ from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
 from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
+from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.slots import Slots
 from runner.host.version import Version
-from runner.model import Discovery, Ensemble, Network, PythonTarget, StaticTarget, Use
+from runner.model import Ensemble, Network, PythonTarget
 from runner.routing.guards import Arrival, Refusal, refuse
-from runner.routing.selection import STRATEGIES
-from runner.routing.wiring import candidates
 from runner.subjects import Subjects, is_outside
 from runner.work import WorkRequest
 
@@ -62,7 +61,7 @@ class Workplace(Station):
     declared: Catalog
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
     version: Version
-    _turns: dict[str, int] = field(default_factory=dict)
+    resolving: Resolving
 
     @property
     def generation(self) -> int:
@@ -90,6 +89,7 @@ class Workplace(Station):
             declared=version.generation.declared,
             wired_callers=version.generation.wired_callers,
             version=version,
+            resolving=Resolving(station.name, version.generation.declared, station.desk),
         )
 
     def capability(self, name: str) -> CapabilityInfo | None:
@@ -119,21 +119,3 @@ class Workplace(Station):
         if is_outside(caller) or caller in self.wired_callers.get((self.name, capability), ()):
             return True
         return caller in self.version.generation.leaving_callers.get((self.name, capability), ())
-
-    def providers(self, use: Use) -> tuple[CapabilityInfo, ...]:
-        """Who could meet a use now. A static one asks no catalog: it goes where the file says.
-
-        A discovered one passes over providers that are constrained, while there are others.
-        """
-        if isinstance(use.target, StaticTarget):
-            return candidates(use, self.name, self.declared)
-        found = candidates(use, self.name, self.desk.catalog)
-        return tuple(c for c in found if not self.desk.constrained(c.provider)) or found
-
-    def choose(self, use: Use, providers: tuple[CapabilityInfo, ...]) -> CapabilityInfo:
-        """The one that this call goes to; `providers` is not empty."""
-        if not isinstance(use.target, Discovery):
-            return providers[0]
-        turn = self._turns.get(use.name, 0)
-        self._turns[use.name] = turn + 1
-        return STRATEGIES[use.target.select](providers, turn)

@@ -154,9 +154,11 @@ def _target(target: StaticTarget | Discovery) -> Facts:
     match target:
         case StaticTarget():
             return {"to": str(target)}
-        case Discovery(name, tags, select):
-            facts: Facts = {"tags": list(tags), "select": select.value}
-            return facts if name is None else {"discover": name, **facts}
+        case Discovery() as need:
+            facts: Facts = {"tags": list(need.tags), "select": need.select.value}
+            said: Facts = {"discover": need.name, "key": need.key}
+            said |= {"prefer": list(need.prefer), "avoid": list(need.avoid)}
+            return facts | {key: value for key, value in said.items() if value}
 
 
 def _asked(spec: DeliverySpec) -> str:

@@ -52,6 +52,7 @@ _ENSEMBLE = {
         *("description", "domain", "authority", "scope", "replicas", "sla"),
         *_below("capacity", "max_concurrent queue_limit backpressure"),
         *_below("uses", "*.to *.discover *.tags *.select *.fallback *.mode *.deadline *.priority *.authority"),
+        *(f"uses.*.{key}" for key in ("key", "prefer", "avoid")),
         *(f"uses.*.{key}" for key in ("on_deadline", "on_late_eta", "on_constrained", "dedupe", "max_hops")),
         *_below("uses.*.delivery", f"name {_DELIVERY}"),
         *_below("uses.*.retry", "attempts backoff"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.capability import CapabilityInfo
+from runner.offer import Offer
+from runner.routing.strategy import Occasion
 
 
-def first(candidates: Sequence[CapabilityInfo], turn: int) -> CapabilityInfo:
-    return candidates[0]
+def first(offers: Sequence[Offer], occasion: Occasion) -> Offer:
+    return offers[0]

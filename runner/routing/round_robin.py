@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.capability import CapabilityInfo
+from runner.offer import Offer
+from runner.routing.strategy import Occasion
 
 
-def round_robin(candidates: Sequence[CapabilityInfo], turn: int) -> CapabilityInfo:
-    return candidates[turn % len(candidates)]
+def round_robin(offers: Sequence[Offer], occasion: Occasion) -> Offer:
+    return offers[occasion.turn % len(offers)]

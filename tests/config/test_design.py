@@ -39,7 +39,6 @@ def test_every_later_feature_is_named() -> None:
     assert said == [
         "`defaults.on_remove`",
         "the profile `weekend`",
-        "`select: least-loaded`",
         "`retry`",
         "`circuit_breaker`",
         "`stock-check` in `schedules`",

@@ -1,4 +1,4 @@
-"""What every use may resolve to, and which provider a strategy picks."""
+"""What every use may resolve to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from pathlib import Path
 
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog, declared
-from runner.model import Discovery, Selection
-from runner.routing.selection import STRATEGIES
+from runner.model import Discovery
 from runner.routing.wiring import wiring
 from runner.work import CapabilityType
 from tests.support.networks import files_in, read
@@ -46,15 +45,6 @@ def test_the_wiring_lists_every_use_with_its_candidates(tmp_path: Path):
         "desk edible: discovered kitchen/cook kitchen/count",
     ]
     assert declared(network).find(tags=["stock"]) == declared(network).find(name="count")
-
-
-def test_round_robin_takes_turns_and_first_does_not():
-    providers = [CapabilityInfo(name="x", type=CapabilityType.TOOL, provider=name) for name in ("a", "b", "c")]
-    turns = {
-        selection: [strategy(providers, turn).provider for turn in range(4)]
-        for selection, strategy in STRATEGIES.items()
-    }
-    assert turns == {Selection.FIRST: ["a", "a", "a", "a"], Selection.ROUND_ROBIN: ["a", "b", "c", "a"]}
 
 
 def test_nobody_is_discovered_by_its_own_ensemble():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from runner.config.checks import (
+    affinity,
     agents,
     authority,
     contracts,
@@ -40,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     targets.static_targets_are_shared,
     discovery.discovered_uses_have_providers,
     modes.asynchronous_uses_are_of_tasks,
+    affinity.affinity_keys_compile,
     tags.tags_are_in_the_vocabulary,
     models.routes_are_not_empty,
     agents.agents_have_models_and_tools,

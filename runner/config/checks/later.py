@@ -13,7 +13,6 @@ from runner.config.step_file import StepFile
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity
 
-_PRESENT_SELECTIONS = ("first", "round-robin")
 _LATER_DEFAULTS = {"on_remove": "the queue of a removed ensemble is held"}
 _LATER_SECTIONS = {"schedules": "nothing runs by the clock", "memory": "there is no shared memory"}
 _LATER_USE_KEYS = {
@@ -98,8 +97,6 @@ def _ensemble(member: Member) -> Iterator[_Later]:
 def _use(place: Path, use: UseFile) -> Iterator[_Later]:
     if use.authority != "autonomous":
         yield _Later((*place, "authority"), f"requiring `{use.authority}`", None)
-    if use.select not in _PRESENT_SELECTIONS:
-        yield _Later((*place, "select"), f"`select: {use.select}`", "it is `first`")
     if use.delivery is not None and use.delivery.method not in _PRESENT_METHODS:
         what = f"the delivery method `{use.delivery.method}`"
         yield _Later((*place, "delivery", use.delivery.method), what, _LATER_DELIVERY)

@@ -18,7 +18,8 @@ def tags_are_in_the_vocabulary(draft: Draft) -> Iterator[Diagnostic]:
         return
     yield from _ambiguous(draft)
     for member, name, use in draft.uses():
-        yield from _strangers(draft, member.written, ("uses", name, "tags"), use.tags)
+        for key, tags in (("tags", use.tags), ("prefer", use.prefer), ("avoid", use.avoid)):
+            yield from _strangers(draft, member.written, ("uses", name, key), tags)
     for offer in draft.offers():
         if offer.share is not None and offer.share.tags:
             written = offer.provider.written

@@ -1,0 +1,90 @@
+"""How the uses of one version of an ensemble are resolved, call by call."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from runner.capability import CapabilityInfo
+from runner.catalog import Catalog
+from runner.errors import CallFailed
+from runner.host.desk import Desk
+from runner.model import StaticTarget, Use
+from runner.routing.choice import ANYTHING, Choice, Limits, choose
+from runner.routing.considered import Considered, Wanted, considered
+from runner.routing.strategy import Occasion
+from runner.work import Code
+
+NO_TOOLS = "that cannot be handed a task"
+
+
+@dataclass(slots=True, eq=False)
+class Resolving:
+    """Of `ensemble`. `declared` is the catalog that the file promises.
+
+    Who could be meant is looked up once for each state of the catalog; after that it costs one look into a dict.
+    """
+
+    ensemble: str
+    declared: Catalog
+    desk: Desk
+    chance: random.Random = field(default_factory=random.Random)
+    _asked: Counter[str] = field(default_factory=Counter)
+    _turns: Counter[str] = field(default_factory=Counter)
+    _found: dict[tuple[str, bool], tuple[Catalog, tuple[Considered, ...]]] = field(default_factory=dict)
+
+    def occasion(self, use: Use, key: str, seconds_left: float) -> Occasion:
+        """One more request through a use; whoever is asked for it, it is the same occasion."""
+        turn = self._turns[use.name]
+        self._turns[use.name] = turn + 1
+        return Occasion(self.chance, turn, key, seconds_left, self._asked)
+
+    def next_occasion(self, use: Use, key: str, seconds_left: float) -> Occasion:
+        """What the next one will be, without its taking place."""
+        return Occasion(copy.copy(self.chance), self._turns[use.name], key, seconds_left, Counter(self._asked))
+
+    def choice(self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False) -> Choice:
+        """Who is asked, and why nobody else is."""
+        return choose(use.target, self.considered(use, tasks_only), self.desk.condition, occasion, limits)
+
+    def considered(self, use: Use, tasks_only: bool = False) -> tuple[Considered, ...]:
+        """Everybody who could be meant. A named provider is looked up in the file alone."""
+        is_named = isinstance(use.target, StaticTarget)
+        catalog = self.declared if is_named else self.desk.catalog
+        known = self._found.get((use.name, tasks_only))
+        if known is not None and known[0] is catalog:
+            return known[1]
+        wanted = Wanted.by(use, self.ensemble)
+        if tasks_only and wanted.tasks_only is None:
+            wanted = Wanted(wanted.target, wanted.asking, wanted.authority, NO_TOOLS)
+        found = considered(wanted, catalog) if is_named else considered(wanted, catalog, promised=self.declared)
+        self._found[use.name, tasks_only] = catalog, found
+        return found
+
+    def example(self, use: Use) -> CapabilityInfo | None:
+        """What the use may come to now, to be described to somebody; None where nobody is there."""
+        fitting = (one for one in self.considered(use) if one.against is None and not one.promised)
+        return next((one.capability for one in fitting), None)
+
+    @contextmanager
+    def asked(self, provider: str) -> Iterator[None]:
+        """Around the wait for a provider: what is asked of it and not answered counts as its load."""
+        self._asked[provider] += 1
+        try:
+            yield
+        finally:
+            self._asked[provider] -= 1
+
+
+def nobody(use: Use, choice: Choice) -> CallFailed:
+    """What a caller gets where nobody is eligible: the limit that kept all of them away, or that nobody is there."""
+    code = choice.against_all
+    if code is not Code.NO_PROVIDER:
+        hint = f"`run-network explain {code}`"
+        return CallFailed(f"nobody may meet {use.target}: {choice.told}", code=code, hint=hint)
+    hint = choice.told or "`run-network catalog` shows what is on offer"
+    return CallFailed(f"no live provider for {use.target}", code=Code.NO_PROVIDER, hint=hint)

@@ -1,0 +1,147 @@
+"""Who is asked, and why nobody else is: the one decision that routing acts on and `why` tells of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from runner.model import Discovery, Selection, StaticTarget
+from runner.offer import Condition, Offer
+from runner.routing.considered import Considered, Reason
+from runner.routing.guards import in_scope
+from runner.routing.selection import STRATEGIES
+from runner.routing.strategy import Occasion
+from runner.work import Code, EnsembleState
+
+NAMED = "static"
+"""The strategy of a use that names its provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What keeps one request from a provider, whoever that is."""
+
+    scope: Sequence[str] = ("*",)
+    chain: Sequence[str] = ()
+    """What it came through: nobody in it is asked again."""
+    tried: Mapping[str, str] = field(default_factory=dict)
+    """Whoever was asked already, as `ensemble/capability`, and what came of it."""
+
+
+ANYTHING = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One capability, and whether it can be asked now; `reason` says why not, or what speaks for it."""
+
+    considered: Considered
+    offer: Offer
+    against: Reason | None = None
+
+    @property
+    def eligible(self) -> bool:
+        return self.against is None
+
+    @property
+    def reason(self) -> str | None:
+        if self.against is not None:
+            return self.against.words
+        if self.offer.state is not EnsembleState.READY:
+            return f"{self.offer.provider} is {self.offer.state}; it was named, and is asked all the same"
+        return self.considered.liking
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`candidates` in order of provider and name; `chosen` is None where none of them is eligible."""
+
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    chosen: Offer | None
+
+    @property
+    def against_all(self) -> Code:
+        """The one limit that kept away everybody who is what was wanted; NO_PROVIDER where they had several reasons."""
+        codes = {c.against.code for c in self.candidates if c.against is not None} - {Code.UNKNOWN_CAPABILITY}
+        return next(iter(codes)) if len(codes) == 1 else Code.NO_PROVIDER
+
+    @property
+    def told(self) -> str:
+        """Every candidate that is not eligible, with the reason."""
+        return "; ".join(f"{c.considered.target}: {c.against.words}" for c in self.candidates if c.against is not None)
+
+
+def choose(
+    target: StaticTarget | Discovery,
+    considered: Sequence[Considered],
+    live: Callable[[str], Condition],
+    occasion: Occasion,
+    limits: Limits = ANYTHING,
+) -> Choice:
+    """Choose one of those who are considered. `live` tells how an ensemble is now.
+
+    A named provider is asked however it is: its queue waits for it. Of discovered ones those are eligible that are
+    READY, in the scope, and not in the chain; whoever has too much to do is passed over while there are others. Of
+    these the preferred go first and the avoided last, and among equals the strategy decides.
+    """
+    if isinstance(target, StaticTarget):
+        named = tuple(Candidate(one, Offer(one.capability, live(one.capability.provider))) for one in considered)
+        return Choice(NAMED, named, named[0].offer if named else None)
+    candidates = _spared([_candidate(one, live, limits) for one in considered])
+    eligible = [candidate for candidate in candidates if candidate.against is None]
+    chosen = _picked(target.select, eligible, occasion) if eligible else None
+    return Choice(target.select.value, tuple(candidates), chosen)
+
+
+def in_order(choice: Choice, occasion: Occasion) -> tuple[Offer, ...]:
+    """Everybody who is eligible, in the order in which they are asked where one after the other does not take it."""
+    left = [candidate for candidate in choice.candidates if candidate.against is None]
+    if choice.strategy == NAMED or choice.chosen is None:
+        return tuple(candidate.offer for candidate in left)
+    order = [choice.chosen]
+    while left := [candidate for candidate in left if candidate.offer is not order[-1]]:
+        order.append(_picked(Selection(choice.strategy), left, occasion))
+    return tuple(order)
+
+
+def _candidate(one: Considered, live: Callable[[str], Condition], limits: Limits) -> Candidate:
+    offer = Offer(one.capability, live(one.capability.provider))
+    return Candidate(one, offer, one.against or _against(one, offer.condition, limits))
+
+
+def _against(one: Considered, condition: Condition, limits: Limits) -> Reason | None:
+    if condition.state is not EnsembleState.READY:
+        detail = f": {condition.detail}" if condition.detail else ""
+        return Reason(Code.NO_PROVIDER, f"{one.capability.provider} is {condition.state}{detail}")
+    if one.promised:
+        return Reason(Code.NO_PROVIDER, f"{one.capability.provider} has not registered it")
+    if (why := limits.tried.get(one.target)) is not None:
+        return Reason(Code.NO_PROVIDER, f"was asked: {why}")
+    if not in_scope(one.target, limits.scope):
+        words = f"is outside the scope that the caller lends: {', '.join(limits.scope) or 'none'}"
+        return Reason(Code.NOT_WIRED, words)
+    if one.target in limits.chain:
+        path = " → ".join((*limits.chain, one.target))
+        return Reason(Code.DELEGATION_CYCLE, f"the delegation would come back: {path}")
+    return None
+
+
+def _spared(candidates: list[Candidate]) -> list[Candidate]:
+    """Whoever has too much to do is passed over, unless all that could be asked have."""
+    free = any(c.against is None and not c.offer.condition.constrained for c in candidates)
+    if not free:
+        return candidates
+    return [_passed_over(c) if c.against is None and c.offer.condition.constrained else c for c in candidates]
+
+
+def _passed_over(candidate: Candidate) -> Candidate:
+    waiting = candidate.offer.queue_depth
+    words = "constrained: more wait for it than its `backpressure` allows" + (f" ({waiting})" if waiting else "")
+    return replace(candidate, against=Reason(Code.CAPACITY_CONSTRAINED, words))
+
+
+def _picked(select: Selection, eligible: Sequence[Candidate], occasion: Occasion) -> Offer:
+    best = min(candidate.considered.rank for candidate in eligible)
+    offers = [candidate.offer for candidate in eligible if candidate.considered.rank == best]
+    return STRATEGIES[select](offers, occasion)

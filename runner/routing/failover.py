@@ -1,0 +1,18 @@
+"""Whether a request that came back may be sent to another provider: only where nobody can have begun with it. Pure.
+
+A tool is called at most once, and a task that may be in somebody's queue is not put into another's. So the code alone
+decides nothing: `QUEUE_FULL` may as well be what the work itself came to, further on.
+"""
+
+from __future__ import annotations
+
+from runner.work import Code, Status, WorkResponse
+
+
+def was_refused(response: WorkResponse) -> bool:
+    """Whether it came back as it was sent: nobody was there to take it, or whoever was had no room."""
+    if response.error is None:
+        return False
+    if response.error.code == Code.NO_PROVIDER:
+        return response.provider is None  # a provider that says so has begun, and found nobody itself
+    return response.status is Status.REJECTED and response.error.code == Code.QUEUE_FULL
