@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from runner.removal import OnRemove
 from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Priority
 
 
@@ -379,6 +380,7 @@ class Defaults:
     results_kept: timedelta = timedelta(hours=24)
     max_attempts: int = 5
     """How often a task is really started before it is put to the dead letters."""
+    on_remove: OnRemove = OnRemove.HOLD
     max_payload: int = 64 * 1024**2
     """The most bytes that a context or a result may have; what is large travels by reference."""
 

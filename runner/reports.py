@@ -33,6 +33,8 @@ class EnsembleReport(Report):
     capabilities: tuple[str, ...]
     held: int = 0
     """How many tasks wait although no replica is up."""
+    removed: bool = False
+    """Whether the files have it no more: it is told of while something of it is in hand, or waits for its return."""
     detail: str | None = None
 
 
@@ -120,7 +122,7 @@ class ChangeReport(Report):
 
 class StepReport(Report):
     """A step of a plan; `ensemble` is null where it is about the network itself. A rewire names the use and the
-    capability, and whether the use comes to it from then on or no more."""
+    capability, and whether the use comes to it from then on or no more; a drain says what becomes of what is queued."""
 
     action: Literal["start", "update", "drain", "stop", "rewire"]
     ensemble: str | None
@@ -130,6 +132,7 @@ class StepReport(Report):
     use: str | None = None
     target: str | None = None
     added: bool | None = None
+    on_remove: Literal["hold", "fail"] | None = None
 
 
 class PlanReport(Report):

@@ -193,6 +193,11 @@ class Subjects:
                 return TaskCall(caller, provider, level, capability) if level else None
         return None
 
+    def parse_work_stream(self, stream: str) -> str | None:
+        """Whose queue a stream is, or None."""
+        ensemble = stream.removeprefix(self.work_stream(""))
+        return ensemble if ensemble != stream and is_name(ensemble) else None
+
     def parse_control(self, subject: str) -> str | None:
         """Whom a control subject is for, or None."""
         match subject.split("."):

@@ -166,6 +166,11 @@ class TaskPuller:
         await self._withdraw()
         await self._send_back()
 
+    def withdraw(self) -> None:
+        """Have nothing parked, since no slot is free any more."""
+        self._withdrawing = True
+        self._wake.set()
+
     def close(self) -> None:
         """Take nothing more: from now on what arrives goes back to the queue."""
         self._closing = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -107,7 +108,27 @@ async def ensure_queue(connection: Connection, subjects: Subjects, ensemble: str
     again at once.
     """
     await ensure_stream(connection, _queue(subjects, ensemble, queue_limit))
+    await ensure_consumers(connection, subjects, ensemble)
+
+
+async def ensure_consumers(connection: Connection, subjects: Subjects, ensemble: str) -> None:
+    """The consumers of a queue that is there, whoever it was for. Idempotent. Raises ServerFailed."""
     await asyncio.gather(*(_ensure_consumer(connection, subjects, ensemble, priority) for priority in Priority))
+
+
+async def queues_there(connection: Connection, subjects: Subjects) -> frozenset[str]:
+    """The ensembles that have a work queue on the server. Raises ServerFailed."""
+    found: set[str] = set()
+    offset, total = 0, 1
+    while offset < total:
+        body = json.dumps({"subject": subjects.work("*", "*", "*", "*"), "offset": offset}).encode()
+        answer = json.loads((await connection.request("$JS.API.STREAM.NAMES", body, timeout=_TIMEOUT_SECONDS)).data)
+        if error := answer.get("error"):
+            raise ServerFailed(f"the queues cannot be listed: {error.get('description', error)}")
+        names = answer.get("streams") or []
+        found |= {ensemble for name in names if (ensemble := subjects.parse_work_stream(name)) is not None}
+        offset, total = offset + max(1, len(names)), answer.get("total", 0)
+    return frozenset(found)
 
 
 async def limit_queue(connection: Connection, subjects: Subjects, ensemble: str, queue_limit: int) -> None:

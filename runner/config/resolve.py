@@ -56,6 +56,7 @@ from runner.model import (
     Use,
     UseStep,
 )
+from runner.removal import OnRemove
 from runner.work import Authority, Dedupe, DeliverySpec, Priority
 
 _PRESENT_DEFAULTS = (
@@ -95,6 +96,8 @@ def _server(file: NetworkFile) -> EmbeddedServer | ExternalServer:
 def _defaults(file: NetworkFile) -> Defaults:
     written = file.defaults
     defaults = Defaults() if written.priority is None else Defaults(priority=_priority(written.priority))
+    if written.on_remove is not None:
+        defaults = replace(defaults, on_remove=OnRemove(written.on_remove))
     given = {key: value for key in _PRESENT_DEFAULTS if (value := getattr(written, key)) is not None}
     return replace(defaults, **given)
 

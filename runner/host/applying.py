@@ -20,6 +20,7 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.leaving import still_asked
 from runner.host.server import Site
 from runner.host.version import Generation, Version, targets_of
 from runner.model import Network
@@ -169,14 +170,22 @@ class Applying:
             self.hosted[name].modules = modules
         self.hosted.update(warm.starting)
         removed = [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
+        asked = still_asked(removed, generation.leaving_callers, self._is_busy)
         told = [
             self.hosted[name].register()
             for name, version in warm.changing.items()
             if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
         ]
-        await asyncio.gather(*told, *(self.hosted[name].retire() for name in removed))
+        await asyncio.gather(*told, *(self.hosted[name].retire(still_asked=name in asked) for name in removed))
         updated = tuple(name for name, version in warm.changing.items() if _differs(was[name], version))
         return Changed(generation.number, tuple(warm.starting), updated, tuple(removed))
+
+    def _is_busy(self, name: str) -> bool:
+        """Whether it has something in hand, or may have on another runner."""
+        here = self.hosted.get(name)
+        runner = self.ground.pulse.runner
+        elsewhere = any(registration.runner != runner for registration in self.ground.registry.of(name))
+        return elsewhere or (here is not None and here.in_flight > 0)
 
     async def _settle(self) -> None:
         """Once the work that began before has ended, nothing is served or allowed that the generation does not have."""

@@ -54,15 +54,16 @@ class Census:
         """Of the last change that was saved here, where it is not in force."""
 
     def queues(self) -> tuple[str, ...]:
-        """The ensembles that share tasks, in order."""
-        return self._in_force.queues()
+        """Wherever a task may wait, in order."""
+        return self._in_force.all_queues()
 
     async def status(self) -> StatusReport:
         await self._pulse.until_acquainted(ACQUAINTED_SECONDS)
         beats, generation = self._beats(), self._in_force.generation
-        ensembles = await asyncio.gather(
-            *(self._ensemble(name, beats) for name in sorted(generation.network.ensembles))
-        )
+        there = generation.network.ensembles
+        gone = {*self._in_force.left_queues(), *(name for beat in beats for name in beat.by_ensemble)} - there.keys()
+        found = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted({*there, *gone})))
+        ensembles = [one for one in found if not one.removed or one.held or one.in_flight]
         return StatusReport(
             network=generation.network.name,
             generation=generation.number,
@@ -124,6 +125,7 @@ class Census:
             in_flight=sum(vitals.in_flight for vitals in replicas),
             queued=queued,
             held=0 if ready else sum(amount for _, amount in queued),
+            removed=name not in self._in_force.network.ensembles,
             capabilities=tuple(sorted(offered)),
             detail="; ".join(sorted({vitals.detail for vitals in replicas if vitals.detail})) or None,
         )

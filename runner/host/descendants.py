@@ -25,7 +25,7 @@ class Descendants:
         if task is None:
             return
         spans = {span_of(record.caller, record.request_id, step.label) for step in task.steps}
-        for name in self._in_force.queues():
+        for name in self._in_force.all_queues():
             async for waiting in self._backlog.waiting(name, caller=record.provider):
                 if waiting.request.trace_context.span_id in spans:
                     yield Reply(record.provider, name, waiting.request.request_id)

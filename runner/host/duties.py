@@ -21,11 +21,13 @@ from runner.host.desk import StoreAway
 from runner.host.foundation import Foundation
 from runner.host.moves import Moves, Place
 from runner.model import Discovery, Ensemble
+from runner.removal import OnRemove
 from runner.routing.claims import (
     Answer,
     Candidate,
     Complete,
     Expire,
+    GiveUp,
     Health,
     Hold,
     Leave,
@@ -78,7 +80,7 @@ class Duties:
 
     async def perform(self, _: int) -> None:
         """For as long as this runner leads. Cut off in the middle, it leaves to the next leader what it began."""
-        self._looked = {name: _Looked(self._health(name, None)) for name in self._in_force.queues()}
+        self._looked = {name: _Looked(self._health(name, None)) for name in self._in_force.all_queues()}
         while True:
             try:
                 await self.look()
@@ -91,7 +93,7 @@ class Duties:
     async def look(self) -> None:
         """Look once at every queue that may need it. Raises StoreAway, ServerFailed or what `AWAY` lists."""
         self._full.clear()
-        for name in self._in_force.queues():
+        for name in self._in_force.all_queues():
             looked = self._looked.get(name)
             if looked is None:
                 if self._is_up(name):
@@ -143,6 +145,8 @@ class Duties:
                     self._moves.hold(place.task, why)
             case Expire():
                 await self._moves.expire(place, why=f"{place.task.call.provider} was not up to start it")
+            case GiveUp():
+                await self._moves.give_up(place)
             case Answer(record):
                 await self._moves.answer(place, record)
             case Complete(record, moved):
@@ -186,8 +190,11 @@ class Duties:
                 yield Candidate(found, wired=wired, constrained=self._desk.constrained(found.provider))
 
     def _health(self, name: str, down_since: datetime | None) -> Health:
-        sla = self._in_force.network.ensembles.get(name, Ensemble(name)).sla
-        return Health(sla, None if self._is_up(name) else down_since or datetime.now(UTC))
+        network = self._in_force.network
+        sla = network.ensembles.get(name, Ensemble(name)).sla
+        fails = network.defaults.on_remove is OnRemove.FAIL and name not in network.ensembles
+        since = None if self._is_up(name) else down_since or datetime.now(UTC)
+        return Health(sla, since, is_given_up=fails and not self._registry.of(name))
 
     def _is_up(self, name: str) -> bool:
         return any(registration.state is EnsembleState.READY for registration in self._registry.of(name))

@@ -175,11 +175,16 @@ class HostedEnsemble:
         if self._serving is not None:
             await self._quietly(self._serving.contract())
 
-    async def retire(self) -> None:
-        """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`."""
+    async def retire(self, *, still_asked: bool) -> None:
+        """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`.
+
+        Unless work that began before may ask it, no task that waits for it begins.
+        """
         self.retired = True
         if self.state is not EnsembleState.READY:
             return
+        if self._serving is not None and not still_asked:
+            self._serving.hold()
         await self._quietly(self._register(EnsembleState.DRAINING))
 
     async def settled(self) -> None:

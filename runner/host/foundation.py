@@ -18,7 +18,15 @@ from runner.bus.objects import Objects
 from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
-from runner.bus.streams import ensure_network, ensure_queue, ensure_reserved, event_stream, payload_stream
+from runner.bus.streams import (
+    ensure_consumers,
+    ensure_network,
+    ensure_queue,
+    ensure_reserved,
+    event_stream,
+    payload_stream,
+    queues_there,
+)
 from runner.errors import ServerFailed
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
@@ -84,6 +92,7 @@ class Foundation:
         there = {name: before.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
         changed = [name for name, limit in limits.items() if there.get(name) != limit]
         await asyncio.gather(*(self._ensure_queue(name, limits[name]) for name in changed))
+        self.in_force.known_queues |= {*generation.queues, *self.in_force.queues()}
 
     async def mend(self) -> None:
         """The server may have restarted: consumers live in its memory, and writes may have gone unheard.
@@ -115,6 +124,9 @@ class Foundation:
         await self._ensure_network(network)
         limits = {name: network.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
         await asyncio.gather(*(self._ensure_queue(name, limit) for name, limit in limits.items()))
+        self.in_force.known_queues |= await queues_there(self.connection, self.subjects)
+        left = self.in_force.left_queues()
+        await asyncio.gather(*(ensure_consumers(self.connection, self.subjects, name) for name in left))
 
     async def _ensure_network(self, network: Network) -> None:
         subjects, results = self.subjects, network.defaults.results_kept
@@ -167,7 +179,7 @@ async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved)
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
     backlog = Backlog(connection, subjects)
-    contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, in_force.queues)
+    contents = Contents(Bucket(connection, subjects.bucket("contents")), results, backlog, in_force.all_queues)
     holders = Holders(Questions(connection, subjects), subjects)
     objects = Objects(connection, subjects.bucket("payloads"))
     dead = DeadLetters(Bucket(connection, subjects.bucket("dead")), Keepsakes(objects, in_force.max_payload))

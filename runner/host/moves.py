@@ -77,9 +77,17 @@ class Moves:
 
     async def expire(self, place: Place, *, why: str) -> None:
         """Record that the deadline passed, and answer. Without effect where somebody recorded another outcome."""
-        task, call = place.task, place.task.call
-        response = _expired(task, why, await finished_under(self.desk, task.record))
-        record = recorded(task.request, task.owner, call.provider, task.record, response=response)
+        task = place.task
+        await self._end(place, _expired(task, why, await finished_under(self.desk, task.record)))
+
+    async def give_up(self, place: Place) -> None:
+        """Record that its provider was removed, and answer. Without effect where somebody recorded another outcome."""
+        task = place.task
+        await self._end(place, _removed(task, await finished_under(self.desk, task.record)))
+
+    async def _end(self, place: Place, response: WorkResponse) -> None:
+        task = place.task
+        record = recorded(task.request, task.owner, task.call.provider, task.record, response=response)
         if await self.desk.record(record, place.revision) is not None:
             await self.answer(place, record)
             self._ledger(task).end(response)
@@ -166,5 +174,18 @@ def _expired(task: Unclaimed, why: str, partial: dict[str, JsonValue] | None) ->
         status=Status.EXPIRED,
         error=WorkError(code=Code.DEADLINE_EXCEEDED, message=message, hint=hint),
         provider=call.provider,
+        partial=partial,
+    )
+
+
+def _removed(task: Unclaimed, partial: dict[str, JsonValue] | None) -> WorkResponse:
+    provider = task.call.provider
+    message = f"{provider} was removed from the network while this waited for it"
+    hint = f"ask for it again once {provider} is back; with `defaults.on_remove: hold` it would wait for that"
+    return WorkResponse(
+        request_id=task.request.request_id,
+        status=Status.FAILED,
+        error=WorkError(code=Code.ENSEMBLE_REMOVED, message=message, hint=hint),
+        provider=provider,
         partial=partial,
     )

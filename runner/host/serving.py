@@ -79,6 +79,11 @@ class Serving:
         if self._queue is not None:
             await self._queue.close()
 
+    def hold(self) -> None:
+        """No waiting task begins until the next `switch`; tools go on."""
+        if self._queue is not None:
+            self._queue.hold()
+
     def shut(self) -> None:
         """No task begins from now on; what arrives goes back."""
         if self._queue is not None:

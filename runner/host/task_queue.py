@@ -40,12 +40,13 @@ class TaskQueue:
             station.connection,
             station.subjects,
             station.name,
-            free=lambda: station.slots.free,
+            free=self._free,
             accept=self._accept,
             refused=self._intake.refused,
             ageing=workplace.network.defaults.ageing.total_seconds(),
             heads=self._head,
         )
+        self._held = False
         self._pulling: asyncio.Task[None] | None = None
         self._minding: tuple[asyncio.Task[None], ...] = ()
 
@@ -57,6 +58,9 @@ class TaskQueue:
 
     def switch(self, workplace: Workplace) -> None:
         """From the next task on, another version works. One that it knows no more is still worked off by the last."""
+        if self._held:
+            self._held = False
+            self._puller.wake()
         before, here = self._tasks, workplace.ensemble.tasks
         gone = dict.fromkeys(before.workplace.ensemble.tasks.keys() - here.keys(), before)
         self._leaving = {name: work for name, work in {**self._leaving, **gone}.items() if name not in here}
@@ -67,6 +71,11 @@ class TaskQueue:
     def forget_leaving(self) -> None:
         """What the version does not know is refused from now on."""
         self._leaving = {}
+
+    def hold(self) -> None:
+        """Nothing begins until the next `switch`; what is in hand goes on, and what waits stays where it is."""
+        self._held = True
+        self._puller.withdraw()
 
     def shut(self) -> None:
         """Nothing begins from now on; what arrives goes back."""
@@ -110,6 +119,9 @@ class TaskQueue:
         """Cancel a task in hand. False where it is not here."""
         hand = self._tasks.in_hand.get((caller, request_id))
         return hand is not None and hand.cancel()
+
+    def _free(self) -> int:
+        return 0 if self._held else self._station.slots.free
 
     def _accept(self, message: TaskMessage) -> None:
         self._station.slots.take()

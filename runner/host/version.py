@@ -55,6 +55,8 @@ class InForce:
     """The generation that a runner works by: one place to look, replaced as one."""
 
     generation: Generation
+    known_queues: frozenset[str] = frozenset()
+    """The ensembles that have a queue on the server, in this network or not."""
 
     @property
     def network(self) -> Network:
@@ -63,6 +65,14 @@ class InForce:
     def queues(self) -> tuple[str, ...]:
         """The ensembles that share tasks, in order."""
         return self.generation.queues
+
+    def left_queues(self) -> tuple[str, ...]:
+        """Those that share none any more, or are gone, and whose tasks may still wait, in order."""
+        return tuple(sorted(self.known_queues.difference(self.generation.queues)))
+
+    def all_queues(self) -> tuple[str, ...]:
+        """Wherever a task may wait, in order."""
+        return tuple(sorted(self.known_queues.union(self.generation.queues)))
 
     def deliveries(self) -> Mapping[str, AnyDelivery]:
         return self.network.deliveries

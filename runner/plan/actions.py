@@ -8,6 +8,7 @@ from typing import ClassVar
 from runner.plan.changes import Change
 from runner.plan.edges import Edge
 from runner.plan.fields import FieldClass
+from runner.removal import OnRemove
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ class Rewire(Action):
 
 @dataclass(frozen=True, slots=True)
 class Drain(Action):
-    """The ensemble takes nothing more, and nothing of it is in flight when this is done."""
+    """The ensemble takes nothing more, and nothing of it is in flight when this is done.
+
+    What waits for it is held for its return, or fails, as `on_remove` says.
+    """
 
     kind: ClassVar[str] = "drain"
+    on_remove: OnRemove = field(default=OnRemove.HOLD, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

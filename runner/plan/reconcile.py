@@ -201,7 +201,7 @@ class _Step:
             earlier = [_key(Drain, other) for other in sorted(callers[name]) if self._turn[other] < self._turn[name]]
             successors = [key for other in sorted(self._successors.get(name, ())) for key in _stood(other)]
             after = (*successors, *sorted(closed), *earlier)
-            yield Drain(name, _REMOVED, after=after)
+            yield Drain(name, _REMOVED, after=after, on_remove=self.new.defaults.on_remove)
 
     @cached_property
     def _turn(self) -> Mapping[str, int]:

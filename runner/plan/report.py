@@ -28,8 +28,8 @@ def _steps(action: AnyAction) -> Iterator[StepReport]:
             yield StepReport(action="start", **load)
         case Update():
             yield StepReport(action="update", **load)
-        case Drain():
-            yield StepReport(action="drain", **load)
+        case Drain(on_remove=on_remove):
+            yield StepReport(action="drain", **load, on_remove=on_remove.value)
         case Stop():
             yield StepReport(action="stop", **load)
         case Rewire(edge=edge, added=added):

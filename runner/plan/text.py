@@ -8,6 +8,7 @@ from runner.plan.actions import Drain, Rewire, Start, Update
 from runner.plan.edges import Edge
 from runner.plan.plan import Plan, Refusal
 from runner.plan.words import plainly, said, told
+from runner.removal import OnRemove
 
 LEGEND = """\
 + starts   ~ changes   - finishes what it has in hand, and stops
@@ -68,8 +69,18 @@ def _blocks(plan: Plan) -> Iterator[str]:
 
 
 def _load(action: Update | Drain) -> list[str]:
-    amounts = ((action.in_flight, "in flight"), (action.queued, "queued"))
+    amounts = ((action.in_flight, "in flight"), (action.queued, f"queued{_fate(action)}"))
     return [f"{amount} {what}" for amount, what in amounts if amount]
+
+
+def _fate(action: Update | Drain) -> str:
+    """What becomes of the tasks that wait for an ensemble that goes."""
+    match action:
+        case Drain(on_remove=OnRemove.HOLD):
+            return " → held"
+        case Drain(on_remove=OnRemove.FAIL):
+            return " → failed"
+    return ""
 
 
 def _sign(rewire: Rewire) -> str:

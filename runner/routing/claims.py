@@ -41,6 +41,8 @@ class Health:
 
     sla: timedelta
     down_since: datetime | None = None
+    is_given_up: bool = False
+    """The network has it no more, nothing of it is left at work, and what waits for it is to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Its provider is not in the network any more, and nobody is to wait for its return."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """It stays where it is until its provider is back or its deadline has passed."""
 
@@ -95,7 +102,7 @@ class Reroute:
     to: tuple[Candidate, ...]
 
 
-Verdict = Leave | Complete | Answer | Expire | Hold | Reroute
+Verdict = Leave | Complete | Answer | Expire | GiveUp | Hold | Reroute
 
 
 def judge(task: Unclaimed, health: Health, candidates: Iterable[Candidate], *, max_hops: int, now: datetime) -> Verdict:
@@ -111,6 +118,8 @@ def judge(task: Unclaimed, health: Health, candidates: Iterable[Candidate], *, m
         return Leave()
     if now >= task.request.expires_at:
         return Expire()
+    if health.is_given_up:
+        return GiveUp()
     if now - max(task.durable_since, health.down_since) < health.sla:
         return Leave()
     if task.request.need is None:

@@ -37,7 +37,6 @@ def test_what_would_loosen_a_guard_is_an_error_and_all_else_a_warning() -> None:
 def test_every_later_feature_is_named() -> None:
     said = [d.message.removesuffix(" is not supported yet") for d in read(_without_guards()).diagnostics]
     assert said == [
-        "`defaults.on_remove`",
         "the profile `weekend`",
         "`retry`",
         "`circuit_breaker`",

@@ -61,7 +61,7 @@ def test_a_plan_is_told_whole_with_a_legend() -> None:
         "    capacity.max_concurrent 4 → 8 (live)\n"
         "    kitchen.py edited (rolling)\n"
         "    pans.py added (rolling)\n"
-        "- laundry (3 in flight, 2 queued)\n"
+        "- laundry (3 in flight, 2 queued → held)\n"
         "\n"
         "+ edge room-service → spa/book-massage (discovered: wellness): spa is new\n"
         "+ edge spa → kitchen/cook: spa is new\n"

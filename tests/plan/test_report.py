@@ -27,7 +27,14 @@ def test_a_document_has_the_steps_in_order_and_nothing_of_leave() -> None:
             "target": "bar/mix",
             "added": False,
         },
-        {"action": "drain", "ensemble": "desk", "cause": "removed from the file", "in_flight": 2, "queued": 1},
+        {
+            "action": "drain",
+            "ensemble": "desk",
+            "cause": "removed from the file",
+            "in_flight": 2,
+            "queued": 1,
+            "on_remove": "hold",
+        },
         {"action": "stop", "ensemble": "desk", "cause": "removed from the file", "in_flight": 2, "queued": 1},
     ]
     assert [(change.ensemble, change.path, change.field_class) for change in report.changes] == [

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render.style import cells, visible
+from runner.cli.render.style import cells, counted, visible
 from runner.reports import CatalogEntry, EnsembleReport, GenerationReport, RequestReport, StatusReport
 from runner.work import EnsembleState, Status
 
@@ -47,7 +47,9 @@ def status(report: StatusReport, *, width: int | None = None, colour: bool = Fal
         lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]
     rows = [_ensemble_row(ensemble) for ensemble in report.ensembles]
     heads = ["ENSEMBLE", "STATE", "REPLICAS", "IN FLIGHT", "QUEUED", "SHARES"]
-    return "\n".join(lines) + "\n\n" + table(heads, rows, width=width, colour=colour)
+    gone = [visible(_removed(ensemble)) for ensemble in report.ensembles if ensemble.removed]
+    told = "\n".join(lines) + "\n\n" + table(heads, rows, width=width, colour=colour)
+    return told + "".join(f"\n{line}" for line in ("", *gone) if gone)
 
 
 def catalog(entries: Sequence[CatalogEntry], *, width: int | None = None, colour: bool = False) -> str:
@@ -149,6 +151,11 @@ def _ensemble_row(ensemble: EnsembleReport) -> list[str]:
         + (" (held)" if ensemble.held else ""),
         ", ".join(ensemble.capabilities) or "-",
     ]
+
+
+def _removed(ensemble: EnsembleReport) -> str:
+    held = f"; {counted(ensemble.held, 'task')} held for its return" if ensemble.held else ""
+    return f"{ensemble.name} is removed from the files{held}"
 
 
 def _instant(moment: datetime) -> str:

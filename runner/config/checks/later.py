@@ -13,7 +13,6 @@ from runner.config.step_file import StepFile
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity
 
-_LATER_DEFAULTS = {"on_remove": "the queue of a removed ensemble is held"}
 _LATER_SECTIONS = {"schedules": "nothing runs by the clock", "memory": "there is no shared memory"}
 _LATER_USE_KEYS = {
     "retry": "nothing is tried again",
@@ -66,9 +65,6 @@ def _network(draft: Draft) -> Iterator[_Later]:
         yield _Later(("roles", name), f"the role `{name}`", None)
     for name in file.clients:
         yield _Later(("clients", name), f"the client `{name}`", None)
-    for key, instead in _LATER_DEFAULTS.items():
-        if key in file.defaults.model_fields_set:
-            yield _Later(("defaults", key), f"`defaults.{key}`", instead)
     if file.audit.level != "standard":
         yield _Later(("audit", "level"), "an `audit.level` other than `standard`", "it is `standard`")
     for name in file.profiles:
