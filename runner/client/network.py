@@ -24,6 +24,7 @@ from runner.bus.waiting import Hints
 from runner.client.asking import Asking
 from runner.client.documents import as_document
 from runner.client.draining import drained
+from runner.client.explaining import explained
 from runner.client.generations import Generations
 from runner.client.names import parts, unknown
 from runner.client.offers import Offers
@@ -57,6 +58,7 @@ from runner.reports import (
 )
 from runner.subjects import RUNNERS, Subjects
 from runner.who import person
+from runner.why import WhyReport, WhyRequest
 from runner.work import (
     REQUEST_ID_PATTERN,
     DeliverySpec,
@@ -262,6 +264,14 @@ class NetworkClient:
     async def catalog(self, tags: Sequence[str] = ()) -> tuple[CatalogEntry, ...]:
         """Every capability of the network that carries all of `tags`, in order of provider and name."""
         return tuple(entry for entry in await self._offers.all() if set(tags) <= set(entry.tags))
+
+    async def why(self, ensemble: str, use: str, *, key: str | None = None, deadline: float | None = None) -> WhyReport:
+        """Whom a use of an ensemble would ask now, and why nobody else, as its runner decides it.
+
+        `key` is that of a request, for a use with `select: affinity`; `deadline` its seconds. Raises UsageProblem for
+        an ensemble or a use that there is not.
+        """
+        return await explained(WhyRequest(ensemble=ensemble, use=use, key=key, deadline=deadline), self._ask)
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""

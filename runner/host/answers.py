@@ -16,6 +16,7 @@ from runner.host.foundation import Foundation
 from runner.host.holders import HOLDS, Holders, held
 from runner.host.promotion import Promotion
 from runner.host.revival import Revival
+from runner.host.why import Why
 from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest, PriorityRequest
 from runner.subjects import RUNNERS
 from runner.work import Record, Standing
@@ -48,6 +49,7 @@ class Answers:
         self._hosted = hosted
         self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
         self._revival = Revival(ground.dead, ground.desk, self._docket, ground.events)
+        self._why = Why(ground.in_force, ground.registry, ground.desk, hosted, runner)
         self._runner = runner
         queues = WorkQueues(ground.connection, ground.subjects)
         holders = Holders(Questions(ground.connection, ground.subjects), ground.subjects)
@@ -68,6 +70,7 @@ class Answers:
         await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=ONE)
         await questions.answer(subjects.control(RUNNERS, "prioritize"), self._prioritize, queue=ONE)
         await questions.answer(subjects.control(self._runner, HOLDS), self._holds)
+        await questions.answer(subjects.control(RUNNERS, "why"), self._why.answer)
         await questions.answer(subjects.control(RUNNERS, "stop"), self._on_stop)
         await questions.ready()
 

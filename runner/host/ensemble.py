@@ -18,6 +18,7 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
+from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
 from runner.host.slots import Slots
@@ -72,6 +73,11 @@ class HostedEnsemble:
     def constrained(self) -> bool:
         """Whether more tasks wait for it, over all replicas, than `capacity.backpressure` allows."""
         return self._serving is not None and self._serving.constrained
+
+    @property
+    def resolving(self) -> Resolving | None:
+        """How its uses are resolved; None where it is not up."""
+        return self._serving.workplace.resolving if self._serving is not None else None
 
     @property
     def load(self) -> float:

@@ -94,14 +94,20 @@ def choose(
     return Choice(target.select.value, tuple(candidates), chosen)
 
 
-def in_order(choice: Choice, occasion: Occasion) -> tuple[Offer, ...]:
-    """Everybody who is eligible, in the order in which they are asked where one after the other does not take it."""
-    left = [candidate for candidate in choice.candidates if candidate.against is None]
-    if choice.strategy == NAMED or choice.chosen is None:
-        return tuple(candidate.offer for candidate in left)
-    order = [choice.chosen]
-    while left := [candidate for candidate in left if candidate.offer is not order[-1]]:
-        order.append(_picked(Selection(choice.strategy), left, occasion))
+def in_order(
+    target: StaticTarget | Discovery,
+    considered: Sequence[Considered],
+    live: Callable[[str], Condition],
+    occasion: Occasion,
+) -> tuple[Offer, ...]:
+    """Who is asked one after the other where one after the other does not take it; a named provider alone."""
+    order: list[Offer] = []
+    tried: dict[str, str] = {}
+    while (following := choose(target, considered, live, occasion, Limits(tried=tried)).chosen) is not None:
+        order.append(following)
+        tried[f"{following.provider}/{following.capability.name}"] = "no"
+        if isinstance(target, StaticTarget):
+            break
     return tuple(order)
 
 
