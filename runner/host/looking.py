@@ -42,6 +42,7 @@ class Looking:
         self._before = before._found if before is not None else {}
         self._found: dict[str, _Read] = {}
         self._folders: dict[str, str | None] = {}
+        self._newest = 0
         self.seen: dict[str, str | None] = {}
 
     def read(self, path: str) -> bytes:
@@ -52,9 +53,14 @@ class Looking:
         if found is None or mark is None or found.mark != mark:
             data = self._workspace.read(path)
             found = _Read(data, digest(data), mark if self._is_settled(mark) else None)
+            self._note_time(self._mark(path))  # it may have been saved since the first
         self._found[path] = found
         self.seen[path] = found.digest
         return found.data
+
+    def is_hasty(self, milliseconds: int) -> bool:
+        """Whether a file was saved so shortly before, or meanwhile, that the rest of a save may be still to come."""
+        return self._newest > self._began - milliseconds * 1_000_000
 
     def again(self) -> Looking:
         """Another look, now, at everything that this one saw or missed."""
@@ -93,6 +99,10 @@ class Looking:
         except ValueError:
             return None
         return place if Path(place).is_relative_to(os.path.realpath(self._workspace.directory)) else None
+
+    def _note_time(self, mark: Mark | None) -> None:
+        if mark is not None and mark[-2] <= self._began + SETTLED_NANOSECONDS:  # else by a clock that is ahead
+            self._newest = max(self._newest, mark[-2])
 
     def _is_settled(self, mark: Mark | None) -> bool:
         return mark is not None and max(mark[-2:]) + SETTLED_NANOSECONDS < self._began

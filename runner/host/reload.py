@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from runner.bus.away import AWAY
 from runner.bus.events import Events
 from runner.config.bundling import modules_of
-from runner.config.reading import read_network
+from runner.config.reading import Reading, read_network
 from runner.diagnostics import Diagnostic
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, RestartNeeded
 from runner.event import Event
-from runner.host.applied import Configuration, Files, network_of
+from runner.host.applied import Configuration, Files
 from runner.host.census import Census
 from runner.host.following import Following
 from runner.host.happenings import Notice, Reloaded, ReloadRefused, Watcher
@@ -121,17 +121,16 @@ class Reloading:
 
     async def _read(self) -> Files:
         """What the directory says now. Raises InvalidNetwork."""
-        looking = Looking(self._workspace, self._watch.looked)
 
-        def look() -> Files:
-            env = environment_of(looking.read)
-            reading = read_network(looking, self._workspace.file.name, env, safe=looking)
-            return Files.of(self._workspace, network_of(reading), reading)
+        def read(looking: Looking) -> Files | Reading:
+            found = read_network(looking, self._workspace.file.name, environment_of(looking.read), safe=looking)
+            return found if found.network is None else Files.of(self._workspace, found.network, found)
 
-        try:
-            return await self._watch.in_thread(look)
-        finally:
-            self._watch.looked = looking
+        match await self._watch.look(read):
+            case Files() as files:
+                return files
+            case Reading() as reading:
+                raise InvalidNetwork(reading.diagnostics, reading.sources)
 
     def _is_gone(self) -> bool:
         """Whether the network file was not there: an accident, or an editor in the middle of a save."""

@@ -4,8 +4,10 @@ behind a link, deleted and made anew; and by content, so that a touch is nothing
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import TypeVar
 
 from watchfiles import Change, awatch
@@ -67,6 +69,23 @@ class Watch:
             return False
         self.looked = now
         return True
+
+    async def look(self, read: Callable[[Looking], _T]) -> _T:
+        """What `read` makes of the files; not in the middle of a save, unless saves follow each other without a pause.
+
+        It is read once more where a file was saved just before or meanwhile.
+        """
+        give_up = time.monotonic() + DEBOUNCE_MILLISECONDS / 1000
+        while True:
+            is_last = time.monotonic() > give_up
+            looking = Looking(self._workspace, self.looked)
+            try:
+                found = await self.in_thread(partial(read, looking))
+            finally:
+                self.looked = looking
+            if is_last or not looking.is_hasty(STEP_MILLISECONDS):
+                return found
+            await asyncio.sleep(STEP_MILLISECONDS / 1000)
 
     async def in_thread(self, look: Callable[[], _T]) -> _T:
         """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -163,6 +164,21 @@ async def test_of_a_hundred_saves_the_last_one_is_read_and_few_between(inn: Path
         wanted = reader.look().seen
         await eventually(lambda: bool(reader.read) and reader.read[-1] == wanted, "the last is read")
         assert len(reader.read) < 50
+
+
+async def test_files_are_not_read_in_the_middle_of_a_save(inn: Path) -> None:
+    watch, file = Watch(Workspace.of(inn / "network.yaml")), inn / "network.yaml"
+    file.write_text("")
+    soon = time.time_ns() + 1_000_000_000
+    os.utime(file, ns=(soon, soon))
+
+    def read(looking: Looking) -> bytes:
+        found = looking.read("network.yaml")
+        file.write_text("whole")
+        return found
+
+    assert await watch.look(read) == b"whole"
+    watch.close()
 
 
 def test_every_place_on_the_way_to_a_file_is_looked_at(inn: Path) -> None:
