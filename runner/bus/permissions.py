@@ -62,6 +62,14 @@ def of_ensemble(
     return Permissions(tuple(publish), tuple(subscribe), longest_deadline)
 
 
+def of_queue(subjects: Subjects, name: str) -> Permissions:
+    """What the runner's own user does with the queue of one ensemble."""
+    stream = subjects.work_stream(name)
+    verbs = ("STREAM.CREATE", "STREAM.UPDATE", "STREAM.MSG.DELETE", "DIRECT.GET")
+    consumers = [f"$JS.API.CONSUMER.{verb}.{stream}.>" for verb in ("CREATE", "INFO")]
+    return Permissions((*(f"$JS.API.{verb}.{stream}" for verb in verbs), *consumers), ())
+
+
 def of_operator(subjects: Subjects) -> Permissions:
     """The operator speaks as any outside caller, reads everything, takes what was delivered, and puts documents away.
 

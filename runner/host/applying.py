@@ -20,6 +20,7 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.leave import refuse_without_leave
 from runner.host.leaving import still_asked
 from runner.host.server import Site
 from runner.host.version import Generation, Version, targets_of
@@ -111,6 +112,8 @@ class Applying:
 
     async def _apply(self, network: Network, read: Read, number: int, commit: Callable[[], Awaitable[None]]) -> Changed:
         before = self.ground.in_force.generation
+        if self.site.embedded is None:
+            await refuse_without_leave(self.ground.connection, before.network, network)
         warm = await self._warm(Generation.of(network, number, after=before), read)
         await self.site.grant(network, self._quiet)
         try:

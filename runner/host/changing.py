@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from runner.bus.objects import Objects
 from runner.bus.questions import Questions
@@ -12,15 +13,19 @@ from runner.host.census import Census
 from runner.host.following import Applier, Following
 from runner.host.foundation import Foundation
 from runner.host.happenings import Watcher
+from runner.host.leave import refuse_without_leave
 from runner.host.proposals import Proposals
 from runner.host.proposing import Proposing
 from runner.host.reload import Reloading
+from runner.host.server import Site
+from runner.model import Network
 from runner.workspace import Workspace
 
 
 @asynccontextmanager
 async def changing(
     applier: Applier,
+    site: Site,
     configuration: Configuration,
     workspace: Workspace,
     ground: Foundation,
@@ -28,15 +33,13 @@ async def changing(
     watcher: Watcher,
     watches: Callable[[], bool] | None,
     secrets: frozenset[str],
-    proposes: Callable[[], bool],
 ) -> AsyncIterator[None]:
     """Within the block the runner goes with its network; leaving it ends or gives up what is under way.
 
     `watches` tells whether saved changes are this runner's to apply; None where nobody looks at the files.
-    `secrets` are those of the references in the files here. `proposes` tells whether clients ask this runner to apply
-    what they bring.
+    `secrets` are those of the references in the files here.
     """
-    questions = Questions(ground.connection, ground.subjects)
+    questions, embedded = Questions(ground.connection, ground.subjects), site.embedded is not None
     following = Following(configuration, ground.bundles, workspace, applier, watcher)
     proposing = Proposing(following, ground.bundles, ground.pulse, questions, ground.subjects, applier)
     async with AsyncExitStack() as stack:
@@ -51,7 +54,8 @@ async def changing(
             census,
             ground.events,
             watcher,
-            proposes,
+            is_mine=site.owns if embedded else lambda: ground.leadership.leading,
+            may=_may_be_anything if embedded else partial(refuse_without_leave, ground.connection),
         )
         stack.push_async_callback(proposals.close)
         await following.open(questions, ground.subjects, ground.pulse.runner)
@@ -63,3 +67,7 @@ async def changing(
             stack.push_async_callback(reloading.close)
             reloading.open()
         yield
+
+
+async def _may_be_anything(_: Network, __: Network) -> None:
+    """What an embedded server lets ensembles do is granted on the way."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -44,6 +44,7 @@ from runner.host.following import Following
 from runner.host.happenings import Reloaded, Watcher
 from runner.host.proposing import Proposing
 from runner.host.reload import RELOAD
+from runner.model import Network
 from runner.package import MAX_PACKAGE_BYTES, NoPackage, Unpacked, unpacked
 from runner.payload import PayloadProblem, PayloadsAway, Reference
 from runner.plan.actions import Drain, Stop, Update
@@ -78,7 +79,10 @@ class _Wanted:
 
 
 class Proposals:
-    """Of one runner, from `serve` to `close`. `is_mine` tells whether what clients ask is this runner's to answer."""
+    """Of one runner, from `serve` to `close`. `is_mine` tells whether what clients ask is this runner's to answer.
+
+    `may` raises MissingPermissions where the server does not allow the way from one network to another.
+    """
 
     def __init__(
         self,
@@ -90,7 +94,9 @@ class Proposals:
         census: Census,
         events: Events,
         watcher: Watcher,
+        *,
         is_mine: Callable[[], bool],
+        may: Callable[[Network, Network], Awaitable[None]],
     ) -> None:
         self._workspace = workspace
         self._following = following
@@ -101,6 +107,7 @@ class Proposals:
         self._events = events
         self._watcher = watcher
         self._is_mine = is_mine
+        self._may = may
         self._threads = DaemonThreads(2, "plan")
         self._known: OrderedDict[str, asyncio.Task[ProposalAnswer]] = OrderedDict()
         self._closed = False
@@ -153,6 +160,8 @@ class Proposals:
         plan = await self._plan(now, files)
         if asked.plan is not None and plan.hash != asked.plan:
             raise _files_moved(asked.plan, plan)
+        if plan:
+            await self._may(now.network, files.network)
         return _Wanted(now, files, plan)
 
     async def _files(self, asked: ProposalRequest) -> Files:

@@ -33,6 +33,7 @@ from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
+from runner.host.leave import lacking
 from runner.host.reach import Reach
 from runner.host.server import Site, server_for
 from runner.host.tidying import Tidying
@@ -95,6 +96,8 @@ async def running(
         generation = Generation.of(network, configuration.applied.generation)
         ground = await foundation(InForce(generation), site.reach, runner_id, moved)
         stack.push_async_callback(ground.close)
+        if site.embedded is None and (told := await lacking(ground.connection, network)):
+            watcher(Notice(told))
         await ground.lay()
         runner = Runner(configuration.code(workspace), workspace.directory, site, ground, chosen, watcher)
         stack.push_async_callback(runner.close)
@@ -109,9 +112,8 @@ async def running(
         await runner.start_ensembles()
         known = files.reading.references.secrets
         watches = (lambda: site.embedded is None or site.owns()) if watch else None
-        proposes = site.owns if site.embedded is not None else (lambda: ground.leadership.leading)
         await stack.enter_async_context(
-            changing(runner, configuration, workspace, ground, runner.census, watcher, watches, known, proposes)
+            changing(runner, site, configuration, workspace, ground, runner.census, watcher, watches, known)
         )
         watcher(NetworkReady((time.perf_counter() - began) * 1000))
         yield runner
