@@ -68,4 +68,12 @@ class Rule(StrEnum):
     HANDOFF_TO_TOOL = "handoff-to-tool"
     DELEGATION_CYCLE = "delegation-cycle"
     AUTHORITY_EXCEEDED = "authority-exceeded"
+    # what works and is worth a second look
+    SINGLE_PROVIDER = "single-provider"
+    AMBIGUOUS_FIRST = "ambiguous-first"
+    IMPOSSIBLE_DEADLINE = "impossible-deadline"
+    UNUSED_CAPABILITY = "unused-capability"
+    UNUSED_DELIVERY = "unused-delivery"
+    AUTHORITY_LAUNDERING = "authority-laundering"
+    WIDE_PERMISSIONS = "wide-permissions"
     NOT_YET_SUPPORTED = "not-yet-supported"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -52,6 +52,25 @@ class Offer:
         return f"{self.provider.name}/{self.name}"
 
 
+Need = tuple[str | None, frozenset[str]]
+"""What a discovered use looks for: a name or None, and tags in their canonical words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Every shared capability that meets one need, whoever asks. `of` counts them by ensemble."""
+
+    offers: Sequence[Offer]
+    of: Mapping[str, int]
+
+    def number(self, *, asking: str) -> int:
+        """How many there are for an ensemble: its own do not count."""
+        return len(self.offers) - self.of.get(asking, 0)
+
+    def others(self, *, asking: str) -> Iterator[Offer]:
+        return (offer for offer in self.offers if offer.provider.name != asking)
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """The script of one entry of a model route."""
@@ -84,6 +103,8 @@ class Draft:
     _offers: Mapping[str, Mapping[str, Offer]] = field(init=False)
     _shared: Mapping[str, list[Offer]] = field(init=False)
     _tagged: Mapping[str, list[Offer]] = field(init=False)
+    _found: dict[Need, Found] = field(init=False, repr=False)
+    """Filled as needs are asked for: many uses have the same."""
 
     def __post_init__(self) -> None:
         vocabulary = self.file.tags or {}
@@ -99,6 +120,7 @@ class Draft:
                     tagged[tag].append(offer)
         object.__setattr__(self, "_shared", shared)
         object.__setattr__(self, "_tagged", tagged)
+        object.__setattr__(self, "_found", {})
 
     @property
     def is_whole(self) -> bool:
@@ -128,26 +150,47 @@ class Draft:
         """Every shared capability with this name."""
         return self._shared.get(name, ())
 
-    def providers(self, use: UseFile, *, asking: str) -> list[Offer]:
-        """Who can meet a discovered use; never the ensemble that asks."""
-        tags = {self.canonical(tag) for tag in use.tags}
+    def need(self, use: UseFile) -> Need | None:
+        """What a use looks for; None for one that names its provider."""
+        if use.to is not None:
+            return None
+        return use.discover, frozenset(self.canonical(tag) for tag in use.tags)
+
+    def found(self, need: Need) -> Found:
+        """Who meets a need, the ensemble that asks included."""
+        known = self._found.get(need)
+        if known is None:
+            offers = tuple(self._meeting(need))
+            known = self._found[need] = Found(offers, Counter(offer.provider.name for offer in offers))
+        return known
+
+    def _meeting(self, need: Need) -> Iterator[Offer]:
+        name, tags = need
         found: Sequence[Offer]
-        if use.discover is not None:
-            found = self.sharing(use.discover)
+        if name is not None:
+            found = self.sharing(name)
         else:
             found = min((self._tagged.get(tag, []) for tag in tags), key=len, default=[])
-        return [
-            offer
-            for offer in found
-            if offer.provider.name != asking
-            and offer.share is not None
-            and tags <= {self.canonical(tag) for tag in offer.share.tags}
-        ]
+        for offer in found:
+            if offer.share is not None and tags <= {self.canonical(tag) for tag in offer.share.tags}:
+                yield offer
+
+    def providers(self, use: UseFile, *, asking: str) -> list[Offer]:
+        """Who can meet a discovered use; never the ensemble that asks."""
+        need = self.need(use)
+        return list(self.found(need).others(asking=asking)) if need is not None else []
 
     def uses(self) -> Iterator[tuple[Member, str, UseFile]]:
         for member in self.members.values():
             for name, use in member.file.uses.items():
                 yield member, name, use
+
+    def discovered(self) -> Iterator[tuple[Member, str, UseFile, Found]]:
+        """Every use that looks for its provider, with who meets it."""
+        for member, name, use in self.uses():
+            need = self.need(use)
+            if need is not None:
+                yield member, name, use, self.found(need)
 
     def tasks(self) -> Iterator[tuple[Member, str, TaskFile]]:
         for member in self.members.values():

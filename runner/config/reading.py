@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from runner.config.checks import RULES
+from runner.config.checks import CAUTIONS, RULES
 from runner.config.draft import Draft
 from runner.config.fields import FileModel, Name
 from runner.config.library import Library, Source, Unread
@@ -59,10 +59,12 @@ def read_network(source: Source, file: str, env: Mapping[str, str], safe: Source
         if draft is not None:
             for rule in RULES:
                 loader.diagnostics += rule(draft)
-        diagnostics = _finished(loader)
-        valid = draft is not None and not any(d.severity is Severity.ERROR for d in diagnostics)
-        network = resolve(draft) if draft is not None and valid else None
-        return Reading(network, diagnostics, loader.sources, file, loader.library, loader.references)
+        network = None
+        if draft is not None and not any(d.severity is Severity.ERROR for d in loader.diagnostics):
+            network = resolve(draft)
+            for caution in CAUTIONS:
+                loader.diagnostics += caution(draft)
+        return Reading(network, _finished(loader), loader.sources, file, loader.library, loader.references)
 
 
 class _NameFile(FileModel):

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterable
 from runner.config.checks import (
     affinity,
     agents,
+    ambiguous_first,
     authority,
     contracts,
     cycles,
+    deadlines,
     deliveries,
     discovery,
     ensembles,
     handoffs,
     later,
+    laundering,
     models,
     modes,
     names,
@@ -24,11 +27,15 @@ from runner.config.checks import (
     roles,
     schedules,
     scripts,
+    single_providers,
     step_cycles,
     steps,
     tags,
     targets,
     templates,
+    unused_capabilities,
+    unused_deliveries,
+    wide_permissions,
 )
 from runner.config.draft import Draft
 from runner.diagnostics import Diagnostic
@@ -61,3 +68,15 @@ RULES: tuple[Rule, ...] = (
     authority.authority_is_within_the_registered,
     later.later_features_are_named,
 )
+
+CAUTIONS: tuple[Rule, ...] = (
+    single_providers.needs_have_a_choice,
+    ambiguous_first.first_is_clear,
+    deadlines.deadlines_can_hold,
+    unused_capabilities.capabilities_are_used,
+    unused_deliveries.deliveries_are_named,
+    laundering.authority_does_not_rise_unasked,
+    wide_permissions.needs_are_named,
+)
+"""What works and is worth a second look: warnings, asked for only of a file without errors, in which nothing is missing
+that was meant to be there."""

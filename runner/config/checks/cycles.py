@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.config.codes import Rule
-from runner.config.draft import Draft, Member, Offer
+from runner.config.draft import Draft, Member
 from runner.config.ensemble_file import TaskFile, UseFile
+from runner.config.ways import named_by
 from runner.diagnostics import Diagnostic
 
 
@@ -59,7 +60,7 @@ def _cycle(path: list[str], hop: _Hop) -> Diagnostic:
 def _hops(draft: Draft, member: Member, task: TaskFile) -> Iterator[_Hop]:
     """Where a task may delegate to, each target once, hops with a bound left out."""
     seen: set[str] = set()
-    for name in _uses(member, task):
+    for name in named_by(member, task):
         use = member.file.uses.get(name)
         if use is None or use.max_hops is not None:
             continue
@@ -74,19 +75,8 @@ def _targets(draft: Draft, member: Member, use: UseFile) -> Iterator[str]:
     if use.to is not None:
         yield use.to
     else:
-        providers: list[Offer] = draft.providers(use, asking=member.name)
-        if len(providers) == 1:
-            yield str(providers[0])
+        need = draft.need(use)
+        if need is not None and draft.found(need).number(asking=member.name) == 1:
+            yield from map(str, draft.found(need).others(asking=member.name))
     if use.fallback is not None:
         yield use.fallback
-
-
-def _uses(member: Member, task: TaskFile) -> Iterable[str]:
-    for step in task.steps:
-        if step.use is not None:
-            yield step.use
-        if step.handoff is not None:
-            yield step.handoff
-        agent = member.file.agents.get(step.agent) if step.agent is not None else None
-        if agent is not None:
-            yield from agent.tools

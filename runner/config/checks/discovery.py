@@ -15,10 +15,10 @@ def discovered_uses_have_providers(draft: Draft) -> Iterator[Diagnostic]:
     """Silent while anything was unreadable: the provider may be in there."""
     if not draft.is_whole:
         return
-    for member, name, use in draft.uses():
-        if use.to is not None or (draft.words and any(tag not in draft.words for tag in use.tags)):
+    for member, name, use, found in draft.discovered():
+        if draft.words and any(tag not in draft.words for tag in use.tags):
             continue
-        if not draft.providers(use, asking=member.name):
+        if not found.number(asking=member.name):
             yield _unmet(draft, member, name, use)
 
 

@@ -1,0 +1,36 @@
+"""Which way work goes: the uses that the tasks of an ensemble name, and those that only its Python can know of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.config.draft import Draft, Member, Offer
+from runner.config.ensemble_file import TaskFile, UseFile
+
+
+def named_by(member: Member, task: TaskFile) -> Iterator[str]:
+    """What the steps of a task name as a use, themselves or through an agent. It need not be one."""
+    for step in task.steps:
+        if step.use is not None:
+            yield step.use
+        if step.handoff is not None:
+            yield step.handoff
+        agent = member.file.agents.get(step.agent) if step.agent is not None else None
+        if agent is not None:
+            yield from agent.tools
+
+
+def unnamed(member: Member) -> frozenset[str]:
+    """The uses that no task names: if anything asks them, it is Python, on behalf of any capability."""
+    if not member.file.uses:
+        return frozenset()
+    named = {use for task in member.file.tasks.values() for use in named_by(member, task)}
+    return frozenset(member.file.uses) - named
+
+
+def named_offers(draft: Draft, use: UseFile) -> Iterator[Offer]:
+    """The capabilities that a use names: its provider and its fallback."""
+    for target in (use.to, use.fallback):
+        offer = draft.offer(target) if target is not None else None
+        if offer is not None:
+            yield offer
