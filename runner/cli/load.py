@@ -36,8 +36,8 @@ def workspace_of(file: str) -> Workspace:
     return Workspace.of(file)
 
 
-def load(workspace: Workspace) -> Loaded:
-    reading = read_network(workspace, workspace.file.name, workspace.environment())
+def load(workspace: Workspace, *, cautious: bool = False) -> Loaded:
+    reading = read_network(workspace, workspace.file.name, workspace.environment(), cautious=cautious)
     base = base_of(workspace)
     return Loaded(
         reading.network,

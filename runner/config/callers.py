@@ -27,13 +27,18 @@ class Callers:
             for offer in draft.found(need).offers:
                 self._needs[_target(offer)].append(need)
 
-    def of(self, offer: Offer) -> frozenset[str]:
-        """Every other ensemble that may come to it."""
-        target = _target(offer)
+    def only_of(self, offer: Offer, *, beside: Offer) -> frozenset[str]:
+        """Every other ensemble that may come to the one and not to the other."""
+        target, other = _target(offer), _target(beside)
+        both = self._needs.get(other, [])
         found = set(self._named.get(target, ()))
-        for need in self._needs.get(target, ()):
-            found |= self._asking[need]
-        return frozenset(found - {offer.provider.name})
+        for need in self._needs.get(target, []):
+            if need not in both:
+                found |= self._asking[need]
+        found -= self._named.get(other, set())
+        for need in both if found else ():
+            found -= self._asking[need]
+        return frozenset(found - {offer.provider.name, beside.provider.name})
 
     def has(self, offer: Offer) -> bool:
         """Whether there is one."""

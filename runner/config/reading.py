@@ -48,10 +48,13 @@ class Reading:
         return None if isinstance(data, Unread) else data
 
 
-def read_network(source: Source, file: str, env: Mapping[str, str], safe: Source | None = None) -> Reading:
+def read_network(
+    source: Source, file: str, env: Mapping[str, str], safe: Source | None = None, *, cautious: bool = False
+) -> Reading:
     """Read the network file and every file it names. Never raises for what stands in them.
 
-    `safe` has the files that `${file:…}` names, where the source has not.
+    `safe` has the files that `${file:…}` names, where the source has not. `cautious` also warns of what works and is
+    worth a second look.
     """
     with _collector_paused():
         loader = _loader(source, env, safe)
@@ -62,7 +65,7 @@ def read_network(source: Source, file: str, env: Mapping[str, str], safe: Source
         network = None
         if draft is not None and not any(d.severity is Severity.ERROR for d in loader.diagnostics):
             network = resolve(draft)
-            for caution in CAUTIONS:
+            for caution in CAUTIONS if cautious else ():
                 loader.diagnostics += caution(draft)
         return Reading(network, _finished(loader), loader.sources, file, loader.library, loader.references)
 

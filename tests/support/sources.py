@@ -33,10 +33,11 @@ def read(
     env: Mapping[str, str] | None = None,
     *,
     links: Iterable[str] = (),
+    cautious: bool = False,
 ) -> Reading:
     """Read a network from memory: a mapping of files, or the network file alone."""
     source = MemorySource({"network.yaml": files} if isinstance(files, (str, bytes)) else files, links)
-    return read_network(source, "network.yaml", env or {})
+    return read_network(source, "network.yaml", env or {}, cautious=cautious)
 
 
 def printed(diagnostics: Iterable[Diagnostic]) -> str:
@@ -56,9 +57,10 @@ def said(
     env: Mapping[str, str] | None = None,
     *,
     links: Iterable[str] = (),
+    cautious: bool = False,
 ) -> str:
     """What reading a network from memory says."""
-    return printed(read(files, env, links=links).diagnostics)
+    return printed(read(files, env, links=links, cautious=cautious).diagnostics)
 
 
 def codes(reading: Reading) -> list[str]:

@@ -35,7 +35,7 @@ def run(
     """
     chosen = Format.JSON if as_json else member(Format, format, "--format")
     workspace = Workspace.of(file)
-    loaded = load(workspace)
+    loaded = load(workspace, cautious=True)
     if import_ and loaded.network is not None:
         from runner.cli.importing import import_modules  # heavier: only for who asks
 

@@ -78,5 +78,5 @@ CAUTIONS: tuple[Rule, ...] = (
     laundering.authority_does_not_rise_unasked,
     wide_permissions.needs_are_named,
 )
-"""What works and is worth a second look: warnings, asked for only of a file without errors, in which nothing is missing
-that was meant to be there."""
+"""What works and is worth a second look: warnings of `validate`, asked only of a file without errors, in which nothing
+is missing that was meant to be there."""

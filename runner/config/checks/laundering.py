@@ -61,7 +61,7 @@ def _risen(draft: Draft, callers: Callers, member: Member, name: str, peak: Offe
     for offer in _leading(draft, member, name):
         if offer.share is None or _level(offer) >= _level(peak):
             continue
-        through = sorted(callers.of(offer) - callers.of(peak) - {peak.provider.name}) + _clients(draft, offer, peak)
+        through = sorted(callers.only_of(offer, beside=peak)) + _clients(draft, offer, peak)
         if through:
             message = (
                 f"`{offer}` ({offer.authority}) leads {_some(through)}, without a use of it, to `{peak}` "

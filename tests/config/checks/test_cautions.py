@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
-from tests.support.sources import said
+from collections.abc import Mapping
+
+from tests.support import sources
 
 COOK = "{share: true, steps: [{template: Done.}]}"
+
+
+def said(files: str | Mapping[str, str]) -> str:
+    return sources.said(files, cautious=True)
 
 
 def network(*ensembles: str, head: str = "") -> str:
@@ -57,6 +63,13 @@ def test_first_of_several_is_a_warning_written_or_not() -> None:
     assert said(network(silent, *two)) == f"network.yaml:3:33: {told}"
     written = "  bar: {uses: {meal: {discover: cook, select: first}}}"
     assert said(network(written, *two)) == f"network.yaml:3:47: {told}"
+
+
+def test_tags_that_leave_one_to_the_front_are_no_matter_of_names() -> None:
+    two = (provider("grill", "cook", share="[hot]"), provider("kitchen", "cook", share="[cold]"))
+    for said_so in ("prefer: [cold]", "avoid: [hot]"):
+        assert said(network(f"  bar: {{uses: {{meal: {{discover: cook, {said_so}}}}}}}", *two)) == ""
+    assert "ambiguous-first" in said(network("  bar: {uses: {meal: {discover: cook, prefer: [hot, cold]}}}", *two))
 
 
 def test_of_very_many_some_are_named() -> None:

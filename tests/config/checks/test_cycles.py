@@ -90,7 +90,7 @@ def test_several_possible_providers_make_no_cycle() -> None:
 network: n
 ensembles:
   a:
-    uses: {next: {discover: y, select: round-robin}}
+    uses: {next: {discover: y}}
     tasks: {x: {share: true, steps: [{use: next}]}}
   b:
     uses: {back: a/x}

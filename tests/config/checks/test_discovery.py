@@ -11,7 +11,7 @@ def test_nobody_shares_it_is_a_warning() -> None:
 network: n
 ensembles:
   bar:
-    uses: {a: {discover: cok}, b: {discover: cook, tags: [drink]}, c: {tags: [drink, cold]}, d: {discover: cook, fallback: kitchen/cook}}
+    uses: {a: {discover: cok}, b: {discover: cook, tags: [drink]}, c: {tags: [drink, cold]}, d: {discover: cook, tags: [food]}}
   kitchen:
     tasks: {cook: {share: [food], steps: [{template: Done.}]}}
 """

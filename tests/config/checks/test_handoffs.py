@@ -8,8 +8,7 @@ NETWORK = """\
 network: n
 ensembles:
   bar:
-    uses: {meal: kitchen/cook, look: kitchen/check, find: {discover: check, fallback: kitchen/check},
-           any: {tags: [food], select: round-robin}}
+    uses: {meal: kitchen/cook, look: kitchen/check, find: {discover: check}, any: {tags: [food]}}
     tasks:
 """
 KITCHEN = """\
@@ -32,11 +31,11 @@ def test_what_stands_behind_a_hand_off_is_never_reached() -> None:
     assert (
         judged(tasks)
         == """\
-network.yaml:7:40: error[handoff-not-last]: this step of `steps` is never reached: whoever it is handed to answers
+network.yaml:6:40: error[handoff-not-last]: this step of `steps` is never reached: whoever it is handed to answers
   hint: take it out, or give the hand-off a `when`
-network.yaml:8:58: error[handoff-not-last]: the `output` of `output` is never given: whoever it is handed to answers
+network.yaml:7:58: error[handoff-not-last]: the `output` of `output` is never given: whoever it is handed to answers
   hint: take it out, or give the hand-off a `when`
-network.yaml:9:54: error[handoff-not-last]: `needs` hands off, but has no last step: its steps run by their `needs`
+network.yaml:8:54: error[handoff-not-last]: `needs` hands off, but has no last step: its steps run by their `needs`
   hint: take the `needs` of its steps out
 """.rstrip()
     )
@@ -60,9 +59,9 @@ def test_a_hand_off_goes_to_a_task() -> None:
     assert (
         judged(tasks)
         == """\
-network.yaml:7:33: error[handoff-to-tool]: `kitchen/check` is a tool, and a tool takes over no work
+network.yaml:6:33: error[handoff-to-tool]: `kitchen/check` is a tool, and a tool takes over no work
   hint: write `use: look` and answer with its result, or hand off to a task
-network.yaml:8:33: error[handoff-to-tool]: `kitchen/check` is a tool, and a tool takes over no work
+network.yaml:7:33: error[handoff-to-tool]: `kitchen/check` is a tool, and a tool takes over no work
   hint: write `use: find` and answer with its result, or hand off to a task
 """.rstrip()
     )
@@ -76,7 +75,7 @@ def test_nobody_waits_for_what_a_hand_off_gives() -> None:
 """
     hint = "\n  hint: nobody waits here for what it gives; for that, write `use:`"
     assert judged(tasks) == (
-        f"network.yaml:7:19: error[conflicting-keys]: `handoff` steps take no `for_each`{hint}\n"
-        f"network.yaml:8:19: error[conflicting-keys]: `handoff` steps take no `retry`{hint}\n"
-        f"network.yaml:9:42: error[conflicting-keys]: `handoff` steps take no `needs`{hint}"
+        f"network.yaml:6:19: error[conflicting-keys]: `handoff` steps take no `for_each`{hint}\n"
+        f"network.yaml:7:19: error[conflicting-keys]: `handoff` steps take no `retry`{hint}\n"
+        f"network.yaml:8:42: error[conflicting-keys]: `handoff` steps take no `needs`{hint}"
     )

@@ -63,7 +63,7 @@ network: n
 tags: {food: meals, stock: {description: goods, aliases: [inventory]}}
 ensembles:
   bar:
-    uses: {a: {tags: [stock], fallback: kitchen/count}}
+    uses: {a: {tags: [stock]}}
   kitchen:
     tasks: {count: {share: [inventory], steps: [{template: Done.}]}}
 """
