@@ -14,7 +14,8 @@ from runner.catalog import Catalog
 from runner.errors import CallFailed
 from runner.host.desk import Desk
 from runner.model import StaticTarget, Use
-from runner.routing.choice import ANYTHING, Choice, Limits, choose
+from runner.offer import Condition
+from runner.routing.choice import ANYTHING, Choice, Limits, Standing, picked, standing
 from runner.routing.considered import Considered, Wanted, considered
 from runner.routing.strategy import Occasion
 from runner.work import Code
@@ -26,7 +27,8 @@ NO_TOOLS = "that cannot be handed a task"
 class Resolving:
     """Of `ensemble`. `declared` is the catalog that the file promises.
 
-    Who could be meant is looked up once for each state of the catalog; after that it costs one look into a dict.
+    Who could be meant is looked up once for each state of the catalog, and how they stand is judged once for each
+    condition of theirs; after that a choice costs a few looks into dicts.
     """
 
     ensemble: str
@@ -35,6 +37,9 @@ class Resolving:
     chance: random.Random = field(default_factory=random.Random)
     _asked: Counter[str] = field(default_factory=Counter)
     _turns: Counter[str] = field(default_factory=Counter)
+    _stood: dict[tuple[str, bool], tuple[tuple[Considered, ...], tuple[Condition, ...], Limits, Standing]] = field(
+        default_factory=dict
+    )
     _found: dict[tuple[str, bool], tuple[Catalog, tuple[Considered, ...]]] = field(default_factory=dict)
 
     def occasion(self, use: Use, key: str, seconds_left: float) -> Occasion:
@@ -49,7 +54,13 @@ class Resolving:
 
     def choice(self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False) -> Choice:
         """Who is asked, and why nobody else is."""
-        return choose(use.target, self.considered(use, tasks_only), self.desk.condition, occasion, limits)
+        found = self.considered(use, tasks_only)
+        conditions = tuple([self.desk.condition(one.capability.provider) for one in found])
+        known = self._stood.get((use.name, tasks_only))
+        if known is None or known[0] is not found or known[1] != conditions or known[2] != limits:
+            known = found, conditions, limits, standing(use.target, found, conditions, limits)
+            self._stood[use.name, tasks_only] = known
+        return picked(use.target, known[3], occasion)
 
     def considered(self, use: Use, tasks_only: bool = False) -> tuple[Considered, ...]:
         """Everybody who could be meant. A named provider is looked up in the file alone."""

@@ -4,6 +4,7 @@ Increase Hit Rates" (1998). When one of n leaves only its own keys move, and spr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from runner.offer import Offer
@@ -17,5 +18,9 @@ def affinity(offers: Sequence[Offer], occasion: Occasion) -> Offer:
 
 def _weight(key: bytes, offer: Offer) -> bytes:
     """Hashed under its name, so that no key can be made up that reads like a provider's."""
-    target = f"{offer.provider}/{offer.capability.name}"
-    return blake2b(key, digest_size=8, key=blake2b(target.encode(), digest_size=32).digest()).digest()
+    return blake2b(key, digest_size=8, key=_name(offer.provider, offer.capability.name)).digest()
+
+
+@lru_cache(maxsize=4096)
+def _name(provider: str, capability: str) -> bytes:
+    return blake2b(f"{provider}/{capability}".encode(), digest_size=32).digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runner.model import Discovery, Selection, StaticTarget
+from runner.model import Discovery, StaticTarget
 from runner.offer import Condition, Offer
 from runner.routing.considered import Considered, Reason
 from runner.routing.guards import in_scope
@@ -72,6 +72,48 @@ class Choice:
         return "; ".join(f"{c.considered.target}: {c.against.words}" for c in self.candidates if c.against is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How everybody who is considered stands, for requests within the same limits, until a provider's condition
+    changes. `best` are those among whom the strategy decides, in order of provider and name."""
+
+    candidates: tuple[Candidate, ...]
+    best: tuple[Offer, ...]
+
+
+def standing(
+    target: StaticTarget | Discovery, considered: Sequence[Considered], conditions: Sequence[Condition], limits: Limits
+) -> Standing:
+    """Judge those who are considered. `conditions` tell how the provider of each is now.
+
+    A named provider is asked however it is: its queue waits for it. Of discovered ones those are eligible that are
+    READY, in the scope, and not in the chain; whoever has too much to do is passed over while there are others. Of
+    these the preferred go first and the avoided last.
+    """
+    offers = [Offer(one.capability, now) for one, now in zip(considered, conditions, strict=True)]
+    if isinstance(target, StaticTarget):
+        named = tuple(map(Candidate, considered, offers))
+        return Standing(named, tuple(offers[:1]))
+    candidates = _spared(
+        [
+            Candidate(one, offer, _against(one, offer.condition, limits))
+            for one, offer in zip(considered, offers, strict=True)
+        ]
+    )
+    eligible = [candidate for candidate in candidates if candidate.against is None]
+    rank = min((candidate.considered.rank for candidate in eligible), default=0)
+    best = tuple(candidate.offer for candidate in eligible if candidate.considered.rank == rank)
+    return Standing(tuple(candidates), best)
+
+
+def picked(target: StaticTarget | Discovery, standing: Standing, occasion: Occasion) -> Choice:
+    """Among equals the strategy decides."""
+    if isinstance(target, StaticTarget):
+        return Choice(NAMED, standing.candidates, standing.best[0] if standing.best else None)
+    chosen = STRATEGIES[target.select](standing.best, occasion) if standing.best else None
+    return Choice(target.select.value, standing.candidates, chosen)
+
+
 def choose(
     target: StaticTarget | Discovery,
     considered: Sequence[Considered],
@@ -79,19 +121,9 @@ def choose(
     occasion: Occasion,
     limits: Limits = ANYTHING,
 ) -> Choice:
-    """Choose one of those who are considered. `live` tells how an ensemble is now.
-
-    A named provider is asked however it is: its queue waits for it. Of discovered ones those are eligible that are
-    READY, in the scope, and not in the chain; whoever has too much to do is passed over while there are others. Of
-    these the preferred go first and the avoided last, and among equals the strategy decides.
-    """
-    if isinstance(target, StaticTarget):
-        named = tuple(Candidate(one, Offer(one.capability, live(one.capability.provider))) for one in considered)
-        return Choice(NAMED, named, named[0].offer if named else None)
-    candidates = _spared([_candidate(one, live, limits) for one in considered])
-    eligible = [candidate for candidate in candidates if candidate.against is None]
-    chosen = _picked(target.select, eligible, occasion) if eligible else None
-    return Choice(target.select.value, tuple(candidates), chosen)
+    """Choose one of those who are considered. `live` tells how an ensemble is now."""
+    conditions = [live(one.capability.provider) for one in considered]
+    return picked(target, standing(target, considered, conditions, limits), occasion)
 
 
 def in_order(
@@ -111,12 +143,9 @@ def in_order(
     return tuple(order)
 
 
-def _candidate(one: Considered, live: Callable[[str], Condition], limits: Limits) -> Candidate:
-    offer = Offer(one.capability, live(one.capability.provider))
-    return Candidate(one, offer, one.against or _against(one, offer.condition, limits))
-
-
 def _against(one: Considered, condition: Condition, limits: Limits) -> Reason | None:
+    if one.against is not None:
+        return one.against
     if condition.state is not EnsembleState.READY:
         detail = f": {condition.detail}" if condition.detail else ""
         return Reason(Code.NO_PROVIDER, f"{one.capability.provider} is {condition.state}{detail}")
@@ -145,9 +174,3 @@ def _passed_over(candidate: Candidate) -> Candidate:
     waiting = candidate.offer.queue_depth
     words = "constrained: more wait for it than its `backpressure` allows" + (f" ({waiting})" if waiting else "")
     return replace(candidate, against=Reason(Code.CAPACITY_CONSTRAINED, words))
-
-
-def _picked(select: Selection, eligible: Sequence[Candidate], occasion: Occasion) -> Offer:
-    best = min(candidate.considered.rank for candidate in eligible)
-    offers = [candidate.offer for candidate in eligible if candidate.considered.rank == best]
-    return STRATEGIES[select](offers, occasion)
