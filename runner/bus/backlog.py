@@ -81,6 +81,11 @@ class Backlog:
             if waiting := self._waiting(message):
                 yield waiting
 
+    async def holds(self, ensemble: str, capability: str) -> bool:
+        """Whether any task for a capability is not acknowledged. Raises what `AWAY` lists."""
+        subject = self._subjects.work("*", ensemble, "*", capability)
+        return await read_next(self._connection, self._subjects.work_stream(ensemble), subject, 1) is not None
+
     async def depths(self, ensemble: str) -> dict[Priority, int]:
         """How many tasks of each priority are not acknowledged: they wait, or somebody works on them."""
         counts = await asyncio.gather(*(self._unacknowledged(ensemble, priority) for priority in Priority))

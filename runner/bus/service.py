@@ -131,8 +131,10 @@ class ToolService:
         for endpoint in [endpoint for endpoint in service._endpoints if endpoint._name not in kept]:
             self._is_settled = False
             service._endpoints.remove(endpoint)
-            await drain(endpoint._subscription)
-            del self._handles[endpoint._name]
+            try:
+                await drain(endpoint._subscription)
+            finally:
+                del self._handles[endpoint._name]
         if not service._endpoints:
             self._service = None
             await service.stop()

@@ -147,7 +147,8 @@ def _finished(loader: Loader) -> tuple[Diagnostic, ...]:
 def _collector_paused() -> Iterator[None]:
     """Composing makes many objects and no garbage cycles: collecting meanwhile costs more than all the rest.
 
-    To freeze and unfreeze makes all of them old at once, so that the next young collection does not walk them.
+    To freeze and unfreeze makes all of them old at once, so that the next young collection does not walk them. Not in
+    a process that has frozen what it started with: there, what is old is what changes left behind, and is to be found.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -155,6 +156,7 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            gc.freeze()
-            gc.unfreeze()
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

@@ -18,11 +18,13 @@ from runner.bus.away import AWAY
 from runner.errors import EnsembleNetworkError, ReloadFailed, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
+from runner.host.aftermath import Aftermath
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
 from runner.host.leave import refuse_without_leave
 from runner.host.leaving import still_asked
 from runner.host.server import Site
+from runner.host.together import together
 from runner.host.version import Generation, Version, targets_of
 from runner.model import Network
 from runner.work import EnsembleState
@@ -70,10 +72,12 @@ class Applying:
     directory: Path
     chosen: Callable[[str], bool]
     start: Callable[[HostedEnsemble], Awaitable[None]]
+    aftermath: Aftermath = field(init=False)
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _waiting: asyncio.Future[list[None]] | None = None
-    _settling: asyncio.Task[None] | None = None
     _closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.aftermath = Aftermath(self.ground, self.site, self.hosted, self._quiet)
 
     async def apply(self, network: Network, read: Read, number: int, commit: Callable[[], Awaitable[None]]) -> Changed:
         """The network works by this configuration when this returns; what began before may still be ending.
@@ -83,10 +87,11 @@ class Applying:
         """
         self._refuse(network)
         async with self._one:
-            await self._stop_waiting()
-            if self._closed:
-                raise ReloadFailed("the runner is stopping")
+            await self.aftermath.interrupt()
             try:
+                await self.aftermath.gone(network.ensembles.keys())
+                if self._closed:
+                    raise ReloadFailed("the runner is stopping")
                 return await self._apply(network, read, number, commit)
             except StartFailed as problem:
                 raise ReloadFailed(problem.message, hint=problem.hint) from problem
@@ -94,13 +99,21 @@ class Applying:
                 why = str(problem) or type(problem).__name__
                 raise ReloadFailed(f"the server does not take part: {why}") from problem
             finally:
-                self._settling = asyncio.ensure_future(self._settle())
+                self.aftermath.begin()
+
+    async def bring_up(self, ensemble: HostedEnsemble) -> None:
+        """One that is to come up while nothing changes, as the network has it then. Raises what `start` raises."""
+        async with self._one:
+            if ensemble.name not in self.ground.network.ensembles:
+                raise StartFailed(f"{ensemble.name} is not in the network any more")
+            ensemble.renew(self.ground.in_force.generation)
+            await self.start(ensemble)
 
     async def close(self) -> None:
         """Begin nothing more; what is under way has ended."""
         self._closed = True
         async with self._one:
-            await self._stop_waiting()
+            await self.aftermath.interrupt()
 
     def _refuse(self, network: Network) -> None:
         now = self.ground.network
@@ -118,8 +131,8 @@ class Applying:
         await self.site.grant(network, self._quiet)
         try:
             await self.ground.bring_to(warm.generation)
-            await asyncio.gather(*(self.start(ensemble) for ensemble in warm.starting.values()))
-            await asyncio.gather(*(self.hosted[name].extend(version) for name, version in warm.changing.items()))
+            await together(self.start(ensemble) for ensemble in warm.starting.values())
+            await together(self.hosted[name].extend(version) for name, version in warm.changing.items())
             await commit()
         except BaseException:
             await self._give_up(warm)
@@ -127,8 +140,10 @@ class Applying:
         return await self._switch(warm, before)
 
     async def _give_up(self, warm: _Warm) -> None:
-        """What was begun for a generation that does not come: the settling withdraws it."""
-        await asyncio.gather(*(ensemble.stop(0.0) for ensemble in warm.starting.values()))
+        """What was begun for a generation that does not come: the aftermath withdraws the rest of it."""
+        await together(ensemble.stop(0.0) for ensemble in warm.starting.values())
+        with suppress(ServerFailed, *AWAY):  # the next change, or mending, does it again
+            await self.ground.bring_back(warm.generation)
 
     async def _warm(self, generation: Generation, read: Read) -> _Warm:
         """Everybody's code loaded, in a thread: what a module does while it is imported holds nobody up."""
@@ -145,7 +160,15 @@ class Applying:
             threads.shutdown()
 
     def _load(self, generation: Generation, read: Read) -> _Warm:
-        warm, fresh = _Warm(generation), ModuleSpace(read, self.directory, generation.number)
+        fresh = ModuleSpace(read, self.directory, generation.number)
+        try:
+            return self._loaded(generation, read, fresh)
+        except BaseException:
+            fresh.close()  # what was loaded before the failure has no user, and none is to come
+            raise
+
+    def _loaded(self, generation: Generation, read: Read, fresh: ModuleSpace) -> _Warm:
+        warm = _Warm(generation)
         for name in sorted(filter(self.chosen, generation.network.ensembles)):
             hosted = self.hosted.get(name)
             if hosted is None:
@@ -171,6 +194,8 @@ class Applying:
             self.hosted[name].switch(version)
         for name, modules in warm.resting.items():
             self.hosted[name].modules = modules
+        for ensemble in warm.starting.values():
+            ensemble.admit()
         self.hosted.update(warm.starting)
         removed = [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
         asked = still_asked(removed, generation.leaving_callers, self._is_busy)
@@ -179,6 +204,7 @@ class Applying:
             for name, version in warm.changing.items()
             if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
         ]
+        told += [ensemble.register() for ensemble in warm.starting.values()]
         await asyncio.gather(*told, *(self.hosted[name].retire(still_asked=name in asked) for name in removed))
         updated = tuple(name for name, version in warm.changing.items() if _differs(was[name], version))
         return Changed(generation.number, tuple(warm.starting), updated, tuple(removed))
@@ -189,30 +215,6 @@ class Applying:
         runner = self.ground.pulse.runner
         elsewhere = any(registration.runner != runner for registration in self.ground.registry.of(name))
         return elsewhere or (here is not None and here.in_flight > 0)
-
-    async def _settle(self) -> None:
-        """Once the work that began before has ended, nothing is served or allowed that the generation does not have."""
-        generation = self.ground.in_force.generation
-        seconds = generation.network.defaults.drain_timeout.total_seconds()
-        waiting = self._waiting = asyncio.gather(*(hosted.begun(seconds) for hosted in self.hosted.values()))
-        try:
-            await waiting
-        except asyncio.CancelledError:
-            return  # the next change is there
-        await asyncio.gather(*(hosted.contract() for hosted in self.hosted.values()))
-        await self._remove(generation.network, seconds)
-        generation.leaving_callers.clear()
-        try:
-            await self.site.revoke(generation.network, self._quiet)
-        except (ServerFailed, *AWAY) as problem:
-            _log.warning("what nobody needs any more is still allowed: %s", problem)
-
-    async def _remove(self, network: Network, seconds: float) -> None:
-        """Stop what the network has no more."""
-        gone = [self.hosted[name] for name in sorted(self.hosted) if name not in network.ensembles]
-        await asyncio.gather(*(hosted.stop(seconds) for hosted in gone))
-        for hosted in gone:
-            del self.hosted[hosted.name]
 
     @asynccontextmanager
     async def _quiet(self) -> AsyncIterator[None]:
@@ -226,23 +228,14 @@ class Applying:
             await self._settled()
             yield
         finally:
-            await self._settled()
-            desk.reloads += 1
+            try:
+                await self._settled()
+            finally:
+                desk.reloads += 1
 
     async def _settled(self) -> None:
         async with asyncio.timeout(SETTLED_SECONDS):
             await asyncio.gather(*(hosted.settled() for hosted in self.hosted.values()))
-
-    async def _stop_waiting(self) -> None:
-        """The settling ends: it is done, or has not begun to withdraw anything and leaves that to the next."""
-        settling, self._settling = self._settling, None
-        if settling is None:
-            return
-        await asyncio.sleep(0)  # it has begun to wait
-        if self._waiting is not None:
-            self._waiting.cancel()
-        with suppress(asyncio.CancelledError):
-            await settling
 
 
 def _differs(old: Version | None, new: Version) -> bool:

@@ -27,10 +27,10 @@ class Crew:
         task.add_done_callback(self._done)
         return task
 
-    async def begun(self, seconds: float) -> None:
-        """Wait for what is in hand now, not for what begins meanwhile; at most so long."""
+    async def begun(self) -> None:
+        """Wait for what is in hand now, not for what begins meanwhile."""
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=seconds)
+            await asyncio.wait(tuple(self._tasks))
 
     async def finish(self, seconds: float) -> tuple[str, ...]:
         """Wait for everything in hand; cancel what is left after `seconds` and return its titles."""

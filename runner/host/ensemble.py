@@ -82,7 +82,7 @@ class HostedEnsemble:
     @property
     def load(self) -> float:
         """Requests in hand over slots."""
-        return round(len(self._crew) / self._slots.count, 3)
+        return round(len(self._crew) / max(1, self._slots.count), 3)
 
     @property
     def client(self) -> int | None:
@@ -107,7 +107,11 @@ class HostedEnsemble:
         )
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
-        """READY when this returns: serving, pulling, registered. Raises StartFailed, ServerFailed."""
+        """READY when this returns: serving, pulling, registered; where it was prepared, ready to be admitted.
+
+        Raises StartFailed, ServerFailed.
+        """
+        is_in_force = self._prepared is None
         self._move(EnsembleState.STARTING)
         version = self._prepared or self.version_in(self._generation, self.modules)
         self._connection = await connect(
@@ -134,8 +138,9 @@ class HostedEnsemble:
         self._station, self._serving, self._prepared = station, Serving(station, workplace, self._crew), None
         await self._serving.extend(workplace)
         await settled(self._connection)
-        await self._register(EnsembleState.READY)
-        self._move(EnsembleState.READY)
+        if is_in_force:
+            await self._register(EnsembleState.READY)
+            self._move(EnsembleState.READY)
 
     def version_in(self, generation: Generation, modules: ModuleSpace) -> Version:
         """A version of this ensemble with its functions loaded; nothing changes yet. Raises StartFailed.
@@ -148,8 +153,25 @@ class HostedEnsemble:
         return version_of(generation, self.name, modules, self._executor)
 
     def prepare(self, version: Version) -> None:
-        """Have what `start` needs already."""
+        """Have what `start` needs already. What comes before `admit` waits: its generation may not come."""
         self._prepared = version
+        self._slots.resize(0)
+
+    def admit(self) -> None:
+        """Its generation is in force: it works from now on. `register` tells others of it."""
+        version = self.version
+        assert version is not None
+        self._slots.resize(version.ensemble.capacity.max_concurrent)
+        self._move(EnsembleState.READY)
+
+    def renew(self, generation: Generation) -> None:
+        """Come up in this generation; not started yet."""
+        self._generation = generation
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Tasks that the present version does not have, and an earlier one still works on."""
+        return self._serving.leaving if self._serving is not None else ()
 
     @property
     def version(self) -> Version | None:
@@ -198,9 +220,9 @@ class HostedEnsemble:
         if self._connection is not None and self._connection.is_connected:
             await settled(self._connection)
 
-    async def begun(self, seconds: float) -> None:
-        """Return when the work that is in hand now has ended, or time is up."""
-        await self._crew.begun(seconds)
+    async def begun(self) -> None:
+        """Return when the work that is in hand now has ended."""
+        await self._crew.begun()
 
     def _at(self, version: Version) -> tuple[Serving, Workplace]:
         assert self._serving is not None

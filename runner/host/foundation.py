@@ -38,6 +38,7 @@ from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.reach import Reach
 from runner.host.registry import Registry
+from runner.host.together import together
 from runner.host.version import Generation, InForce
 from runner.model import Network
 from runner.subjects import Subjects
@@ -84,15 +85,20 @@ class Foundation:
 
     async def bring_to(self, generation: Generation) -> None:
         """Streams and queues as another generation needs them; none is taken away. Raises ServerFailed."""
-        before, now = self.network, generation.network
-        kept, keeps = ((n.events_kept, n.defaults.results_kept) for n in (before, now))
+        await self._bring(self.in_force.generation, generation)
+
+    async def bring_back(self, generation: Generation) -> None:
+        """As the generation in force needs them, after `bring_to` another that does not come. Raises ServerFailed."""
+        await self._bring(generation, self.in_force.generation)
+
+    async def _bring(self, before: Generation, after: Generation) -> None:
+        kept, keeps = ((g.network.events_kept, g.network.defaults.results_kept) for g in (before, after))
         if kept != keeps:
-            await self._ensure_network(now)
-        limits = {name: now.ensembles[name].capacity.queue_limit for name in generation.queues}
-        there = {name: before.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
+            await self._ensure_network(after.network)
+        there, limits = before.queue_limits, after.queue_limits
         changed = [name for name, limit in limits.items() if there.get(name) != limit]
-        await asyncio.gather(*(self._ensure_queue(name, limits[name]) for name in changed))
-        self.in_force.known_queues |= {*generation.queues, *self.in_force.queues()}
+        await together(self._ensure_queue(name, limits[name]) for name in changed)
+        self.in_force.known_queues |= {*before.queues, *after.queues}
 
     async def mend(self) -> None:
         """The server may have restarted: consumers live in its memory, and writes may have gone unheard.
@@ -122,7 +128,7 @@ class Foundation:
     async def _ensure(self) -> None:
         network = self.network
         await self._ensure_network(network)
-        limits = {name: network.ensembles[name].capacity.queue_limit for name in self.in_force.queues()}
+        limits = self.in_force.generation.queue_limits
         await asyncio.gather(*(self._ensure_queue(name, limit) for name, limit in limits.items()))
         self.in_force.known_queues |= await queues_there(self.connection, self.subjects)
         left = self.in_force.left_queues()

@@ -158,8 +158,8 @@ class Runner:
             for name in sorted(filter(chosen, generation.network.ensembles))
         }
         self._silent: Mapping[str, Beat] = {}
-        self._draining = Draining(self._hosted, self._anew, self._start, self._drain_seconds)
         self._applying = Applying(ground, site, self._hosted, directory, chosen, self._start)
+        self._draining = Draining(self._hosted, self._anew, self._applying.bring_up, self._drain_seconds)
         self._started_at = datetime.now(UTC)
         self.census = Census(ground, self._hosted, own=lambda: self._beat(0))
         self._duties = Duties(ground)
@@ -240,6 +240,7 @@ class Runner:
         for group in (*drain_order(network), leaving):
             here = [self._hosted[name] for name in sorted(group) if name in self._hosted]
             await asyncio.gather(*(ensemble.stop(max(0.0, give_up - time.monotonic())) for ensemble in here))
+        await self._applying.aftermath.gone()
 
     async def see_others_off(self, owns: Callable[[], bool]) -> None:
         """Where the whole network stops, whoever keeps its server goes last: others still finish what they work on."""

@@ -28,6 +28,12 @@ class Serving:
         self._service = ToolService(station.connection, station.subjects, station.name, __version__, station.desk)
         self._calls = ToolCalls(workplace, crew, self._service.counts)
         self._queue: TaskQueue | None = None
+        self._stopped = False
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Tasks that the version does not have, and an earlier one still works on."""
+        return self._queue.leaving if self._queue is not None else ()
 
     @property
     def constrained(self) -> bool:
@@ -39,13 +45,17 @@ class Serving:
         return self._queue.pressure.waiting if self._queue is not None else 0
 
     async def extend(self, workplace: Workplace) -> None:
-        """Serve what this version offers as well as what is served; what is new is worked on by this version."""
+        """Serve what this version offers as well as what is served.
+
+        Until `switch` what is new is answered as what the present version does not have, and its tasks wait.
+        """
         version = workplace.version
+        if self._stopped:
+            return
         if version.tools:
-            calls = self._calls.at(workplace)
-            await self._service.extend(version.tools, calls.handle, version.ensemble.description)
+            await self._service.extend(version.tools, self._calls.handle, version.ensemble.description)
         if version.takes_tasks and self._queue is None:
-            self._queue = TaskQueue(self._station, workplace, self._crew)
+            self._queue = TaskQueue(self._station, workplace, self._crew, held=workplace is not self.workplace)
             await self._queue.open()
 
     def switch(self, workplace: Workplace) -> None:
@@ -69,6 +79,7 @@ class Serving:
 
     async def stop_intake(self) -> None:
         """Take nothing more; what is in hand goes on."""
+        self._stopped = True
         async with AsyncExitStack() as both:
             if self._queue is not None:
                 both.push_async_callback(self._queue.stop_intake)

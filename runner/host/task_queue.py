@@ -24,9 +24,12 @@ from runner.work import Priority
 
 
 class TaskQueue:
-    """Takes tasks from `open` to `stop_intake`, keeps what is in hand alive until `close`. `crew` owns the work."""
+    """Takes tasks from `open` to `stop_intake`, keeps what is in hand alive until `close`. `crew` owns the work.
 
-    def __init__(self, station: Station, workplace: Workplace, crew: Crew) -> None:
+    Where it begins `held`, nothing begins until the first `switch`: its version is not in force yet.
+    """
+
+    def __init__(self, station: Station, workplace: Workplace, crew: Crew, *, held: bool = False) -> None:
         self._station = station
         self._crew = crew
         self.pressure = Pressure(station, workplace.ensemble.capacity.backpressure)
@@ -46,7 +49,7 @@ class TaskQueue:
             ageing=workplace.network.defaults.ageing.total_seconds(),
             heads=self._head,
         )
-        self._held = False
+        self._held = held
         self._pulling: asyncio.Task[None] | None = None
         self._minding: tuple[asyncio.Task[None], ...] = ()
 
@@ -67,6 +70,11 @@ class TaskQueue:
         self._tasks = replace(before, workplace=workplace, handing_over=HandingOver(workplace))
         self.pressure.backpressure = workplace.ensemble.capacity.backpressure
         self._puller.ageing = workplace.network.defaults.ageing.total_seconds()
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Tasks that the version does not have, and an earlier one still works on."""
+        return tuple(sorted(self._leaving))
 
     def forget_leaving(self) -> None:
         """What the version does not know is refused from now on."""

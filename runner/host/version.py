@@ -40,6 +40,11 @@ class Generation:
         queues = {c.provider for c in catalog.capabilities if c.type is CapabilityType.TASK}
         return cls(number, network, catalog, callers_of(network), tuple(sorted(queues)), _callers(after))
 
+    @property
+    def queue_limits(self) -> dict[str, int]:
+        """How many tasks each ensemble that shares some may have, in order."""
+        return {name: self.network.ensembles[name].capacity.queue_limit for name in self.queues}
+
 
 def _callers(generation: Generation | None) -> dict[tuple[str, str], frozenset[str]]:
     """Who may call what, of a generation and of those before whose work has not ended."""

@@ -47,7 +47,7 @@ class Station:
     @property
     def slot_count(self) -> int:
         """The slots of all live replicas together."""
-        return self.slots.count * max(1, self.desk.replicas(self.name))
+        return max(1, self.slots.count) * max(1, self.desk.replicas(self.name))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,9 +97,7 @@ class Inn:
         return await self.network.runner.apply(reading.network, read, self.generation)
 
     async def settled(self) -> None:
-        settling = self.network.runner._applying._settling
-        if settling is not None:
-            await settling
+        await self.network.runner._applying.aftermath.settled()
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -154,6 +155,7 @@ async def _host(
         watcher=watcher,
     ) as live:
         came_up.set()
+        _keep_what_is_there()
         over_network = asyncio.create_task(live.wait_stopped())
         by_signal = asyncio.create_task(stop.wait())
         try:
@@ -162,6 +164,12 @@ async def _host(
             over_network.cancel()
             by_signal.cancel()
             await asyncio.gather(over_network, by_signal, return_exceptions=True)
+
+
+def _keep_what_is_there() -> None:
+    """What the process has by now stays to its end: the collector looks only at what changes bring, and finds that."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,280 @@
+"""A hundred reloads under 200 calls a second: whether any call fails, is lost, or is answered by half a configuration.
+
+    python benchmarks/reloads.py [--reloads 100] [--rate 200] [--memory]
+
+The network of benchmarks/storm.py is `run-network up --json` in a process of its own. Calls are made at a steady rate,
+however long the answers take. One save follows another as soon as that is in force, or refused where it is no good.
+It prints what was counted, and ends with 1 where any of these is not 0: calls that failed; calls that were lost;
+answers that mix two versions; answers by a version older than the one in force when they were asked for, or newer than
+what was saved by then; connections of ensembles that are never removed that are not what they were. With `--memory`,
+the resident set of the runner and of nats-server at the start and after each third of the saves, and what both keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.storm import SAVES, TARGETS, Judge, Saving, Storm
+from runner import connect
+from runner.bus.connection import connect as connect_to_server
+from runner.client.network import NetworkClient
+from runner.state import State
+from runner.work import TaskAccepted, WorkResponse
+
+PATIENCE_SECONDS = 60.0
+UNTOUCHED = ("garden", "kitchen", "waiter")
+"""Ensembles that are never removed: their connections stay, whatever is saved."""
+
+
+@dataclass
+class Up:
+    """`run-network up --json`, and the lines it printed of saves."""
+
+    directory: Path
+    process: asyncio.subprocess.Process
+
+    async def line(self, *kinds: str) -> dict[str, object]:
+        """The next line of one of these kinds."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while text := await self.process.stdout.readline():
+                said: dict[str, object] = json.loads(text)
+                if said["type"] in kinds:
+                    return said
+        raise SystemExit("run-network ended")
+
+    async def ask_server(self, what: str, **options: object) -> dict[str, object]:
+        """What the server's monitoring says."""
+        state = State(self.directory / ".run-network")
+        running = state.running()
+        assert running is not None
+        seed = (state.keys / "system.nk").read_text().strip()
+        connection = await connect_to_server(running.url, caller="_system", credentials=seed)
+        try:
+            answer = await connection.request(f"$SYS.REQ.SERVER.PING.{what}", json.dumps(options).encode(), timeout=10)
+        finally:
+            await connection.close()
+        found: dict[str, object] = json.loads(answer.data)["data"]
+        return found
+
+    async def connections(self) -> dict[str, tuple[int, str]]:
+        """The connection of each ensemble, by name: its number and since when it is there."""
+        found = await self.ask_server("CONNZ", limit=2048)
+        return {one["name"]: (one["cid"], one["start"]) for one in found["connections"]}  # type: ignore[attr-defined]
+
+    async def kept(self) -> dict[str, int]:
+        """What the server keeps."""
+        connz, jsz = await self.ask_server("CONNZ", limit=2048), await self.ask_server("JSZ")
+        return {
+            "connections": len(connz["connections"]),  # type: ignore[arg-type]
+            "subscriptions": sum(one["subscriptions"] for one in connz["connections"]),  # type: ignore[attr-defined]
+            "streams": int(str(jsz["streams"])),
+            "consumers": int(str(jsz["consumers"])),
+            "messages": int(str(jsz["messages"])),
+        }
+
+    def memory(self) -> tuple[float, float]:
+        """Resident megabytes of the runner and of its server."""
+        server = int((self.directory / ".run-network" / "nats-server.pid").read_text())
+        return resident(self.process.pid), resident(server)
+
+
+def resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@asynccontextmanager
+async def up(directory: Path) -> AsyncIterator[Up]:
+    with (directory / "errors").open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runner", "up", "--json"),
+            cwd=directory,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            limit=2**22,
+        )
+    try:
+        running = Up(directory, process)
+        await running.line("ready")
+        yield running
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+@dataclass
+class Callers:
+    """Calls at a steady rate; what is not answered yet is in `waiting`."""
+
+    client: NetworkClient
+    storm: Storm
+    judge: Judge
+    rate: float
+    accepted: Counter[str] = field(default_factory=Counter)
+    waiting: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self) -> None:
+        began = time.perf_counter()
+        for number, (target, mode) in enumerate(itertools.cycle(TARGETS)):
+            await asyncio.sleep(max(0.0, began + number / self.rate - time.perf_counter()))
+            task = asyncio.ensure_future(self._call(target, mode))
+            self.waiting.add(task)
+            task.add_done_callback(self._done)
+
+    async def finish(self) -> None:
+        """Every call has been answered, and every task has one outcome."""
+        if self.waiting:
+            _, silent = await asyncio.wait(tuple(self.waiting), timeout=PATIENCE_SECONDS)
+            for task in silent:
+                self.judge.lost("no answer")
+                task.cancel()
+        for report in await self.client.requests("PENDING"):
+            self.judge.lost(f"{report.request_id} is pending")
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.waiting.discard(task)
+        if not task.cancelled() and (problem := task.exception()):
+            self.judge.lost(f"{type(problem).__name__}: {problem}")
+
+    async def _call(self, target: str, mode: str) -> None:
+        in_force = self.storm.in_force
+        answer = await self.client.call(target, {}, mode=mode)
+        if isinstance(answer, TaskAccepted):
+            answer = await self.client.result(answer.request_id)  # type: ignore[assignment]
+        assert isinstance(answer, WorkResponse), answer
+        self.judge.judge(target, answer, in_force, self.storm.saved)
+
+
+@dataclass
+class Reloads:
+    """What became of the saves, and how many milliseconds each took to be in force."""
+
+    applied: int = 0
+    refused: int = 0
+    took: dict[str, list[float]] = field(default_factory=dict)
+
+    async def save(self, saving: Saving, storm: Storm, network: Up) -> None:
+        began = time.perf_counter()
+        saving.save(storm)
+        said = await network.line("reload")
+        if said["ok"] is saving.refused:
+            raise SystemExit(f"`{saving.name}` was to be {'refused' if saving.refused else 'applied'}: {said}")
+        if saving.refused:
+            self.refused += 1
+            return
+        self.applied += 1
+        storm.in_force = storm.saved
+        self.took.setdefault(saving.name, []).append((time.perf_counter() - began) * 1000)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`moved` are ensembles whose connection is another than it was."""
+
+    done: Reloads
+    judge: Judge
+    seconds: float
+    moved: tuple[str, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        return self.judge.is_fine and not self.moved
+
+
+Look = Callable[[Up, int], Awaitable[None]]
+
+
+async def storm_over(directory: Path, reloads: int, rate: float, look: Look) -> Outcome:
+    """Bring a network up, call it and save its files; `look` is awaited at first and after each third."""
+    storm, judge, done = Storm(directory), Judge(), Reloads()
+    storm.begin()
+    async with up(directory) as network, connect(directory / "network.yaml", name="storm") as client:
+        callers = Callers(client, storm, judge, rate)
+        before = await network.connections()
+        calling = asyncio.ensure_future(callers.run())
+        await eventually(lambda: judge.answers > len(TARGETS))
+        await look(network, 0)
+        began = time.perf_counter()
+        for number, saving in zip(range(1, reloads + 1), itertools.cycle(SAVES), strict=False):
+            await done.save(saving, storm, network)
+            if number % max(1, reloads // 3) == 0:
+                await look(network, number)
+        seconds = time.perf_counter() - began
+        calling.cancel()
+        await callers.finish()
+        after = await network.connections()
+    return Outcome(done, judge, seconds, tuple(name for name in UNTOUCHED if before[name] != after[name]))
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def measure(reloads: int, rate: float, *, memory: bool) -> bool:
+    with tempfile.TemporaryDirectory() as place:
+        outcome = await storm_over(Path(place), reloads, rate, show_memory if memory else look_away)
+        show(outcome)
+        return outcome.is_fine
+
+
+async def look_away(network: Up, reloads: int) -> None:
+    """Nothing to see."""
+
+
+async def show_memory(network: Up, reloads: int) -> None:
+    runner, server = network.memory()
+    kept = ", ".join(f"{amount:,} {name}" for name, amount in (await network.kept()).items())
+    print(f"after {reloads:3} reloads: runner {runner:6.1f} MB, nats-server {server:6.1f} MB, {kept}", flush=True)
+
+
+def show(outcome: Outcome) -> None:
+    done, judge, seconds, moved = outcome.done, outcome.judge, outcome.seconds, outcome.moved
+    print(
+        f"{done.applied} reloads applied and {done.refused} refused in {seconds:.1f} s, "
+        f"{judge.answers:,} answers ({judge.answers / seconds:.0f}/s)"
+    )
+    for name, took in sorted(done.took.items()):
+        print(f"  {name:<10} p50 {statistics.median(took):5.0f} ms   max {max(took):5.0f} ms   of {len(took)}")
+    named = {
+        "failed": "calls failed",
+        "lost": "calls lost",
+        "mixed": "answers by half a configuration",
+        "older": "answers by a version that was not in force any more",
+        "new": "answers by a version that was not saved yet",
+    }
+    for what, words in named.items():
+        example = f"   {judge.examples[what]}" if what in judge.examples else ""
+        print(f"{judge.counts[what]:6} {words}{example}")
+    print(f"{len(moved):6} of {len(UNTOUCHED)} connections changed {' '.join(moved)}")
+    print(f"{len(judge.seeds) - 1:6} times a module that was not edited forgot what it knew")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--reloads", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--memory", action="store_true")
+    asked = parser.parse_args()
+    if not asyncio.run(measure(asked.reloads, asked.rate, memory=asked.memory)):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
