@@ -6,6 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Broken:
     line: int | None = None
 
 
+@lru_cache(maxsize=4096)
 def bound_names(source: bytes) -> frozenset[str] | Broken:
     """What a module with this source has as attributes once imported; branches and tries count as taken."""
     try:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from runner.config.codes import Rule
-from runner.config.document import Document, parse
+from runner.config.document import Document, Parsed, parse
 from runner.config.draft import Contract, Member, Script
 from runner.config.ensemble_file import EnsembleFile
+from runner.config.kept import Kept
 from runner.config.library import Library, Unread
 from runner.config.network_file import NetworkFile
 from runner.config.path import Path
@@ -21,11 +22,16 @@ from runner.diagnostics import Diagnostic
 
 
 class Loader:
-    """Opens files and keeps what was wrong with them. `sources` is the text of each, for excerpts."""
+    """Opens files and keeps what was wrong with them. `sources` is the text of each, for excerpts.
 
-    def __init__(self, library: Library, references: References) -> None:
+    What was made of a file `before` is taken over where it says the same; `parsed` is what was made of each now.
+    """
+
+    def __init__(self, library: Library, references: References, before: Kept) -> None:
         self.library = library
         self.references = references
+        self.parsed: dict[str, tuple[bytes, Parsed]] = {}
+        self._before = before
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
         self._documents: dict[str, Document | None] = {}
@@ -43,7 +49,8 @@ class Loader:
         return Written.of(document) if document is not None else None
 
     def parse(self, file: str, data: bytes) -> Document | None:
-        parsed = parse(file, data)
+        parsed = self._before.parsed(file, data) or parse(file, data)
+        self.parsed[file] = data, parsed
         if parsed.text is not None:
             self.sources[file] = parsed.text.content
         self.diagnostics += parsed.diagnostics
@@ -54,6 +61,9 @@ class Loader:
         members = {}
         for name, entry in network.ensembles.items():
             part = self._ensemble(name, entry, written)
+            if part is not None and part.is_as_it_stands and (known := self._before.member(name, part.document)):
+                members[name] = known
+                continue
             file = self._shaped(part) if part is not None else None
             if part is not None and file is not None:
                 members[name] = Member(name, file, part)

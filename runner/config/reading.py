@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from runner.config.checks import CAUTIONS, RULES
 from runner.config.draft import Draft
 from runner.config.fields import FileModel, Name
+from runner.config.kept import Kept
 from runner.config.library import Library, Source, Unread
 from runner.config.loading import Loader
 from runner.config.network_file import NetworkFile
@@ -25,6 +26,7 @@ from runner.diagnostics import Diagnostic, Severity, in_file_order
 from runner.errors import InvalidNetwork
 from runner.model import Network
 
+_NOTHING = Kept()
 _STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 
 
@@ -32,7 +34,8 @@ _STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 class Reading:
     """What reading gave. `network` is None if any diagnostic is an error; `sources` is the text of each file read.
 
-    `library` has what was read of `file` and of what it names, `references` what stood for a secret.
+    `library` has what was read of `file` and of what it names, `references` what stood for a secret, and `kept` what
+    the next reading may take over.
     """
 
     network: Network | None
@@ -41,6 +44,7 @@ class Reading:
     file: str
     library: Library = field(repr=False)
     references: References = field(repr=False)
+    kept: Kept = field(repr=False)
 
     def content(self, path: str) -> bytes | None:
         """A file by its path from the top, as reading would find it; None where it cannot be read."""
@@ -49,25 +53,32 @@ class Reading:
 
 
 def read_network(
-    source: Source, file: str, env: Mapping[str, str], safe: Source | None = None, *, cautious: bool = False
+    source: Source,
+    file: str,
+    env: Mapping[str, str],
+    safe: Source | None = None,
+    *,
+    before: Kept = _NOTHING,
+    cautious: bool = False,
 ) -> Reading:
     """Read the network file and every file it names. Never raises for what stands in them.
 
-    `safe` has the files that `${file:…}` names, where the source has not. `cautious` also warns of what works and is
-    worth a second look.
+    `safe` has the files that `${file:…}` names, where the source has not. `before` is what an earlier reading kept:
+    what has not changed since is not made anew. `cautious` also warns of what works and is worth a second look.
     """
     with _collector_paused():
-        loader = _loader(source, env, safe)
+        loader = _loader(source, env, safe, before)
         draft = _draft(loader, file)
         if draft is not None:
             for rule in RULES:
                 loader.diagnostics += rule(draft)
         network = None
         if draft is not None and not any(d.severity is Severity.ERROR for d in loader.diagnostics):
-            network = resolve(draft)
+            network = resolve(draft, before.resolved(draft))
             for caution in CAUTIONS if cautious else ():
                 loader.diagnostics += caution(draft)
-        return Reading(network, _finished(loader), loader.sources, file, loader.library, loader.references)
+        kept = Kept.of(loader.parsed, draft, network)
+        return Reading(network, _finished(loader), loader.sources, file, loader.library, loader.references, kept)
 
 
 class _NameFile(FileModel):
@@ -78,7 +89,7 @@ class _NameFile(FileModel):
 
 def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
     """The network's name alone, whatever else the file says. Raises InvalidNetwork."""
-    loader = _loader(source, env, None)
+    loader = _loader(source, env, None, _NOTHING)
     written = _open(loader, file)
     name = None
     if written is not None:
@@ -92,8 +103,8 @@ def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
     return name.network
 
 
-def _loader(source: Source, env: Mapping[str, str], safe: Source | None) -> Loader:
-    return Loader(Library(source), References(env, Library(safe or source)))
+def _loader(source: Source, env: Mapping[str, str], safe: Source | None, before: Kept) -> Loader:
+    return Loader(Library(source), References(env, Library(safe or source)), before)
 
 
 def _open(loader: Loader, file: str) -> Written | None:

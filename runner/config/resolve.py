@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -70,12 +70,12 @@ _PRESENT_DEFAULTS = (
 )
 
 
-def resolve(draft: Draft) -> Network:
-    """The network that the draft declares."""
+def resolve(draft: Draft, known: Mapping[str, Ensemble]) -> Network:
+    """The network that the draft declares. `known` are ensembles of it that are resolved already."""
     file = draft.file
     network = Network(
         name=file.network,
-        ensembles={name: _ensemble(draft, member) for name, member in draft.members.items()},
+        ensembles={name: known.get(name) or _ensemble(draft, member) for name, member in draft.members.items()},
         server=_server(file),
         models={
             name: tuple(_model(model, draft.scripts.get((name, place))) for place, model in enumerate(models))

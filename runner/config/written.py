@@ -115,6 +115,11 @@ class Written:
         return self.document.existing(written) in self._cuts.incomplete
 
     @property
+    def is_as_it_stands(self) -> bool:
+        """Whether it is the whole document, in which nothing was resolved and out of which nothing was taken."""
+        return self.data is self.document.data and not self._cuts.pruned
+
+    @property
     def is_whole(self) -> bool:
         """Whether nothing was taken out for being wrong."""
         return not self._cuts.above_faults

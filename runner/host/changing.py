@@ -8,6 +8,7 @@ from functools import partial
 
 from runner.bus.objects import Objects
 from runner.bus.questions import Questions
+from runner.config.reading import Reading
 from runner.host.applied import Configuration
 from runner.host.census import Census
 from runner.host.following import Applier, Following
@@ -32,12 +33,12 @@ async def changing(
     census: Census,
     watcher: Watcher,
     watches: Callable[[], bool] | None,
-    secrets: frozenset[str],
+    reading: Reading,
 ) -> AsyncIterator[None]:
     """Within the block the runner goes with its network; leaving it ends or gives up what is under way.
 
     `watches` tells whether saved changes are this runner's to apply; None where nobody looks at the files.
-    `secrets` are those of the references in the files here.
+    `reading` is what was read of the files here.
     """
     questions, embedded = Questions(ground.connection, ground.subjects), site.embedded is not None
     following = Following(configuration, ground.bundles, workspace, applier, watcher)
@@ -61,9 +62,7 @@ async def changing(
         await following.open(questions, ground.subjects, ground.pulse.runner)
         await proposals.serve(questions, ground.subjects)
         if watches is not None:
-            reloading = Reloading(
-                workspace, following, proposing, census, ground.events, watcher, watches, secrets=secrets
-            )
+            reloading = Reloading(workspace, following, proposing, census, ground.events, watcher, watches, reading)
             stack.push_async_callback(reloading.close)
             reloading.open()
         yield

@@ -56,8 +56,7 @@ class Reloading:
         events: Events,
         watcher: Watcher,
         owns: Callable[[], bool],
-        *,
-        secrets: frozenset[str],
+        reading: Reading,
     ) -> None:
         self._workspace = workspace
         self._following = following
@@ -67,7 +66,8 @@ class Reloading:
         self._watcher = watcher
         self._owns = owns
         self._watch = Watch(workspace)
-        self._secrets = secrets
+        self._secrets = reading.references.secrets
+        self._kept = reading.kept
         self._gone = False
         self._running: asyncio.Task[None] | None = None
 
@@ -123,7 +123,9 @@ class Reloading:
         """What the directory says now. Raises InvalidNetwork."""
 
         def read(looking: Looking) -> Files | Reading:
-            found = read_network(looking, self._workspace.file.name, environment_of(looking.read), safe=looking)
+            env = environment_of(looking.read)
+            found = read_network(looking, self._workspace.file.name, env, safe=looking, before=self._kept)
+            self._kept = found.kept
             return found if found.network is None else Files.of(self._workspace, found.network, found)
 
         match await self._watch.look(read):

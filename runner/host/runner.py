@@ -110,10 +110,9 @@ async def running(
             stack.push_async_callback(runner.see_others_off, site.speaks)
         stack.push_async_callback(runner.stop_ensembles)
         await runner.start_ensembles()
-        known = files.reading.references.secrets
         watches = (lambda: site.embedded is None or site.owns()) if watch else None
         await stack.enter_async_context(
-            changing(runner, site, configuration, workspace, ground, runner.census, watcher, watches, known)
+            changing(runner, site, configuration, workspace, ground, runner.census, watcher, watches, files.reading)
         )
         watcher(NetworkReady((time.perf_counter() - began) * 1000))
         yield runner
