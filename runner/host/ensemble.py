@@ -307,4 +307,5 @@ class HostedEnsemble:
 
     def _move(self, state: EnsembleState, detail: str | None = None) -> None:
         self.state = state
-        self._desk.moved(self.name, state, detail)
+        if not (self.retired and state is EnsembleState.DRAINING):  # that it goes is told as part of the change
+            self._desk.moved(self.name, state, detail)

@@ -40,9 +40,10 @@ class Grant(Action):
 
 @dataclass(frozen=True, slots=True)
 class Start(Action):
-    """An ensemble that was not there is ready when this is done."""
+    """An ensemble that was not there is ready when this is done. `facts` tell people what it is like."""
 
     kind: ClassVar[str] = "start"
+    facts: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from runner.plan.fields import CODE, FieldClass, class_of
 HIDDEN = "(hidden)"
 """What stands for a secret, whatever it is."""
 
-_SECRET_KEYS = frozenset({"credentials", "api_key", "token", "secret"})
+SECRET_KEYS = frozenset({"credentials", "api_key", "token", "secret"})
 _USER_INFO = re.compile(r"(?<=://)[^@/\s]*@")
 _SHORTEST_SECRET = 3
 _ENTRIES = frozenset({"uses", "agents", "tools", "tasks", "models", "deliveries", "steps"})
@@ -56,7 +56,7 @@ class Mask:
     def of(self, path: tuple[str, ...], value: JsonValue) -> JsonValue:
         if value is None:
             return None
-        return HIDDEN if path[-1] in _SECRET_KEYS else self._shown(value)
+        return HIDDEN if path[-1] in SECRET_KEYS else self._shown(value)
 
     def _shown(self, value: JsonValue) -> JsonValue:
         match value:

@@ -26,7 +26,7 @@ from runner.plan.fingerprint import routes_of
 from runner.plan.grants import leave_of
 from runner.plan.observed import Desired, Observed
 from runner.plan.plan import Plan, Refusal
-from runner.plan.words import said
+from runner.plan.words import introduced, said
 from runner.routing import wiring
 
 
@@ -135,7 +135,9 @@ class _Step:
                 yield Revoke(name, ", ".join(sorted(less)), after=(_key(Update, name), *sorted(closed)))
 
     def _starts(self) -> Iterator[Start]:
-        return (Start(name, "new in the file", after=(_key(Grant, name),)) for name in self.come)
+        for name in self.come:
+            facts = introduced(self.new.ensembles[name])
+            yield Start(name, "new in the file", after=(_key(Grant, name),), facts=facts)
 
     def _updates(self) -> Iterator[Update]:
         """Of the network itself, and of whoever changed. Who is new to an ensemble is there before it changes."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runner.plan.actions import Drain, Rewire, Start, Update
 from runner.plan.edges import Edge
 from runner.plan.plan import Plan, Refusal
 from runner.plan.words import plainly, said, told
 from runner.removal import OnRemove
+
+MANY = 8
+"""How many lines of a kind a save prints."""
 
 LEGEND = """\
 + starts   ~ changes   - finishes what it has in hand, and stops
@@ -30,13 +33,20 @@ def text(plan: Plan) -> str:
 
 
 def compact(plan: Plan) -> str:
-    """A line for each ensemble and each new edge: `~ kitchen  capacity.max_concurrent 4 → 8 (live)`."""
-    updates = [f"~ {update.ensemble or plan.network}  {said(update.changes)}" for update in plan.of(Update)]
+    """A line for each ensemble and each new edge: `~ kitchen  capacity.max_concurrent 4 → 8 (live)`.
+
+    Of each kind the first, where there are many, and how many more.
+    """
+    named = [(update.ensemble or plan.network, said(update.changes)) for update in plan.of(Update)]
+    width = max((len(name) for name, _ in named[:MANY]), default=0)
+    updates = [f"~ {name:<{width}}  {changes}" for name, changes in named]
     starts = [f"+ {start.ensemble}" for start in plan.of(Start)]
-    drains = [f"- {drain.ensemble} ({', '.join(['draining', *_load(drain)])})" for drain in plan.of(Drain)]
+    busy_first = sorted(plan.of(Drain), key=lambda drain: not _load(drain))
+    drains = [f"- {drain.ensemble} ({', '.join(['draining', *_load(drain)])})" for drain in busy_first]
     staying = [rewire for rewire in plan.edges if rewire.added or rewire.ensemble not in plan.stopped]
-    edges = dict.fromkeys(f"edge {_wired(r.edge)}" + ("" if r.added else " (removed)") for r in staying)
-    return "\n".join([*updates, *starts, *drains, *edges])
+    edges = dict.fromkeys(f"edge {_wired(r.edge)}" if r.added else f"edge {r.edge} (removed)" for r in staying)
+    told = (("~", updates), ("+", starts), ("-", drains), ("edge …", tuple(edges)))
+    return "\n".join(line for sign, lines in told for line in _first(lines, sign))
 
 
 def steps(plan: Plan) -> str:
@@ -52,11 +62,18 @@ def refused(refusal: Refusal) -> str:
     return "\n".join([refusal.message, *(f"  {plainly(change)}" for change in refusal.changes)])
 
 
+def _first(lines: Sequence[str], sign: str) -> Iterator[str]:
+    yield from lines if len(lines) <= MANY + 1 else lines[:MANY]
+    if len(lines) > MANY + 1:
+        yield f"{sign} and {len(lines) - MANY} more"
+
+
 def _blocks(plan: Plan) -> Iterator[str]:
     for action in plan.actions:
         match action:
             case Start():
                 yield f"+ {action.ensemble}"
+                yield from (f"    {fact}" for fact in action.facts)
             case Update():
                 load = _load(action)
                 yield f"~ {action.ensemble or plan.network}" + (f" ({', '.join(load)})" if load else "")

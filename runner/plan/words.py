@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from runner.durations import format_duration
+from runner.model import Ensemble
 from runner.plan.changes import Change
+from runner.work import Authority
 
 _LONGEST_SHOWN = 40
 _PLAIN = re.compile(r"[\w.:/@+*()-]+")
@@ -17,9 +20,24 @@ _NAMED_AT_ONCE = 3
 
 def said(changes: Sequence[Change]) -> str:
     """A few changes in a line, and how many more there are."""
-    shown = [told(change) for change in changes[:_NAMED_AT_ONCE]]
+    named = len(changes) if len(changes) <= _NAMED_AT_ONCE + 1 else _NAMED_AT_ONCE
+    shown = [told(change) for change in changes[:named]]
     more = len(changes) - len(shown)
     return ", ".join(shown) + (f", and {more} more" if more else "")
+
+
+def introduced(ensemble: Ensemble) -> tuple[str, ...]:
+    """What a new ensemble offers, and what holds for it though its file may not say so."""
+    offered = (
+        f"{name} ({kind.lower()}{'' if share.authority is Authority.AUTONOMOUS else f', {share.authority.lower()}'})"
+        for name, (kind, share) in sorted(ensemble.shared().items())
+    )
+    capacity = ensemble.capacity
+    return (
+        f"shares {', '.join(offered) or 'nothing'}",
+        f"max_concurrent {capacity.max_concurrent}, queue_limit {capacity.queue_limit}, "
+        f"sla {format_duration(ensemble.sla)}",
+    )
 
 
 def told(change: Change) -> str:

@@ -57,7 +57,7 @@ def test_files_are_applied_when_somebody_says_so_and_taken_back(inn: Directory) 
 
     back = inn.run("rollback", "1")
     assert (back.code, "generation 3 in " in back.out) == (0, True), back.err
-    assert "say something else (pans.py) and stay so" in back.err
+    assert "stay as they are, and say something else (pans.py):" in back.err
     assert inn.run("call", "kitchen/cook").out == "4\n"
     assert (inn.path / "pans.py").read_text() == "pans = 9\n"
     history = inn.run("history", "--json").json

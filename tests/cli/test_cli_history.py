@@ -84,6 +84,13 @@ def shown(before: dict[str, bytes], after: dict[str, bytes]) -> str:
         ({"a": b"x\n"}, {"a": b"x"}, "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+x\n\\ No newline at end of file"),
         ({"a": b"\x1b[2J\n"}, {"a": b"\t\r\n"}, "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-\\x1b[2J\n+\t\\r"),
         ({"a": b"\xff"}, {"a": b"x", "b": b""}, "a changed\nb added"),
+        (
+            {"a": b"erp: {token: hush-1, scope: [x]}\n"},
+            {"a": b'erp: {token: "hush-2", api_key: "${env:KEY}", url: "nats://me:hush@host"}\n'},
+            "--- a/a\n+++ b/a\n@@ -1 +1 @@\n"
+            "-erp: {token: (hidden), scope: [x]}\n"
+            '+erp: {token: (hidden), api_key: "${env:KEY}", url: "nats://(hidden)@host"}',
+        ),
     ],
 )
 def test_files_are_compared_as_diff_does(before: dict[str, bytes], after: dict[str, bytes], said: str) -> None:

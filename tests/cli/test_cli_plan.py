@@ -77,6 +77,8 @@ def test_an_edit_is_told_with_what_it_touches(inn: Directory) -> None:
         "inn, from generation 1 on\n"
         "\n"
         "+ spa\n"
+        "    shares massage (task)\n"
+        "    max_concurrent 16, queue_limit 1000, sla 30s\n"
         "~ kitchen\n"
         "    capacity.max_concurrent 4 → 8 (live)\n"
         "    pans.py edited (rolling)\n"

@@ -38,8 +38,24 @@ def test_a_save_that_changes_much_is_a_few_lines() -> None:
         "- laundry (draining, 3 in flight)\n"
         "edge room-service → spa/book-massage (discovered: wellness)\n"
         "edge spa → kitchen/cook\n"
-        "edge room-service → laundry/wash (discovered: wellness) (removed)"
+        "edge room-service → laundry/wash (removed)"
     )
+
+
+def test_of_very_much_a_save_shows_the_first_and_how_many_more() -> None:
+    many = {f"spa-{n:02}": SPA for n in range(20)}
+    before = network({**HOTEL, "bar": {"tasks": {"mix": SERVED}}})
+    after = network({**with_kitchen(description="Cooks."), **many, "bar": {"tasks": {"mix": SERVED}, "domain": "d"}})
+    told = compact(planned(before, after)).split("\n")
+    assert told[:2] == [
+        "~ bar      domain not set → d (live)",
+        "~ kitchen  description not set → Cooks. (live)",
+    ]
+    assert told[2:11] == [*(f"+ spa-{n:02}" for n in range(8)), "+ and 12 more"]
+    assert told[-1] == "edge … and 32 more"
+    back = compact(planned(after, before, running={"spa-17": Running(1)})).split("\n")
+    assert back[2:4] == ["- spa-17 (draining, 1 in flight)", "- spa-00 (draining)"]
+    assert "- and 12 more" in back
 
 
 def test_a_plan_is_told_whole_with_a_legend() -> None:
@@ -55,6 +71,8 @@ def test_a_plan_is_told_whole_with_a_legend() -> None:
         "hotel, from generation 3 on\n"
         "\n"
         "+ spa\n"
+        "    shares book-massage (task)\n"
+        "    max_concurrent 16, queue_limit 1000, sla 30s\n"
         "~ hotel\n"
         "    defaults.deadline 30m → 10m (live)\n"
         "~ kitchen (1 in flight)\n"

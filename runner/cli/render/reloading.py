@@ -40,6 +40,7 @@ def refused(happening: ReloadRefused, base: str, *, colour: bool = False) -> str
 def applied_as_json(happening: Reloaded) -> JsonValue:
     plan: JsonValue = report_of(happening.plan).model_dump(mode="json", by_alias=True, exclude_none=True)
     head: dict[str, JsonValue] = {"type": "reload", "ok": True, "generation": happening.generation}
+    head |= {"by": happening.by, "restores": happening.restores} if happening.by else {}
     return {**head, "ms": happening.milliseconds, "plan": plan}
 
 

@@ -62,7 +62,7 @@ def _tell_of(files: tuple[str, ...], workspace: Workspace) -> None:
     if files:
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
         output.talk(
-            f"the files in {workspace.directory} say something else ({', '.join(files[:SHOWN])}{more}) and stay so: "
-            "they are applied again when one of them is edited and saved, with `run-network apply`, or at the next "
-            "start. `run-network diff` shows the difference"
+            f"the files in {workspace.directory} stay as they are, and say something else "
+            f"({', '.join(files[:SHOWN])}{more}):\nall of them come back with the next save of one that is watched, "
+            "with `run-network apply`, or when the network is started anew"
         )

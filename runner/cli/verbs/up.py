@@ -37,6 +37,8 @@ from runner.host.happenings import (
 from runner.host.reload import RELOAD
 from runner.host.runner import running
 from runner.model import EmbeddedServer, Network
+from runner.plan.actions import Drain
+from runner.work import EnsembleState
 from runner.workspace import Workspace
 
 
@@ -183,6 +185,9 @@ class Lines:
     picture: Picture = field(init=False)
     reloads: bool = False
     """Whether what is saved is told here in full: then it need not be told as an event."""
+    up: bool = False
+    leaving: set[str] = field(default_factory=set)
+    """Who is gone from the files, and finishes what it had in hand."""
 
     def __post_init__(self) -> None:
         self.picture = picture(self.network)
@@ -194,8 +199,10 @@ class Lines:
             case Configured(network):
                 self.network, self.picture = network, picture(network)
             case EnsembleMoved():
-                output.data(rising.ensemble(happening, self.picture, colour=self.colour))
+                if self._is_news(happening):
+                    output.data(rising.ensemble(happening, self.picture, colour=self.colour))
             case NetworkReady(milliseconds):
+                self.up = True
                 count, watched = self.hosted.count(self.network), self.hosted.watches
                 output.data(f"{rising.wiring(self.picture)}\n{rising.ready(count, milliseconds, watched=watched)}")
             case Notice(message):
@@ -203,14 +210,23 @@ class Lines:
             case Worked(event):
                 if event.kind != RELOAD or not self.reloads:
                     output.data(events.line(event, colour=self.colour))
-            case Reloaded(network):
+            case Reloaded(network, plan):
                 self.network, self.picture, self.reloads = network, picture(network), True
+                self.leaving |= {drain.ensemble for drain in plan.of(Drain) if drain.ensemble and drain.in_flight}
                 output.data(reloading.applied(happening, colour=self.colour))
             case ReloadRefused():
                 self.reloads = True
                 output.data(reloading.refused(happening, self.base, colour=self.colour))
             case _:
                 assert_never(happening)
+
+    def _is_news(self, moved: EnsembleMoved) -> bool:
+        """Of those that a change brings or takes, its block tells; what is left to say is when the last of it ended."""
+        if not self.up or moved.ensemble in self.network.ensembles:
+            return True
+        ended = moved.state is EnsembleState.STOPPED and (moved.ensemble in self.leaving or bool(moved.detail))
+        self.leaving.discard(moved.ensemble)
+        return ended
 
 
 def _watcher(network: Network, hosted: Hosted, base: str, as_json: bool) -> Callable[[Happening], None]:
