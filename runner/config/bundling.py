@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.bundle import Bundled
-from runner.config.imports import Imports, imported_files
 from runner.config.reading import Reading
+from runner.imports import Imports, imported_files
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
 
 

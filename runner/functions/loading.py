@@ -26,7 +26,9 @@ from typing import Any
 
 from runner.errors import StartFailed
 from runner.functions.raised import in_full
+from runner.imports import imported_files
 from runner.model import PythonTarget
+from runner.workspace import OutsideDirectory
 
 _SERIAL = itertools.count(1)
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -43,8 +45,8 @@ class ModuleSpace:
     """The modules of one generation. `read` gives the bytes of a path relative to `directory`, or raises OSError."""
 
     def __init__(self, read: Callable[[str], bytes], directory: Path, generation: int) -> None:
-        self._read = read
-        self._directory = directory
+        self.read = read
+        self.directory = directory
         self._prefix = f"_network_{next(_SERIAL)}_generation_{generation}"
         self._modules: dict[str, ModuleType] = {}
         self._digests: dict[str, bytes | None] = {}
@@ -60,13 +62,31 @@ class ModuleSpace:
         weakref.finalize(user, self._left).atexit = False
 
     def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
-        """Whether `read` gives for every file that these functions came to what it was when they were loaded.
+        """Whether `read` gives for every file that these functions came to, or may come to, what it is here.
 
-        So it is False where one of them was not loaded here. Imports that were not made yet are not known.
+        So it is False where one of them was not loaded here. Imports within functions count before they are made: made
+        later, they are from here.
         """
+        modules = {target.path for target in targets}
         with self._lock:
-            paths = self._reached(target.path for target in targets)
-            return all(path in self._digests and self._digests[path] == _digest(path, read) for path in paths)
+            paths = self._reached(modules)
+            if not all(path in self._digests and self._digests[path] == _digest(path, read) for path in paths):
+                return False
+            ahead = imported_files(modules, self._content_of(self.read)) | imported_files(
+                modules, self._content_of(read)
+            )
+            return all(_digest(path, self.read) == _digest(path, read) for path in ahead - paths)
+
+    def _content_of(self, read: Callable[[str], bytes]) -> Callable[[str], bytes | None]:
+        """The same as contents; what was looked for and is missing, here and there, is not looked for again."""
+
+        def content(path: str) -> bytes | None:
+            try:
+                return read(path) if self._digests.get(path, b"") is not None else None
+            except (*_MISSING, OutsideDirectory):
+                return None
+
+        return content
 
     def load(self, target: PythonTarget) -> Callable[..., Any]:
         """The function that a `python:` entry names. Raises StartFailed, with file and line, where it cannot be had."""
@@ -98,7 +118,7 @@ class ModuleSpace:
             if path in self._modules:
                 return self._modules[path]
             try:
-                source = self._read(path)
+                source = self.read(path)
             except _MISSING:
                 self._digests[path] = None
                 return None
@@ -117,9 +137,9 @@ class ModuleSpace:
     def _empty_module(self, path: str, root: str) -> ModuleType:
         name = re.sub(r"\W", "_", path.removesuffix(".py"))
         module = ModuleType(f"{self._prefix}_{len(self._modules)}_{name}")
-        module.__file__ = str(self._directory / path)
+        module.__file__ = str(self.directory / path)
         if posixpath.basename(path) == "__init__.py":
-            module.__path__ = [str(self._directory / posixpath.dirname(path))]
+            module.__path__ = [str(self.directory / posixpath.dirname(path))]
         scoped = self._scoped_import(path, root)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": scoped}
         return module
@@ -223,6 +243,6 @@ class ModuleSpace:
 
     def _shown(self, filename: str) -> str | None:
         try:
-            return Path(filename).relative_to(self._directory).as_posix()
+            return Path(filename).relative_to(self.directory).as_posix()
         except ValueError:
             return None

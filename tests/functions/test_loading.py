@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -167,3 +167,41 @@ def test_a_missing_import_can_be_caught_by_the_module_itself(house: House) -> No
     attempt = "try:\n    import nosuchmodule as found\nexcept ImportError:\n    found = None\n"
     house.write(main=f"{attempt}def f(): return found")
     assert house.call("main.py") is None
+
+
+LATE = "import helper\ndef f():\n    import late\n    return late.VALUE"
+
+
+@pytest.mark.parametrize(
+    ("saved", "same"),
+    [
+        ({}, True),
+        ({"other.py": "VALUE = 2"}, True),
+        ({"helper.py": "# edited"}, False),
+        ({"late.py": "VALUE = 2"}, False),
+        ({"deeper.py": "VALUE = 2"}, False),
+        ({"late.py": None}, False),
+        ({"late/__init__.py": "VALUE = 2"}, False),
+    ],
+)
+def test_code_is_the_same_while_no_file_is_different_that_it_came_to_or_may_come_to(
+    tmp_path: Path, saved: dict[str, str | None], same: bool
+) -> None:
+    """A function that imports when it runs gets what was there when its module was loaded."""
+    before = {"main.py": LATE, "helper.py": "", "late.py": "from deeper import VALUE", "deeper.py": "VALUE = 1"}
+    space = ModuleSpace(of(before), tmp_path, 1)
+    target = PythonTarget("main.py", "f")
+    function = space.load(target)
+    assert space.is_as([target], of({**before, **saved})) is same
+    assert function() == 1
+    assert space.is_as([target], of({**before, **saved})) is same
+    space.close()
+
+
+def of(files: dict[str, str | None]) -> Callable[[str], bytes]:
+    def read(path: str) -> bytes:
+        if (text := files.get(path)) is None:
+            raise FileNotFoundError(path)
+        return text.encode()
+
+    return read

@@ -59,6 +59,15 @@ async def test_code_and_what_it_imports_is_watched_also_for_edits_of_the_same_si
             assert await said(saver) == word
 
 
+async def test_what_a_function_imports_when_it_runs_is_as_it_was_saved_last(tmp_path: Path) -> None:
+    """Also where it was never called before: nothing of it was loaded then."""
+    late = "def say() -> str:\n    import words\n    return words.SAID\n"
+    async with live(tmp_path, NETWORK, watch=True, inn=late, words=WORDS) as there:
+        saver = Saver(there)
+        assert await saver.does(("words.py", "SAID = 'two'\n")) == "~ kitchen  words.py edited (rolling)"
+        assert await said(saver) == "two"
+
+
 async def test_ensembles_come_and_go_with_the_file(tmp_path: Path) -> None:
     async with inn(tmp_path) as saver:
         assert await saver.does(("network.yaml", NETWORK + SPA)) == "+ spa"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.imports import imported_files
+from runner.imports import imported_files
 from runner.errors import StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.model import PythonTarget
