@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.imports import imported_files
 from runner.errors import StartFailed
 from runner.functions.loading import ModuleSpace
+from runner.imports import imported_files
 from runner.model import PythonTarget
 
 FILES = {

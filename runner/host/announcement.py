@@ -12,10 +12,16 @@ LOOK_SECONDS = 0.25
 
 
 class Announcement:
-    """Made while `speaks` holds, again when its author is gone, and withdrawn by `close` unless others stay."""
+    """Made while `speaks` holds, again when its author is gone or it is another, and withdrawn by `close` unless others
+    stay. `running` is what there is to tell now.
+    """
 
     def __init__(
-        self, state: State, running: RunningNetwork, speaks: Callable[[], bool], deleted: Callable[[], None]
+        self,
+        state: State,
+        running: Callable[[], RunningNetwork],
+        speaks: Callable[[], bool],
+        deleted: Callable[[], None],
     ) -> None:
         self._state = state
         self._running = running
@@ -26,7 +32,7 @@ class Announcement:
 
     def open(self) -> None:
         if self._speaks():
-            self._state.announce(self._running)
+            self._state.announce(self._running())
         self._keeping = asyncio.ensure_future(self._keep())
 
     async def close(self) -> None:
@@ -46,11 +52,11 @@ class Announcement:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._is_deleted():
-                if self._running.embedded:
+                if self._running().embedded:
                     return self._deleted()
                 self._make_again()
-            if self._is_missing() and self._speaks():
-                self._state.announce(self._running)
+            if self._is_due() and self._speaks():
+                self._state.announce(self._running())
 
     def _make_again(self) -> None:
         self._state.prepare()
@@ -63,8 +69,9 @@ class Announcement:
         except FileNotFoundError:
             return True
 
-    def _is_missing(self) -> bool:
-        last = self._state.running()
+    def _is_due(self) -> bool:
+        """Whether nobody who lives has told, or this runner did and what it takes requests for has changed."""
+        last, now = self._state.running(), self._running()
         if last is None or not runs(last.pid):
             return True
-        return self._running.embedded and last.pid != self._running.pid
+        return last != now if last.pid == now.pid else now.embedded

@@ -53,9 +53,16 @@ class Answers:
         self._runner = runner
         queues = WorkQueues(ground.connection, ground.subjects)
         holders = Holders(Questions(ground.connection, ground.subjects), ground.subjects)
-        limits = {name: one.capacity.queue_limit for name, one in ground.network.ensembles.items()}
         self._promotion = Promotion(
-            self._find, ground.backlog, queues, ground.desk, hosted, ground.registry, holders, ground.events, limits
+            self._find,
+            ground.backlog,
+            queues,
+            ground.desk,
+            hosted,
+            ground.registry,
+            holders,
+            ground.events,
+            ground.in_force.queue_limit,
         )
         self._stop = stop
 

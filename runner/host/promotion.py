@@ -36,8 +36,8 @@ class Promotion:
     registry: Registry
     holders: Holders
     events: Events
-    limits: Mapping[str, int]
-    """`capacity.queue_limit`, by ensemble."""
+    limit: Callable[[str], int | None]
+    """`capacity.queue_limit` of an ensemble, as it is now."""
 
     async def prioritize(self, caller: str, request_id: str, priority: Priority) -> PriorityReport:
         """It waits with this priority when this returns, or the report says why not.
@@ -80,12 +80,11 @@ class Promotion:
 
     async def _publish(self, request: WorkRequest, call: TaskCall, publication: int) -> WorkError | None:
         """A full queue takes one more for this: there are no more tasks in it than before when the move is done."""
-        limit = self.limits.get(call.provider)
         for _ in range(PUBLISH_ATTEMPTS):
             problem = await self.desk.publish(request, call.provider, sender=call.caller, publication=publication)
             if problem is None or problem.code != Code.QUEUE_FULL:
                 return problem
-            if limit is None:
+            if (limit := self.limit(call.provider)) is None:
                 break
             async with self.queues.one_more(call.provider, limit):  # somebody else may be the one
                 problem = await self.desk.publish(request, call.provider, sender=call.caller, publication=publication)

@@ -103,7 +103,7 @@ async def running(
         stack.push_async_callback(runner.close)
         await runner.open()
         deleted = partial(runner.lost, state.directory)
-        announcement = Announcement(state, _announced(network, site.reach), site.speaks, deleted)
+        announcement = Announcement(state, lambda: _announced(ground.network, site.reach), site.speaks, deleted)
         stack.push_async_callback(announcement.close)
         announcement.open()
         if site.reach.embedded:

@@ -79,6 +79,11 @@ class InForce:
         """Wherever a task may wait, in order."""
         return tuple(sorted(self.known_queues.union(self.generation.queues)))
 
+    def queue_limit(self, ensemble: str) -> int | None:
+        """How many tasks its queue takes; None where the network has no such ensemble."""
+        found = self.network.ensembles.get(ensemble)
+        return found.capacity.queue_limit if found is not None else None
+
     def deliveries(self) -> Mapping[str, AnyDelivery]:
         return self.network.deliveries
 

@@ -76,6 +76,19 @@ async def test_ensembles_come_and_go_with_the_file(tmp_path: Path) -> None:
         assert [e.name for e in (await saver.network.client.status()).ensembles] == ["kitchen"]
 
 
+async def test_whoever_comes_later_asks_by_the_defaults_that_were_saved(tmp_path: Path) -> None:
+    spy = {"inn": "from runner import Context\n\ndef say(context: Context) -> list:\n    asked = context.request\n"}
+    spy["inn"] += "    return [asked.deadline.total_seconds(), asked.priority]\n"
+    async with live(tmp_path, NETWORK, watch=True, **spy) as there:
+        await Saver(there).does(("network.yaml", NETWORK + "defaults: {deadline: 77s, priority: high}\n"))
+
+        async def asked_by_them() -> bool:
+            async with connect(there.workspace.file, name="later") as client:
+                return (await client.call("kitchen/say", {})).result == [77.0, "HIGH"]
+
+        await eventually(asked_by_them, "the defaults")
+
+
 async def test_a_file_with_errors_changes_nothing_until_the_next_good_one(tmp_path: Path) -> None:
     async with inn(tmp_path) as saver:
         refused = await saver.breaks(("network.yaml", NETWORK.replace("4", "many")))

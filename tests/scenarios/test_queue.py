@@ -18,6 +18,7 @@ from runner.registration import Registration
 from runner.subjects import publication_of_place
 from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkError, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.saving import Saver
 from tests.support.servers import plain_server
 
 NETWORK = """\
@@ -305,6 +306,24 @@ async def test_a_move_needs_no_room_in_a_full_queue_and_leaves_it_full(tmp_path:
         for name in ("first", "second"):
             await outcome(inn, name)
         assert starts(inn) == ["held", "second", "first"]
+
+
+async def test_a_move_in_a_full_queue_leaves_it_the_limit_that_was_saved_last(tmp_path: Path) -> None:
+    async with live(tmp_path, network(limit=2), watch=True, inn=MODULE) as inn:
+        await Saver(inn).does(("network.yaml", network(limit=3)))
+        await submit(inn, "held", "hold")
+        for name in ("first", "second"):
+            await submit(inn, name, priority="low")
+        assert (await inn.client.prioritize("second", "high")).priority == Priority.HIGH
+        await inn.client.cancel("first")
+        assert await submit(inn, "third")
+        refused = await inn.client.call("kitchen/cook", "one too many")
+        assert isinstance(refused, WorkResponse)
+        assert refused.error is not None
+        assert refused.error.message == "the queue of kitchen is full: 3 of 3 tasks wait or are worked on"
+        release(inn)
+        for name in ("second", "third"):
+            await outcome(inn, name)
 
 
 async def test_where_somebody_else_takes_the_place_nothing_is_moved_and_nothing_lost(
