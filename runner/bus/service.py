@@ -112,8 +112,10 @@ class ToolService:
             self._connection.hand_over(service._endpoints[-1]._subscription, self._take)
         await self._settle()
 
-    def switch(self, tools: Mapping[str, str], handle: Handle) -> None:
+    def switch(self, tools: Mapping[str, str], handle: Handle, description: str | None) -> None:
         """From the next call on, these tools are handled so; others stay with whoever has them."""
+        if self._service is not None:
+            self._service._description = description or self._ensemble
         self._handles |= dict.fromkeys(self._handles.keys() & tools.keys(), handle)
         for endpoint in self._service._endpoints if self._service else ():
             if endpoint._name in tools:

@@ -62,7 +62,7 @@ class Serving:
         """What begins from now on is worked on by this version; what it does not know any more stays with the last."""
         self.workplace = workplace
         self._calls = self._calls.at(workplace)
-        self._service.switch(workplace.version.tools, self._calls.handle)
+        self._service.switch(workplace.version.tools, self._calls.handle, workplace.ensemble.description)
         if self._queue is not None:
             self._queue.switch(workplace)
 

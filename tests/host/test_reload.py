@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,6 +88,18 @@ async def test_whoever_comes_later_asks_by_the_defaults_that_were_saved(tmp_path
                 return (await client.call("kitchen/say", {})).result == [77.0, "HIGH"]
 
         await eventually(asked_by_them, "the defaults")
+
+
+async def test_what_any_nats_client_is_told_of_an_ensemble_is_as_it_was_saved_last(tmp_path: Path) -> None:
+    told = NETWORK.replace("{say: {", '{say: {description: "Says it.", ').replace(
+        "  kitchen:", "  kitchen:\n    description: Cooks."
+    )
+    async with inn(tmp_path) as saver:
+        await saver.does(("network.yaml", told))
+        answer = await saver.network.client._connection.request("$SRV.INFO.kitchen", b"", timeout=5)
+        info = json.loads(answer.data)
+        [say] = info["endpoints"]
+        assert (info["description"], say["metadata"]["description"]) == ("Cooks.", "Says it.")
 
 
 async def test_a_file_with_errors_changes_nothing_until_the_next_good_one(tmp_path: Path) -> None:
