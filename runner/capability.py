@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 
 from runner.work import Authority, CapabilityType, Wire
 
@@ -17,9 +18,15 @@ _NO_CONTRACT = frozenset({"max_concurrent", "queue_limit", "sla", "cost", "versi
 _VERSION_CHARACTERS = 12
 
 
-class CapabilityInfo(Wire):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityInfo:
     """One capability on offer. How busy, fast and well its provider is changes from second to second: that is told by
-    `runner.offer.Condition`."""
+    `runner.offer.Condition`.
+
+    A plain dataclass, since a catalog may hold a million; on the wire it has the manners of all wire models.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = Wire.model_config
 
     name: str
     type: CapabilityType
@@ -28,7 +35,7 @@ class CapabilityInfo(Wire):
     authority: Authority = Authority.AUTONOMOUS
     domain: str | None = None
     description: str | None = None
-    input_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")
+    input_schema: Annotated[dict[str, JsonValue] | None, Field(alias="schema")] = None
     max_concurrent: int | None = None
     queue_limit: int | None = None
     """How many tasks may wait and be worked on together."""
@@ -39,6 +46,12 @@ class CapabilityInfo(Wire):
     version: str | None = None
     """The fingerprint of its contract."""
 
+    def __hash__(self) -> int:
+        return hash((self.provider, self.name))
+
+
+_WIRE: TypeAdapter[CapabilityInfo] = TypeAdapter(CapabilityInfo)
+
 
 def fingerprint(capability: CapabilityInfo) -> str:
     """A short hash of the contract: the same for as long as a caller need not know of a change.
@@ -46,7 +59,7 @@ def fingerprint(capability: CapabilityInfo) -> str:
     Name, provider, type, tags, authority, domain, description and schema are in it, limits and cost are not. The order
     of tags and of a schema's keys does not count. Pure.
     """
-    contract = capability.model_dump(mode="json", by_alias=True, exclude=set(_NO_CONTRACT), exclude_none=True)
+    contract = _WIRE.dump_python(capability, mode="json", by_alias=True, exclude=set(_NO_CONTRACT), exclude_none=True)
     contract["tags"] = sorted(capability.tags)
     written = json.dumps(contract, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(written.encode()).hexdigest()[:_VERSION_CHARACTERS]
@@ -54,4 +67,4 @@ def fingerprint(capability: CapabilityInfo) -> str:
 
 def versioned(capability: CapabilityInfo) -> CapabilityInfo:
     """The same, with the fingerprint of what it says now."""
-    return capability.model_copy(update={"version": fingerprint(capability)})
+    return replace(capability, version=fingerprint(capability))

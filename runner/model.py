@@ -394,3 +394,5 @@ class Network:
     deliveries: Mapping[str, AnyDelivery] = field(default_factory=dict)
     defaults: Defaults = Defaults()
     events_kept: timedelta = timedelta(days=7)
+    tag_aliases: Mapping[str, str] = field(default_factory=dict)
+    """The tag that each other word of the vocabulary stands for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
@@ -163,6 +163,8 @@ class CatalogEntry(Report):
     input_schema: Annotated[
         dict[str, JsonValue] | None, Field(serialization_alias="schema", validation_alias="schema")
     ] = None
+    aliases: tuple[str, ...] = ()
+    """Other words for its tags."""
     domain: str | None = None
     max_concurrent: Annotated[
         int | None, Field(serialization_alias="maxConcurrent", validation_alias="maxConcurrent")
@@ -272,8 +274,18 @@ class PageRequest(Report):
     state: str | None = None
 
     @classmethod
-    def read(cls, body: bytes) -> PageRequest:
+    def read(cls, body: bytes) -> Self:
         return cls.model_validate_json(body) if body else cls()
+
+
+class CatalogRequest(PageRequest):
+    """Which capabilities are asked for: those that meet all that is said. A tag may be an alias."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    any_tags: tuple[str, ...] = ()
+    type: CapabilityType | None = None
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

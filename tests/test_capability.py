@@ -10,6 +10,7 @@ import pytest
 from runner.beat import Vitals
 from runner.capability import CapabilityInfo, fingerprint, versioned
 from runner.offer import UNKNOWN, Condition, Offer, condition
+from runner.registration import Registration
 from runner.work import Authority, CapabilityType, EnsembleState
 
 SOUP = CapabilityInfo(
@@ -37,7 +38,7 @@ SOUP = CapabilityInfo(
     ],
 )
 def test_whatever_a_caller_relies_on_changes_the_fingerprint(change: dict[str, object]) -> None:
-    assert fingerprint(SOUP.model_copy(update=change)) != fingerprint(SOUP)
+    assert fingerprint(replace(SOUP, **change)) != fingerprint(SOUP)
 
 
 def test_limits_cost_and_order_do_not_change_the_fingerprint() -> None:
@@ -50,13 +51,18 @@ def test_limits_cost_and_order_do_not_change_the_fingerprint() -> None:
         "cost": 2.5,
         "version": "old",
     }
-    assert fingerprint(SOUP.model_copy(update=same)) == fingerprint(SOUP) == versioned(SOUP).version
+    assert fingerprint(replace(SOUP, **same)) == fingerprint(SOUP) == versioned(SOUP).version
 
 
 def test_a_manifest_reads_back_as_it_was_written() -> None:
-    told = versioned(SOUP.model_copy(update={"sla": timedelta(minutes=2), "cost": 0.5}))
-    assert CapabilityInfo.model_validate_json(told.encode()) == told
-    assert b'"sla":"PT2M"' in told.encode()
+    told = versioned(replace(SOUP, sla=timedelta(minutes=2), cost=0.5))
+    record = Registration(ensemble="kitchen", runner="one", state=EnsembleState.READY, capabilities=(told,))
+    written = record.encode()
+    assert Registration.model_validate_json(written) == record
+    assert b'"sla":"PT2M"' in written
+    assert b'"schema":' in written
+    assert b'"inputSchema"' not in written
+    assert b'"domain"' not in written
 
 
 def vitals(**told: object) -> Vitals:

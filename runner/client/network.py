@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from runner.bundle import Bundled
 from runner.bus.away import AWAY
@@ -28,6 +28,7 @@ from runner.client.explaining import explained
 from runner.client.generations import Generations
 from runner.client.names import parts, unknown
 from runner.client.offers import Offers
+from runner.client.pages import whole
 from runner.client.patience import Patience
 from runner.client.proposer import Proposer
 from runner.client.request import request_for
@@ -41,12 +42,11 @@ from runner.proposal import ProposalAnswer
 from runner.reports import (
     CALLERS,
     CATALOG,
-    PAGE_ENTRIES,
     REQUESTS,
     AppliedReport,
     CatalogEntry,
+    CatalogRequest,
     EnsembleReport,
-    Entry,
     GenerationReport,
     PageRequest,
     PriorityReport,
@@ -61,6 +61,7 @@ from runner.who import person
 from runner.why import WhyReport, WhyRequest
 from runner.work import (
     REQUEST_ID_PATTERN,
+    CapabilityType,
     DeliverySpec,
     Priority,
     Standing,
@@ -96,7 +97,7 @@ class NetworkClient:
         self._priority = priority
         self._max_payload = max_payload
         self._workspace = workspace
-        self._offers = Offers(lambda: self._pages("catalog", CATALOG, None))
+        self._offers = Offers(lambda: whole("catalog", CATALOG, CatalogRequest(), self._ask))
 
     async def attach(self, connection: Connection) -> None:
         """Start calling over this connection. Once, by `connect`."""
@@ -261,9 +262,22 @@ class NetworkClient:
     async def status(self) -> StatusReport:
         return StatusReport.model_validate_json(await self._ask("status"))
 
-    async def catalog(self, tags: Sequence[str] = ()) -> tuple[CatalogEntry, ...]:
-        """Every capability of the network that carries all of `tags`, in order of provider and name."""
-        return tuple(entry for entry in await self._offers.all() if set(tags) <= set(entry.tags))
+    async def catalog(
+        self,
+        tags: Sequence[str] = (),
+        *,
+        any_tags: Sequence[str] = (),
+        name: str | None = None,
+        type: CapabilityType | None = None,
+        domain: str | None = None,
+    ) -> tuple[CatalogEntry, ...]:
+        """Every capability of the network that meets all that is said, in order of provider and name.
+
+        It carries all of `tags` and at least one of `any_tags`. A tag may be an alias.
+        """
+        wanted = CatalogRequest(tags=tuple(tags), any_tags=tuple(any_tags), name=name, type=type, domain=domain)
+        every = wanted == CatalogRequest()
+        return await (self._offers.all() if every else whole("catalog", CATALOG, wanted, self._ask))
 
     async def why(self, ensemble: str, use: str, *, key: str | None = None, deadline: float | None = None) -> WhyReport:
         """Whom a use of an ensemble would ask now, and why nobody else, as its runner decides it.
@@ -275,7 +289,7 @@ class NetworkClient:
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""
-        return await self._pages("requests", REQUESTS, state.upper() if state else None)
+        return await whole("requests", REQUESTS, PageRequest(state=state.upper() if state else None), self._ask)
 
     async def events(
         self,
@@ -359,16 +373,6 @@ class NetworkClient:
             if event.trace_id and caller in (None, event.caller):
                 return event.trace_id
         return None
-
-    async def _pages(self, verb: str, adapter: TypeAdapter[tuple[Entry, ...]], state: str | None) -> tuple[Entry, ...]:
-        """A whole list, which may be longer than one message carries."""
-        entries: tuple[Entry, ...] = ()
-        while True:
-            wanted = PageRequest(offset=len(entries), state=state)
-            page = adapter.validate_json(await self._ask(verb, wanted.model_dump_json().encode()))
-            entries += page
-            if len(page) < PAGE_ENTRIES:
-                return entries
 
     async def _ask(self, verb: str, body: bytes = b"") -> bytes:
         answer = await self._questions.ask(self._subjects.control(RUNNERS, verb), body, ASK_SECONDS)

@@ -49,7 +49,11 @@ def resolve(
 
     One that is constrained is passed over while there are others. Of those to be discovered none that was `tried`.
     """
-    offers = [entry for entry in catalog if entry.name == wanted.capability and set(wanted.tags) <= set(entry.tags)]
+    offers = [
+        entry
+        for entry in catalog
+        if entry.name == wanted.capability and set(wanted.tags) <= {*entry.tags, *entry.aliases}
+    ]
     if wanted.ensemble is not None:
         for entry in offers:
             if entry.provider == wanted.ensemble:

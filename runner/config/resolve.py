@@ -83,6 +83,7 @@ def resolve(draft: Draft, known: Mapping[str, Ensemble]) -> Network:
         },
         deliveries={name: _delivery(delivery) for name, delivery in file.deliveries.items()},
         defaults=_defaults(file),
+        tag_aliases={alias: tag for tag, entry in (file.tags or {}).items() for alias in entry.aliases},
     )
     return network if file.audit.kept is None else replace(network, events_kept=file.audit.kept)
 

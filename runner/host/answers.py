@@ -17,7 +17,7 @@ from runner.host.holders import HOLDS, Holders, held
 from runner.host.promotion import Promotion
 from runner.host.revival import Revival
 from runner.host.why import Why
-from runner.reports import CALLERS, CATALOG, REQUESTS, Page, PageRequest, PriorityRequest
+from runner.reports import CALLERS, CATALOG, REQUESTS, CatalogRequest, Page, PageRequest, PriorityRequest
 from runner.subjects import RUNNERS
 from runner.work import Record, Standing
 
@@ -128,8 +128,8 @@ class Answers:
         return (await self._census.status()).model_dump_json(by_alias=True).encode()
 
     async def _catalog(self, _: str, body: bytes) -> bytes:
-        entries = self._census.catalog()
-        return Page.of(entries, PageRequest.read(body)).dump(CATALOG)
+        wanted = CatalogRequest.read(body)
+        return Page.of(self._census.catalog(wanted), wanted).dump(CATALOG)
 
     async def _requests(self, _: str, body: bytes) -> bytes:
         wanted = PageRequest.read(body)

@@ -17,6 +17,7 @@ from runner.offer import Offer
 from runner.plan.observed import Running
 from runner.reports import (
     CatalogEntry,
+    CatalogRequest,
     EnsembleReport,
     QueuedReport,
     ReloadReport,
@@ -84,18 +85,23 @@ class Census:
         report = await self._ensemble(name, self._beats())
         return Running(report.in_flight, sum(amount for _, amount in report.queued))
 
-    def catalog(self) -> tuple[CatalogEntry, ...]:
-        """Every capability that the file declares, with the state of its provider, and what that tells of it."""
+    def catalog(self, wanted: CatalogRequest) -> tuple[CatalogEntry, ...]:
+        """Those that the file declares and somebody asks for, with the state of their provider, and what that tells."""
         live, beats = self._registry.catalog, self._beats()
+        promised = self._in_force.generation.declared
+        found = promised.find(
+            name=wanted.name, tags=wanted.tags, any_tags=wanted.any_tags, type=wanted.type, domain=wanted.domain
+        )
         loads = _loads(beats)
         return tuple(
             entry(
                 Offer(capability, self._registry.condition(declared.provider)),
                 declared,
+                promised.aliases,
                 status=self._state(declared.provider, beats),
                 load=loads.get(declared.provider, 0.0),
             )
-            for declared in self._in_force.generation.declared.capabilities
+            for declared in found
             for capability in (live.get(declared.provider, declared.name) or versioned(declared),)
         )
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runner.capability import CapabilityInfo
 from runner.offer import Offer
 from runner.reports import CatalogEntry
 from runner.work import EnsembleState
 
 
-def entry(offer: Offer, declared: CapabilityInfo, *, status: EnsembleState, load: float) -> CatalogEntry:
-    """One line. `status` and `load` are as of now, where the offer may be a beat old."""
+def entry(
+    offer: Offer, declared: CapabilityInfo, aliases: Mapping[str, str], *, status: EnsembleState, load: float
+) -> CatalogEntry:
+    """One line. `status` and `load` are as of now, where the offer may be a beat old; `aliases` says which tag each
+    other word stands for."""
     capability, condition = offer.capability, offer.condition
     return CatalogEntry(
         name=capability.name,
@@ -23,6 +28,7 @@ def entry(offer: Offer, declared: CapabilityInfo, *, status: EnsembleState, load
         queue_limit=declared.queue_limit,
         description=capability.description,
         input_schema=capability.input_schema,
+        aliases=tuple(sorted(alias for alias, tag in aliases.items() if tag in capability.tags)),
         domain=capability.domain,
         max_concurrent=declared.max_concurrent,
         sla=declared.sla,

@@ -35,11 +35,12 @@ class Registry:
         self._registrations: dict[str, Registration] = {}
         self._by_ensemble: dict[str, dict[str, Registration]] = defaultdict(dict)
         self._own: dict[str, Registration] = {}
-        self._catalog: Catalog | None = None
+        self._catalog = Catalog()
+        self._living: frozenset[str] = frozenset()
         self._conditions: dict[str, Condition] = {}
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
-        pulse.on_change(self._changed)
+        pulse.on_change(self._judged)
         pulse.on_beat(self._beaten)
 
     async def open(self) -> None:
@@ -54,9 +55,8 @@ class Registry:
     async def reload(self) -> None:
         """Changes may have gone unheard: read everything again."""
         found = {entry.key: entry.value async for entry in self._bucket.entries()}
-        self._registrations.clear()
-        self._by_ensemble.clear()
-        self._changed()
+        for key in self._registrations.keys() - found.keys():
+            self._unlist(key)
         for key, value in found.items():
             self._heard(key, value)
         if self._own.keys() - found.keys():
@@ -64,10 +64,7 @@ class Registry:
 
     @property
     def catalog(self) -> Catalog:
-        if self._catalog is None:
-            ready = (r for r in self._live() if r.state is EnsembleState.READY)
-            by_target = {(c.provider, c.name): c for registration in ready for c in registration.capabilities}
-            self._catalog = Catalog.of(by_target.values())
+        """Immutable; the same one for as long as nothing changes."""
         return self._catalog
 
     def of(self, ensemble: str) -> tuple[Registration, ...]:
@@ -117,22 +114,31 @@ class Registry:
             if self._pulse.silence(runner) >= seconds:
                 await self.forget_runner(runner)
 
-    def _live(self) -> list[Registration]:
-        return [r for r in self._registrations.values() if self._pulse.alive(r.runner)]
-
-    def _changed(self) -> None:
-        self._catalog = None
+    def _judged(self) -> None:
+        """Runners came to life, died or left: what they offer comes and goes with them."""
         self._conditions.clear()
+        changed = {r for r in self.runners() if self._pulse.alive(r) is not (r in self._living)}
+        self._living ^= changed
+        for registration in self._registrations.values():
+            if registration.runner in changed:
+                self._list(registration)
+
+    def _list(self, registration: Registration) -> None:
+        """Have it in the catalog where it is on offer, and only there."""
+        self._conditions.pop(registration.ensemble, None)
+        offered = registration.state is EnsembleState.READY and self._pulse.alive(registration.runner)
+        if offered:
+            self._catalog = self._catalog.put(registration)
+        else:
+            self._catalog = self._catalog.drop(registration.ensemble, registration.runner)
 
     def _beaten(self, beat: Beat) -> None:
         for name in beat.by_ensemble:
             self._conditions.pop(name, None)
 
     def _heard(self, key: str, value: bytes | None) -> None:
-        self._changed()
         if value is None:
-            if (gone := self._registrations.pop(key, None)) is not None:
-                self._by_ensemble[gone.ensemble].pop(gone.runner, None)
+            self._unlist(key)
             if key in self._own:
                 self._lost.set()
             return
@@ -144,6 +150,15 @@ class Registry:
         self._pulse.mention(registration.runner)
         self._registrations[key] = registration
         self._by_ensemble[registration.ensemble][registration.runner] = registration
+        runner = {registration.runner}
+        self._living = self._living | runner if self._pulse.alive(registration.runner) else self._living - runner
+        self._list(registration)
+
+    def _unlist(self, key: str) -> None:
+        if (gone := self._registrations.pop(key, None)) is not None:
+            self._by_ensemble[gone.ensemble].pop(gone.runner, None)
+            self._conditions.pop(gone.ensemble, None)
+            self._catalog = self._catalog.drop(gone.ensemble, gone.runner)
 
     async def _restore(self) -> None:
         """Register again what somebody removed."""

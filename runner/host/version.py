@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from runner.capability import CapabilityInfo, versioned
@@ -136,8 +136,8 @@ class Version:
         if tool is None:
             return capability
         function = self.functions[tool.python]
-        told = {"description": tool.description or function.description, "input_schema": function.input_schema}
-        return capability.model_copy(update=told)
+        description = tool.description or function.description
+        return replace(capability, description=description, input_schema=function.input_schema)
 
 
 def version_of(generation: Generation, name: str, modules: ModuleSpace, threads: Executor) -> Version:

@@ -63,6 +63,7 @@ def of_network(network: Network) -> Facts:
     return {
         "network": network.name,
         "nats": _server(network.server),
+        "tags": _vocabulary(network.tag_aliases),
         "models": {name: of_route(route) for name, route in network.models.items()},
         "deliveries": _entries(network.deliveries),
         "defaults": _entry(network.defaults),
@@ -73,6 +74,11 @@ def of_network(network: Network) -> Facts:
 def of_route(route: tuple[AnyModel, ...]) -> Facts:
     """The models of a route, by their places."""
     return {str(place): _entry(model) for place, model in enumerate(route)}
+
+
+def _vocabulary(aliases: Mapping[str, str]) -> Facts:
+    """The tags that other words stand for."""
+    return {tag: {"aliases": [a for a in sorted(aliases) if aliases[a] == tag]} for tag in sorted({*aliases.values()})}
 
 
 def _server(server: EmbeddedServer | ExternalServer) -> Facts:

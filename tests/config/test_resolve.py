@@ -164,6 +164,7 @@ def test_everything_finds_its_place() -> None:
         name="hotel",
         ensembles={"kitchen": KITCHEN, "bar": BAR},
         server=ExternalServer(("nats://a:4222",), "SECRET"),
+        tag_aliases={"inventory": "stock"},
         models={
             "talk": (
                 UnsupportedModel("openai"),

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from runner.work import CapabilityType
 from tests.support.networks import eventually, live
 
 NETWORK = """\
 network: inn
+tags: {food: meals, stock: {description: counts, aliases: [inventory]}}
 ensembles:
   kitchen:
     domain: food-and-beverage
     sla: 2m
     capacity: {max_concurrent: 4, queue_limit: 9}
-    tools: {count: {python: "inn:count", share: {tags: [food], cost: 0.5}}}
+    tools: {count: {python: "inn:count", share: {tags: [food, stock], cost: 0.5}}}
     tasks: {cook: {share: [food], steps: [{template: Done.}]}}
 """
 INN = 'def count(text: str) -> str:\n    "How many are left."\n    return "3"\n'
@@ -37,3 +39,16 @@ async def test_each_line_tells_the_contract_the_limits_and_how_long_calls_take(t
         assert (cook.latency_ms, cook.eta_ms) == (None, None)
         assert cook.version
         assert cook.version != count.version
+
+
+async def test_it_is_asked_by_name_tags_type_and_domain_and_an_alias_stands_for_its_tag(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=INN) as network:
+        ask = network.client.catalog
+        cook, count = await ask()
+        assert await ask(["inventory"]) == await ask(["food", "stock"]) == (count,)
+        assert await ask(any_tags=["inventory", "food"]) == (cook, count)
+        assert await ask(["food"], type=CapabilityType.TASK) == await ask(name="cook") == (cook,)
+        assert await ask(domain="food-and-beverage") == (cook, count)
+        assert await ask(["food"], domain="repairs") == await ask(["unheard"]) == ()
+        called = await network.client.call("count", "soup", tags=["inventory"])
+        assert called.result == "3"

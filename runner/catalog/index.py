@@ -1,0 +1,185 @@
+"""The index: immutable, so that whoever holds one may go on with it while the next is made from it.
+
+A change makes a new catalog in the time that the changed record takes, whatever the size of the rest: both share all
+that did not change.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
+
+from rpds import HashTrieMap
+
+from runner.capability import CapabilityInfo
+from runner.catalog.posting import NOTHING, Posting, common, posting, with_one, with_other, without_one
+from runner.model import Discovery
+from runner.offer import BEST_FIRST
+from runner.registration import Registration
+from runner.work import CapabilityType
+
+Index: TypeAlias = "HashTrieMap[str, Posting]"
+Keys: TypeAlias = Callable[[CapabilityInfo], Iterable[str]]
+
+_PROVIDER, _NAME = attrgetter("provider"), attrgetter("name")
+
+
+class _Indexes(NamedTuple):
+    names: Index
+    tags: Index
+    providers: Index
+    domains: Index
+
+
+_KEYS: tuple[Keys, ...] = (
+    lambda c: (c.name,),
+    lambda c: c.tags,
+    lambda c: (c.provider,),
+    lambda c: () if c.domain is None else (c.domain,),
+)
+"""Under which keys a capability stands, for each index."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Capabilities by name, tag, provider and domain, no two of the same provider and name.
+
+    Some come from registrations, one of each ensemble on each runner: of what several replicas offer, the word of the
+    best counts, and of these the one whose runner is named first.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """What other words for tags stand for."""
+    _by: _Indexes = field(default=_Indexes(*(HashTrieMap() for _ in _KEYS)), repr=False)
+    _records: HashTrieMap[str, tuple[Registration, ...]] = field(default_factory=HashTrieMap, repr=False)
+    """The registrations of each ensemble."""
+
+    @classmethod
+    def of(cls, capabilities: Iterable[CapabilityInfo], aliases: Mapping[str, str] | None = None) -> Catalog:
+        """With all of these from the start. Of two with the same provider and name the last counts."""
+        different = {(c.provider, c.name): c for c in capabilities}.values()
+        return cls(aliases or {}, _Indexes(*(_built(different, keys) for keys in _KEYS)))
+
+    def __len__(self) -> int:
+        return sum(len(found) for found in self._by.providers.values())
+
+    @cached_property
+    def capabilities(self) -> tuple[CapabilityInfo, ...]:
+        """Every one, in order of provider and name."""
+        return _ordered(one for found in self._by.providers.values() for one in found)
+
+    def get(self, provider: str, name: str) -> CapabilityInfo | None:
+        named = self._by.names.get(name, NOTHING)
+        if len(named) > 1:
+            named = common((named, self._by.providers.get(provider, NOTHING)))
+        return next((one for one in named if one.provider == provider), None)
+
+    def of_provider(self, provider: str) -> tuple[CapabilityInfo, ...]:
+        """What an ensemble offers, in order of name."""
+        return _ordered(self._by.providers.get(provider, NOTHING))
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        tags: Iterable[str] = (),
+        any_tags: Iterable[str] = (),
+        type: CapabilityType | None = None,
+        domain: str | None = None,
+    ) -> tuple[CapabilityInfo, ...]:
+        """Those that meet every condition given, in order of provider and name; without one, all.
+
+        They carry all of `tags` and, where `any_tags` names some, at least one of those. A tag may be an alias.
+        """
+        wanted = [self._by.tags.get(self.canonical(tag), NOTHING) for tag in tags]
+        if name is not None:
+            wanted.append(self._by.names.get(name, NOTHING))
+        if domain is not None:
+            wanted.append(self._by.domains.get(domain, NOTHING))
+        found: Iterable[CapabilityInfo]
+        either = [self.canonical(tag) for tag in any_tags]
+        if wanted:
+            found = common(wanted)
+        elif either:
+            found = {one for tag in either for one in self._by.tags.get(tag, NOTHING)}
+        else:
+            found = self.capabilities
+        if either:
+            found = [one for one in found if any(tag in one.tags for tag in either)]
+        if type is not None:
+            found = [one for one in found if one.type is type]
+        return _ordered(found)
+
+    def canonical(self, tag: str) -> str:
+        """The tag that a word stands for."""
+        return self.aliases.get(tag, tag)
+
+    def providers_for(self, need: Discovery, *, asking: str) -> tuple[CapabilityInfo, ...]:
+        """Who could meet a discovered need; never the ensemble that asks."""
+        return tuple(c for c in self.find(name=need.name, tags=need.tags) if c.provider != asking)
+
+    def put(self, registration: Registration) -> Catalog:
+        """With what an ensemble registered on a runner, in place of what it had registered there before."""
+        others = self._others(registration.ensemble, registration.runner)
+        return self._with(registration.ensemble, (*others, registration))
+
+    def drop(self, ensemble: str, runner: str) -> Catalog:
+        """Without what an ensemble registered on a runner."""
+        return self._with(ensemble, self._others(ensemble, runner))
+
+    def _others(self, ensemble: str, runner: str) -> tuple[Registration, ...]:
+        return tuple(record for record in self._records.get(ensemble, ()) if record.runner != runner)
+
+    def _with(self, ensemble: str, records: tuple[Registration, ...]) -> Catalog:
+        before = {one.name: one for one in self._by.providers.get(ensemble, NOTHING)}
+        worst_first = sorted(records, key=_rank, reverse=True)
+        after = {one.name: one for record in worst_first for one in record.capabilities}
+        by = self._by
+        for name in before.keys() | after.keys():
+            old, new = before.get(name), after.get(name)
+            if old is not new and old != new:
+                by = _Indexes(*(_exchanged(index, keys, old, new) for index, keys in zip(by, _KEYS, strict=True)))
+        kept = self._records.insert(ensemble, records) if records else self._records.discard(ensemble)
+        return replace(self, _by=by, _records=kept)
+
+
+def _built(capabilities: Iterable[CapabilityInfo], keys: Keys) -> Index:
+    found: defaultdict[str, list[CapabilityInfo]] = defaultdict(list)
+    for capability in capabilities:
+        for key in dict.fromkeys(keys(capability)):
+            found[key].append(capability)
+    return HashTrieMap({key: posting(several) for key, several in found.items()})
+
+
+def _exchanged(
+    index: Index,
+    keys: Keys,
+    old: CapabilityInfo | None,
+    new: CapabilityInfo | None,
+) -> Index:
+    """The index with one capability in place of another; None: there was, or is, none."""
+    before, after = set(keys(old)) if old else set(), set(keys(new)) if new else set()
+    for key in before | after:
+        there = index.get(key, NOTHING)
+        if old is not None and key in before:
+            there = with_other(there, old, new) if new and key in after else without_one(there, old)
+        elif new is not None:
+            there = with_one(there, new)
+        index = index.insert(key, there) if there else index.remove(key)
+    return index
+
+
+def _rank(record: Registration) -> tuple[int, str]:
+    return BEST_FIRST.index(record.state), record.runner
+
+
+def _ordered(found: Iterable[CapabilityInfo]) -> tuple[CapabilityInfo, ...]:
+    ordered = list(found)
+    if len({one.provider for one in ordered}) < len(ordered):
+        ordered.sort(key=_NAME)
+    ordered.sort(key=_PROVIDER)  # one string at a time is twice as fast as pairs of them
+    return tuple(ordered)
