@@ -42,7 +42,8 @@ class WhyReport(Report):
     """How a runner would resolve the use now. `chosen` is a provider, `target` its capability as `ensemble/capability`,
     and `order` who is asked one after the other where one does not take it; the `fallback` comes after all of them.
 
-    `chosen` is null where nobody is eligible, and where it depends on the request: `note` says on what.
+    `chosen` is null where nobody is eligible, and where it depends on the request: `note` says on what. Without a
+    `runner` and a `generation` it is what the file alone tells, and every ensemble of it counts as up.
     """
 
     ensemble: str
@@ -60,8 +61,8 @@ class WhyReport(Report):
     avoid: tuple[str, ...] = ()
     fallback: str | None = None
     note: str | None = None
-    runner: str
-    generation: int
+    runner: str | None = None
+    generation: int | None = None
 
 
 class WhyAnswer(Report):

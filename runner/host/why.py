@@ -11,11 +11,11 @@ from runner.host.ensemble import HostedEnsemble
 from runner.host.registry import Registry
 from runner.host.resolving import Resolving
 from runner.host.version import InForce
-from runner.model import Discovery, Selection, StaticTarget, Use
+from runner.model import Use
 from runner.reports import ProblemReport
-from runner.routing.choice import Candidate, in_order
-from runner.templates import TemplateProblem, compile_value, rendered
-from runner.why import CandidateReport, WhyAnswer, WhyReport, WhyRequest
+from runner.routing.choice import in_order
+from runner.routing.explained import key_of, report
+from runner.why import WhyAnswer, WhyReport, WhyRequest
 from runner.work import Code
 
 
@@ -49,76 +49,19 @@ class Why:
     def _report(self, asked: WhyRequest, use: Use) -> WhyReport:
         resolving, target = self._resolving(asked.ensemble), use.target
         given = use.deadline or self.in_force.network.defaults.deadline
-        key, note = _key(target, asked.key)
+        key, note = key_of(target, asked.key)
         occasion = resolving.next_occasion(use, key, asked.deadline or given.total_seconds())
         choice = resolving.choice(use, occasion)
         again = resolving.next_occasion(use, key, occasion.seconds_left)
         order = in_order(target, resolving.considered(use), self.desk.condition, again) if note is None else ()
-        chosen = choice.chosen if note is None else None
-        need = target if isinstance(target, Discovery) else Discovery(None, ())
-        return WhyReport(
-            ensemble=asked.ensemble,
-            use=use.name,
-            kind="discovered" if isinstance(target, Discovery) else "static",
-            need=str(target),
-            candidates=tuple(map(_candidate, choice.candidates)),
-            chosen=chosen.provider if chosen is not None else None,
-            target=_named(chosen.provider, chosen.capability.name) if chosen is not None else None,
-            strategy=choice.strategy,
-            order=tuple(_named(one.provider, one.capability.name) for one in order),
-            prefer=need.prefer,
-            avoid=need.avoid,
-            fallback=str(use.fallback) if use.fallback is not None else None,
-            note=note,
-            runner=self.runner,
-            generation=self.in_force.generation.number,
-        )
+        generation = self.in_force.generation.number
+        return report(asked.ensemble, use, choice, order, note, runner=self.runner, generation=generation)
 
     def _resolving(self, ensemble: str) -> Resolving:
         here = self.hosted.get(ensemble)
         if isinstance(here, HostedEnsemble) and here.resolving is not None:
             return here.resolving
         return Resolving(ensemble, self.in_force.generation.declared, self.desk)
-
-
-def _key(target: StaticTarget | Discovery, given: str | None) -> tuple[str, str | None]:
-    """The key that the choice goes by, or why none can be made here."""
-    if isinstance(target, StaticTarget) or target.select is not Selection.AFFINITY or target.key is None:
-        return "", None
-    if given is not None:
-        return given, None
-    if compile_value(target.key).names:
-        return "", f"each request goes by its key, {target.key}: name one to see where it goes"
-    try:
-        return str(rendered(target.key, {})), None
-    except TemplateProblem as problem:
-        return "", problem.message
-
-
-def _candidate(candidate: Candidate) -> CandidateReport:
-    offer = candidate.offer
-    return CandidateReport(
-        provider=offer.provider,
-        eligible=candidate.eligible,
-        reason=candidate.reason,
-        capability=offer.capability.name,
-        type=offer.capability.type,
-        tags=offer.capability.tags,
-        state=offer.state,
-        load=round(offer.load, 3),
-        queue_depth=offer.queue_depth,
-        latency_ms=_milliseconds(offer.latency),
-        eta_ms=_milliseconds(offer.eta),
-        cost=offer.cost,
-    )
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
-
-
-def _named(provider: str, name: str) -> str:
-    return f"{provider}/{name}"
 
 
 def _unknown(message: str, name: str, known: Iterable[str]) -> WhyAnswer:

@@ -32,6 +32,7 @@ VERBS = {
     "catalog": Verb("catalog", "List the capabilities now on offer."),
     "history": Verb("history", "List the generations of the network's files."),
     "diff": Verb("diff", "Show how the files of two generations differ."),
+    "why": Verb("why", "Say why a use goes where it goes."),
     "graph": Verb("graph", "Draw the ensembles and their wiring."),
     "trace": Verb("trace", "Show where a request went and how long it took."),
     "logs": Verb("logs", "Print what happened, one line an event."),
@@ -41,6 +42,6 @@ VERBS = {
 }
 
 LATER = frozenset(
-    {"lock", "why", "reviews", "approve", "deny", "mcp"} | {"provenance", "directive", "profile", "permissions", "test"}
+    {"lock", "reviews", "approve", "deny", "mcp"} | {"provenance", "directive", "profile", "permissions", "test"}
 )
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""
