@@ -38,6 +38,8 @@ class Permissions:
 
     def __or__(self, other: Permissions) -> Permissions:
         """What either allows."""
+        if self == other:
+            return self
         answers = [within for within in (self.responds_within, other.responds_within) if within is not None]
         return Permissions(
             self.publish + other.publish,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from runner.capability import CapabilityInfo
 from runner.catalog.index import Catalog
 from runner.model import Ensemble, Network
+from runner.same import found_once
 from runner.work import CapabilityType
 
 
+@found_once
 def declared(network: Network) -> Catalog:
     offers = (capability for ensemble in network.ensembles.values() for capability in _offers(ensemble))
     return Catalog.of(offers, network.tag_aliases)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from runner.bundle import Bundled
 from runner.config.reading import Reading
 from runner.imports import Imports, imported_files
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
+from runner.same import found_once
 
 
 def bundled(reading: Reading) -> Bundled:
@@ -35,7 +36,8 @@ def changed(before: Network, earlier: Bundled, after: Network, later: Bundled) -
     )
 
 
-def modules_of(network: Network, files: Bundled) -> dict[str, dict[str, str]]:
+@found_once
+def modules_of(network: Network, files: Bundled) -> Mapping[str, Mapping[str, str]]:
     """Of each ensemble, the modules that it may load, each with the hash of its content."""
     imports, hashes = Imports(files.content), files.bundle.files
     return {

@@ -66,7 +66,7 @@ def read_network(
     `safe` has the files that `${file:…}` names, where the source has not. `before` is what an earlier reading kept:
     what has not changed since is not made anew. `cautious` also warns of what works and is worth a second look.
     """
-    with _collector_paused():
+    with _collector_paused(for_once=before is _NOTHING):
         loader = _loader(source, env, safe, before)
         draft = _draft(loader, file)
         if draft is not None:
@@ -155,11 +155,12 @@ def _finished(loader: Loader) -> tuple[Diagnostic, ...]:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _collector_paused(*, for_once: bool) -> Iterator[None]:
     """Composing makes many objects and no garbage cycles: collecting meanwhile costs more than all the rest.
 
     To freeze and unfreeze makes all of them old at once, so that the next young collection does not walk them. Not in
     a process that has frozen what it started with: there, what is old is what changes left behind, and is to be found.
+    To count what is frozen takes as long as walking it, so that is left out where reading is not `for_once`.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -167,7 +168,7 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            if not gc.get_freeze_count():
+            if for_once and not gc.get_freeze_count():
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

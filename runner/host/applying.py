@@ -132,7 +132,11 @@ class Applying:
         try:
             await self.ground.bring_to(warm.generation)
             await together(self.start(ensemble) for ensemble in warm.starting.values())
-            await together(self.hosted[name].extend(version) for name, version in warm.changing.items())
+            await together(
+                self.hosted[name].extend(version)
+                for name, version in warm.changing.items()
+                if _differs(self.hosted[name].version, version)
+            )
             await commit()
         except BaseException:
             await self._give_up(warm)

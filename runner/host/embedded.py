@@ -44,6 +44,7 @@ class Embedded:
         self._state = state
         self._watcher = watcher
         self._users = users_of(network, state.keys)
+        self._wanted: tuple[Network, Users] | None = None
         self._server = NatsServer(ServerFiles(state.directory))
         self._url = ""
         self._owned: Hold | None = None
@@ -87,7 +88,7 @@ class Embedded:
         """
         wanted = self._users_of(network)
         now = self._users.permissions
-        both = {**now, **{user: may | now[user] if user in now else may for user, may in wanted.permissions.items()}}
+        both = {**now, **{user: may | now.get(user, may) for user, may in wanted.permissions.items()}}
         await self._allow(replace(wanted, permissions=both), quiet)
         return {name: key.seed for name, key in wanted.ensembles.items()}
 
@@ -97,7 +98,9 @@ class Embedded:
 
     def _users_of(self, network: Network) -> Users:
         """Who stays keeps the key that the server knows."""
-        return users_of(network, self._state.keys, self._users.ensembles)
+        if self._wanted is None or self._wanted[0] is not network:
+            self._wanted = network, users_of(network, self._state.keys, self._users.ensembles)
+        return self._wanted[1]
 
     async def _allow(self, users: Users, quiet: Quiet) -> None:
         if self.owns() and users.permissions != self._users.permissions:

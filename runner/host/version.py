@@ -115,6 +115,8 @@ class Version:
             return None
         version = Version(generation, ensemble, self.functions, self.modules)
         self.modules.keep_for(version)
+        if ensemble == self.ensemble and "capabilities" in self.__dict__:
+            version.__dict__["capabilities"] = self.capabilities  # nothing else of a generation is in them
         return version
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog, declared
 from runner.model import Discovery, Network, StaticTarget, Use
+from runner.same import found_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Edge:
         return self.candidates if self.fallback is None else (*self.candidates, self.fallback)
 
 
+@found_once
 def wiring(network: Network) -> tuple[Edge, ...]:
     """Every edge of the network, in order of ensemble and use."""
     catalog = declared(network)
@@ -64,6 +66,7 @@ def callers_of(network: Network) -> dict[tuple[str, str], frozenset[str]]:
     return {target: frozenset(found) for target, found in callers.items()}
 
 
+@found_once
 def drain_order(network: Network) -> tuple[frozenset[str], ...]:
     """The ensembles in the order in which they can stop: callers before those they call, a loop all at once."""
     callers: dict[str, set[str]] = {name: set() for name in network.ensembles}
