@@ -58,6 +58,19 @@ async def test_files_travel_to_runners_that_have_no_copy_of_them(tmp_path: Path)
         assert (await client.history())[-1].by.startswith("erp of ")
 
 
+async def test_the_owner_of_the_server_applies_for_those_who_joined(tmp_path: Path) -> None:
+    """Only it can grant: with the leader elsewhere, a new ensemble would come up without leave."""
+    async with live(tmp_path, NETWORK, desk=DESK) as network:
+        workspace = network.workspace
+        async with running(read(workspace), workspace, join=True) as joined:
+            wired = NETWORK.replace("    tools", "    uses: {relax: spa/relax}\n    tools") + SPA
+            files_in(tmp_path, {"network.yaml": wired, "spa.py": "def relax(text: str) -> str:\n    return 'ah'\n"})
+            assert (await network.client.apply()).generation == 2
+            for runner in (network.runner, joined):
+                await eventually(lambda r=runner: r._ground.in_force.generation.number == 2, "both go with it")
+            assert (await network.client.call("spa/relax", "")).result == "ah"
+
+
 async def test_a_question_that_is_asked_again_is_one_change(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, desk=DESK) as network:
         saver = Saver(network)
