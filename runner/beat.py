@@ -30,6 +30,8 @@ class Vitals(Wire):
     """How many tool calls wait for a slot here."""
     took: dict[str, float] = Field(default_factory=dict)
     """The mean milliseconds from a slot to the answer, of each capability that was called here lately."""
+    pid: int | None = None
+    """Of its own process, where it has one."""
     detail: str | None = None
     """What kept it from an orderly end."""
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from runner.removal import OnRemove
-from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Priority
+from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Placement, Priority
 
 
 class Selection(StrEnum):
@@ -340,6 +340,7 @@ class Ensemble:
     description: str | None = None
     domain: str | None = None
     capacity: Capacity = Capacity()
+    placement: Placement = Placement.INLINE
     sla: timedelta = timedelta(seconds=30)
     """A task is claimed within this, or goes to another provider."""
     uses: Mapping[str, Use] = field(default_factory=dict)

@@ -35,6 +35,8 @@ class EnsembleReport(Report):
     """How many tasks wait although no replica is up."""
     removed: bool = False
     """Whether the files have it no more: it is told of while something of it is in hand, or waits for its return."""
+    pids: tuple[int, ...] = ()
+    """Of its own processes, where it is placed so: one on each runner."""
     detail: str | None = None
 
 

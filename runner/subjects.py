@@ -18,6 +18,9 @@ OUTSIDE_CALLERS = ("_cli", "_http", "_mcp", "_a2a")
 RUNNERS = "_runners"
 """The token that addresses the runners of a network themselves on control subjects."""
 
+_INTERNAL = frozenset({"_runner", "_system"})
+"""Names of connections that no capability is called from."""
+
 _NAME = re.compile(NAME_PATTERN)
 _EPOCHS, _PLACES = 1_000, 1_000_000
 """Where the numbers of publications for an epoch, and for a place, begin. A caller repeats a handful of times, and a
@@ -228,6 +231,26 @@ class Subjects:
 def answered_by_server(subject: str) -> bool:
     """Whether the server itself answers what is asked there: it stores it, or looks it up."""
     return subject.startswith(("$JS.", "$KV.", "$O.")) or subject.split(".", 2)[1:2] == ["work"]
+
+
+def delivered_sequence(ticket: str, stream: str) -> int | None:
+    """The sequence of a message of a stream, by the subject on which its delivery is acknowledged; None for another.
+
+    The subject has nine tokens, or eleven with a domain and an account.
+    """
+    tokens = ticket.split(".")
+    if tokens[:2] != ["$JS", "ACK"] or len(tokens) < 9:
+        return None
+    told = tokens[2:] if len(tokens) == 9 else tokens[4:]
+    return int(told[3]) if told[0] == stream and told[3].isdigit() else None
+
+
+def waits_in(reply: str) -> str | None:
+    """The caller whose inbox an answer goes to; None for anything that is no caller's inbox."""
+    prefix, _, rest = reply.partition(".")
+    caller = prefix.removeprefix(inbox(""))
+    known = prefix != caller and bool(rest) and caller not in _INTERNAL
+    return caller if known else None
 
 
 def record_key(caller: str, request_id: str) -> str:

@@ -303,6 +303,13 @@ class Record(Wire):
         return _told(self.request_id, self.caller, self.task, self.priority, self.submitted_at, self.trace_id)
 
 
+class Placement(StrEnum):
+    """Where an ensemble runs: in its runner's process, or in one of its own."""
+
+    INLINE = "inline"
+    PROCESS = "process"
+
+
 class EnsembleState(StrEnum):
     STARTING = "STARTING"
     READY = "READY"

@@ -65,6 +65,11 @@ class TaskMessage:
         return traced(self._headers)
 
     @property
+    def ticket(self) -> str:
+        """Where it is acknowledged, or given back."""
+        return self._reply
+
+    @property
     def named(self) -> str:
         """Whose request it is, as its message id says."""
         return named(self._headers)

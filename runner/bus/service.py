@@ -40,6 +40,11 @@ class ToolMessage:
     _answers: Answers
     _reloads: int
 
+    @property
+    def reply(self) -> str:
+        """Where its caller waits for the answer."""
+        return self._reply
+
     async def respond(self, data: bytes) -> None:
         """The server's leave to answer is lost where it is reloaded between the call and the answer."""
         if self._reloads == self._answers.reloads and not self._reloads & 1:

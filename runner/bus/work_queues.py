@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from runner.bus.connection import Connection
-from runner.bus.directget import read_batch
+from runner.bus.directget import read_batch, read_one
+from runner.bus.notices import identified
 from runner.bus.streams import limit_queue
 from runner.errors import ServerFailed
-from runner.subjects import Subjects, TaskCall
+from runner.subjects import Subjects, TaskCall, delivered_sequence
 from runner.work import WorkRequest
 
 ANSWER_SECONDS = 5.0
@@ -53,6 +54,27 @@ class WorkQueues:
         if "Nats-Subject" not in headers or int(headers["Nats-Sequence"]) != sequence:
             return None
         return self._read(headers["Nats-Subject"], answer.data, sequence, headers["Nats-Time-Stamp"])
+
+    async def requests_at(self, ticket: str, ensemble: str) -> frozenset[tuple[str, str]]:
+        """Which requests, by caller and id, the message is about that was delivered with this acknowledgement subject.
+
+        By its subject, its id and its content. None where it is not, or no longer, in this ensemble's queue.
+        """
+        stream = self._subjects.work_stream(ensemble)
+        sequence = delivered_sequence(ticket, stream)
+        message = await read_one(self._connection, stream, sequence) if sequence is not None else None
+        call = self._subjects.parse_work(message.subject) if message is not None else None
+        if message is None or call is None:
+            return frozenset()
+        found = {(call.caller, request_id)} if (request_id := identified(message.headers)) else set()
+        with suppress(ValidationError):
+            request = WorkRequest.model_validate_json(message.data)
+            found |= {(call.caller, request.request_id), (request.caller, request.request_id)}
+        return frozenset(found)
+
+    async def give_back(self, ticket: str) -> None:
+        """Let another have what was delivered with this acknowledgement subject."""
+        await self._connection.publish(ticket, b"-NAK")
 
     async def delete(self, ensemble: str, sequence: int) -> None:
         """The queue no longer has the task at this sequence when this returns. Raises ServerFailed where refused."""

@@ -57,7 +57,7 @@ from runner.model import (
     UseStep,
 )
 from runner.removal import OnRemove
-from runner.work import Authority, Dedupe, DeliverySpec, Priority
+from runner.work import Authority, Dedupe, DeliverySpec, Placement, Priority
 
 _PRESENT_DEFAULTS = (
     "deadline",
@@ -124,6 +124,7 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
         description=file.description,
         domain=file.domain,
         capacity=_capacity(file.capacity),
+        placement=Placement(file.placement),
         **({} if file.sla is None else {"sla": file.sla}),
         uses={name: _use(draft, name, use) for name, use in file.uses.items()},
         agents={

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from runner.bus.away import AWAY
 from runner.errors import ServerFailed
 from runner.host.embedded import Quiet
-from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.hosted import Hosted
+from runner.host.replacing import alone
 from runner.host.server import Site
 from runner.host.users import LONGEST_DEADLINE
 from runner.host.version import Generation
@@ -33,7 +34,7 @@ class Aftermath:
 
     ground: Foundation
     site: Site
-    hosted: dict[str, HostedEnsemble]
+    hosted: dict[str, Hosted]
     quiet: Quiet
     _following: asyncio.Task[None] | None = None
     _withdrawing: bool = False
@@ -87,7 +88,7 @@ class Aftermath:
             for ending in here.values():
                 ending.cancel()
 
-    async def _ended(self, hosted: HostedEnsemble) -> None:
+    async def _ended(self, hosted: Hosted) -> None:
         """What it has in hand, and what it accepted for capabilities that it does not have any more."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_DEADLINE.total_seconds()):
@@ -106,7 +107,7 @@ class Aftermath:
         for name in sorted(self.hosted.keys() - generation.network.ensembles.keys() - self._stopping.keys()):
             self._stopping[name] = asyncio.ensure_future(self._stop(self.hosted[name], seconds))
 
-    async def _stop(self, hosted: HostedEnsemble, seconds: float) -> None:
+    async def _stop(self, hosted: Hosted, seconds: float) -> None:
         try:
             await hosted.stop(seconds)
         finally:
@@ -114,6 +115,7 @@ class Aftermath:
 
     async def _withdraw(self, generation: Generation) -> None:
         await asyncio.gather(*(hosted.contract() for hosted in self.hosted.values()))
+        alone(self.hosted)
         generation.leaving_callers.clear()
         try:
             await self.site.revoke(generation.network, self.quiet)

@@ -11,9 +11,9 @@ from runner.bus.work_queues import WorkQueues
 from runner.host.cancelling import Cancelling
 from runner.host.census import Census
 from runner.host.docket import Docket
-from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
 from runner.host.holders import HOLDS, Holders, held
+from runner.host.hosted import Hosted
 from runner.host.promotion import Promotion
 from runner.host.revival import Revival
 from runner.host.why import Why
@@ -36,7 +36,7 @@ class Answers:
         self,
         ground: Foundation,
         census: Census,
-        hosted: dict[str, HostedEnsemble],
+        hosted: dict[str, Hosted],
         *,
         runner: str,
         stop: Callable[[], None],
@@ -94,6 +94,8 @@ class Answers:
         if waiting is None:
             record = (await self._desk.read(caller, request_id)).record
             return _done(request_id, record) or self._between(request_id, record)
+        if (here := self._hosted.get(waiting.call.provider)) is not None:
+            await here.look()
         return Standing(
             request_id=request_id,
             status="PENDING",
@@ -142,7 +144,7 @@ class Answers:
         return CALLERS.dump_json(await self._docket.callers(body.decode(errors="replace")))
 
     async def _holds(self, _: str, body: bytes) -> bytes:
-        return held(self._hosted, body)
+        return await held(self._hosted, body)
 
     async def _retry(self, _: str, body: bytes) -> bytes:
         report = await self._revival.retry(body.decode(errors="replace"))

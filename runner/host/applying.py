@@ -18,16 +18,18 @@ from runner.bus.away import AWAY
 from runner.errors import EnsembleNetworkError, ReloadFailed, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
+from runner.host import replacing
 from runner.host.aftermath import Aftermath
-from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.hosted import AnyVersion, Hosted
+from runner.host.housing import Housing
 from runner.host.leave import refuse_without_leave
 from runner.host.leaving import still_asked
 from runner.host.server import Site
 from runner.host.together import together
-from runner.host.version import Generation, Version, targets_of
+from runner.host.version import Generation, targets_of
 from runner.model import Network
-from runner.work import EnsembleState
+from runner.work import Placement
 
 SETTLED_SECONDS = 5.0
 """How long the server may take to say that it has what was sent to it."""
@@ -56,8 +58,10 @@ class _Warm:
     """A generation that is loaded whole, and serves nobody yet."""
 
     generation: Generation
-    changing: dict[str, Version] = field(default_factory=dict)
-    starting: dict[str, HostedEnsemble] = field(default_factory=dict)
+    changing: dict[str, AnyVersion] = field(default_factory=dict)
+    replacing: dict[str, Hosted] = field(default_factory=dict)
+    """What is to take the place of one that runs: it has other code, or another placement."""
+    starting: dict[str, Hosted] = field(default_factory=dict)
     resting: dict[str, ModuleSpace] = field(default_factory=dict)
     """What is drained, and comes up again with these modules."""
 
@@ -68,10 +72,11 @@ class Applying:
 
     ground: Foundation
     site: Site
-    hosted: dict[str, HostedEnsemble]
+    housing: Housing
+    hosted: dict[str, Hosted]
     directory: Path
     chosen: Callable[[str], bool]
-    start: Callable[[HostedEnsemble], Awaitable[None]]
+    start: Callable[[Hosted], Awaitable[None]]
     aftermath: Aftermath = field(init=False)
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
@@ -101,7 +106,7 @@ class Applying:
             finally:
                 self.aftermath.begin()
 
-    async def bring_up(self, ensemble: HostedEnsemble) -> None:
+    async def bring_up(self, ensemble: Hosted) -> None:
         """One that is to come up while nothing changes, as the network has it then. Raises what `start` raises."""
         async with self._one:
             if ensemble.name not in self.ground.network.ensembles:
@@ -132,10 +137,11 @@ class Applying:
         try:
             await self.ground.bring_to(warm.generation)
             await together(self.start(ensemble) for ensemble in warm.starting.values())
+            await replacing.opened(warm.replacing.values(), self.site.reach)
             await together(
                 self.hosted[name].extend(version)
                 for name, version in warm.changing.items()
-                if _differs(self.hosted[name].version, version)
+                if _differs(self.hosted[name].version, version) or self.hosted[name].placement is Placement.PROCESS
             )
             await commit()
         except BaseException:
@@ -146,6 +152,7 @@ class Applying:
     async def _give_up(self, warm: _Warm) -> None:
         """What was begun for a generation that does not come: the aftermath withdraws the rest of it."""
         await together(ensemble.stop(0.0) for ensemble in warm.starting.values())
+        await replacing.given_up(warm.replacing.values())
         with suppress(ServerFailed, *AWAY):  # the next change, or mending, does it again
             await self.ground.bring_back(warm.generation)
 
@@ -176,17 +183,18 @@ class Applying:
         for name in sorted(filter(self.chosen, generation.network.ensembles)):
             hosted = self.hosted.get(name)
             if hosted is None:
-                runner, desk = self.ground.pulse.runner, self.ground.desk
-                ensemble = HostedEnsemble(generation, name, desk, modules=fresh, runner=runner)
-                ensemble.prepare(ensemble.version_in(generation, fresh))
-                warm.starting[name] = ensemble
+                warm.starting[name] = self.housing.house(generation, name, fresh)
+                warm.starting[name].prepare()
                 continue
-            targets = targets_of(generation.network.ensembles[name])
-            modules = hosted.modules if hosted.modules.is_as(targets, read) else fresh
-            if hosted.state is EnsembleState.READY:
-                warm.changing[name] = hosted.version_in(generation, modules)
-            else:
+            ensemble = generation.network.ensembles[name]
+            modules = hosted.modules if hosted.is_as(targets_of(ensemble), read) else fresh
+            if not hosted.is_kept:
                 warm.resting[name] = modules
+            elif needs_successor(hosted, ensemble.placement, modules):
+                warm.replacing[name] = self.housing.house(generation, name, fresh)
+                warm.replacing[name].prepare()
+            else:
+                warm.changing[name] = hosted.version_in(generation, modules)
         return warm
 
     async def _switch(self, warm: _Warm, before: Generation) -> Changed:
@@ -209,9 +217,14 @@ class Applying:
             if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
         ]
         told += [ensemble.register() for ensemble in warm.starting.values()]
-        await asyncio.gather(*told, *(self.hosted[name].retire(still_asked=name in asked) for name in removed))
-        updated = tuple(name for name, version in warm.changing.items() if _differs(was[name], version))
-        return Changed(generation.number, tuple(warm.starting), updated, tuple(removed))
+        switched = [self.hosted[name].switched() for name in warm.changing]
+        retired = [self.hosted[name].retire(still_asked=name in asked) for name in removed]
+        await asyncio.gather(*switched, *told, *retired)
+        await replacing.taken_over(warm.replacing, self.hosted)
+        updated = [name for name, version in warm.changing.items() if _differs(was[name], version)]
+        return Changed(
+            generation.number, tuple(warm.starting), tuple(sorted([*updated, *warm.replacing])), tuple(removed)
+        )
 
     def _is_busy(self, name: str) -> bool:
         """Whether it has something in hand, or may have on another runner."""
@@ -236,13 +249,22 @@ class Applying:
                 await self._settled()
             finally:
                 desk.reloads += 1
+                for hosted in self.hosted.values():
+                    hosted.told_of_reload()
 
     async def _settled(self) -> None:
         async with asyncio.timeout(SETTLED_SECONDS):
             await asyncio.gather(*(hosted.settled() for hosted in self.hosted.values()))
 
 
-def _differs(old: Version | None, new: Version) -> bool:
+def needs_successor(hosted: Hosted, placement: Placement, modules: ModuleSpace) -> bool:
+    """Whether a change takes another instance: a process has one code for as long as it lives."""
+    if hosted.placement is not placement:
+        return True
+    return placement is Placement.PROCESS and modules is not hosted.modules
+
+
+def _differs(old: AnyVersion | None, new: AnyVersion) -> bool:
     return old is None or old.ensemble != new.ensemble or old.modules is not new.modules
 
 

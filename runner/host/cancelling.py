@@ -20,8 +20,8 @@ from runner.errors import ServerFailed
 from runner.host.checkpoints import finished_under
 from runner.host.descendants import Descendants
 from runner.host.desk import StoreAway
-from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation
+from runner.host.hosted import Hosted
 from runner.host.ledger import Ledger
 from runner.host.recording import Recording
 from runner.host.settling import Settling
@@ -48,7 +48,7 @@ Find = Callable[[str, str], Awaitable[Waiting | None]]
 class Cancelling:
     """Cancels for one runner; `hosted` are its ensembles."""
 
-    def __init__(self, ground: Foundation, hosted: Mapping[str, HostedEnsemble], find: Find, *, runner: str) -> None:
+    def __init__(self, ground: Foundation, hosted: Mapping[str, Hosted], find: Find, *, runner: str) -> None:
         self._ground = ground
         self._hosted = hosted
         self._find = find
@@ -61,6 +61,7 @@ class Cancelling:
     async def cancel(self, asked: Reply) -> Standing | None:
         """Where it stands then; None where another runner is to say so. One that has its outcome keeps it."""
         caller, request_id = asked.caller, asked.request_id
+        await asyncio.gather(*(ensemble.look() for ensemble in self._hosted.values()))
         if self._stop(caller, request_id):
             with suppress(StoreAway, *AWAY):
                 await self._recall((await self._ground.desk.read(caller, request_id)).record)
@@ -92,7 +93,7 @@ class Cancelling:
         The write may yet be refused: somebody asked for the cancellation all the same.
         """
         caller, _, request_id = key.partition(".")
-        if _CANCELLED not in value or not any(e.holds(caller, request_id) for e in self._hosted.values()):
+        if _CANCELLED not in value:
             return
         try:
             record = Record.model_validate_json(value)

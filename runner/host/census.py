@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from runner.beat import Beat
 from runner.capability import versioned
-from runner.host.ensemble import HostedEnsemble
 from runner.host.entries import entry
 from runner.host.foundation import Foundation
+from runner.host.hosted import Hosted
 from runner.host.liveness import BEAT_SECONDS
 from runner.offer import Offer
 from runner.plan.observed import Running
@@ -39,7 +39,7 @@ class Census:
     def __init__(
         self,
         ground: Foundation,
-        hosted: dict[str, HostedEnsemble],
+        hosted: dict[str, Hosted],
         *,
         own: Callable[[], Beat],
     ) -> None:
@@ -59,7 +59,8 @@ class Census:
         return self._in_force.all_queues()
 
     async def status(self) -> StatusReport:
-        await self._pulse.until_acquainted(ACQUAINTED_SECONDS)
+        looks = (hosted.look() for hosted in self._hosted.values())
+        await asyncio.gather(self._pulse.until_acquainted(ACQUAINTED_SECONDS), *looks)
         beats, generation = self._beats(), self._in_force.generation
         there = generation.network.ensembles
         gone = {*self._in_force.left_queues(), *(name for beat in beats for name in beat.by_ensemble)} - there.keys()
@@ -133,6 +134,7 @@ class Census:
             held=0 if ready else sum(amount for _, amount in queued),
             removed=name not in self._in_force.network.ensembles,
             capabilities=tuple(sorted(offered)),
+            pids=tuple(vitals.pid for vitals in replicas if vitals.pid is not None),
             detail="; ".join(sorted({vitals.detail for vitals in replicas if vitals.detail})) or None,
         )
 

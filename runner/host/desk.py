@@ -6,6 +6,7 @@ and answers are wire data, so that a desk may as well stand on the other end of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,6 +61,14 @@ class Desk(PayloadStore, Protocol):
 
     async def answer(self, reply: str, data: bytes) -> None:
         """Send a tool's answer for an ensemble whose own leave to answer may be gone."""
+        ...
+
+    def task_in_hand(self, ticket: str, work: asyncio.Future[None]) -> None:
+        """A delivered task is worked on, until `work` is done: should its process end before, it is given back."""
+        ...
+
+    def call_in_hand(self, reply: str, request_id: str, work: asyncio.Future[object]) -> None:
+        """A tool call is worked on, until `work` is done: should its process end before, its caller is told."""
         ...
 
     def condition(self, ensemble: str) -> Condition:

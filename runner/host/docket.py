@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -12,7 +13,7 @@ from runner.bus.backlog import Backlog, Waiting
 from runner.bus.records import Bucket, Entry
 from runner.dead_letter import DeadLetter
 from runner.host.dead_letters import DeadLetters
-from runner.host.ensemble import HostedEnsemble
+from runner.host.hosted import Hosted
 from runner.host.registry import Registry
 from runner.reports import RequestReport
 from runner.subjects import record_key
@@ -34,7 +35,7 @@ class Docket:
         results: Bucket,
         dead: DeadLetters,
         registry: Registry,
-        hosted: Mapping[str, HostedEnsemble],
+        hosted: Mapping[str, Hosted],
     ) -> None:
         self._queues = queues
         self._backlog = backlog
@@ -45,6 +46,7 @@ class Docket:
 
     async def requests(self) -> tuple[RequestReport, ...]:
         """Every task that is pending, whose outcome is kept, or that is dead; oldest submission first."""
+        await asyncio.gather(*(hosted.look() for hosted in self._hosted.values()))
         waiting = [found async for found in self._waiting()]  # first: what ends meanwhile is then among the done
         records = {entry.key: record async for entry in self._results.entries() if (record := _read(entry))}
         letters = {record_key(letter.caller, letter.request.request_id): letter async for letter in self._dead.all()}

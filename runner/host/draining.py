@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from runner.bus.questions import Questions
 from runner.errors import EnsembleNetworkError
-from runner.host.ensemble import HostedEnsemble
+from runner.host.hosted import Hosted
 from runner.reports import DrainReport
 from runner.subjects import Subjects
 from runner.work import EnsembleState
@@ -24,9 +24,9 @@ class Draining:
     `anew` makes an ensemble that was never started, `start` brings it up.
     """
 
-    hosted: MutableMapping[str, HostedEnsemble]
-    anew: Callable[[str], HostedEnsemble]
-    start: Callable[[HostedEnsemble], Awaitable[None]]
+    hosted: MutableMapping[str, Hosted]
+    anew: Callable[[str], Hosted]
+    start: Callable[[Hosted], Awaitable[None]]
     seconds: Callable[[], float]
     _moving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _settled: bool = False
@@ -66,7 +66,7 @@ class Draining:
             self.hosted[name] = self.anew(name)
             self._begin(name, self._bring_up(self.hosted[name]))
 
-    async def _bring_up(self, ensemble: HostedEnsemble) -> None:
+    async def _bring_up(self, ensemble: Hosted) -> None:
         try:
             await self.start(ensemble)
         except EnsembleNetworkError as problem:

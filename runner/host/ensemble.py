@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from runner.beat import Vitals
 from runner.bus.away import AWAY
@@ -18,15 +18,17 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
+from runner.host.hosted import AnyVersion, Hand
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
 from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
 from runner.host.workplace import Station, Workplace
+from runner.model import PythonTarget
 from runner.registration import Registration
 from runner.subjects import Subjects
-from runner.work import EnsembleState, Priority
+from runner.work import EnsembleState, Placement, Priority
 
 STEP_SECONDS = 5.0
 """How long one step of stopping may take beside the draining itself."""
@@ -36,10 +38,10 @@ MAX_THREADS = 1024
 
 
 class HostedEnsemble:
-    """Hosts one ensemble on one runner. `start` and `stop` once each, in this order, and changes in between.
+    """Hosts one ensemble in this very process. `start` and `stop` once each, in this order, and changes in between.
 
-    A change is `version_in`, `extend`, `switch`, and `contract` once the work that began before has ended. Before
-    `switch` it may be given up, by `contract`.
+    Implements `runner.host.hosted.Hosted`. A change is `version_in`, `extend`, `switch`, and `contract` once the work
+    that began before has ended. Before `switch` it may be given up, by `contract`.
     """
 
     def __init__(self, generation: Generation, name: str, desk: Desk, *, modules: ModuleSpace, runner: str) -> None:
@@ -63,6 +65,16 @@ class HostedEnsemble:
         self.retired = False
         """Whether the network has it no more, and it serves those who still know it."""
         self._station: Station | None = None
+        self._held = False
+        self._succeeded = False
+
+    @property
+    def placement(self) -> Placement:
+        return Placement.INLINE
+
+    @property
+    def is_kept(self) -> bool:
+        return self.state is EnsembleState.READY
 
     @property
     def in_flight(self) -> int:
@@ -111,8 +123,12 @@ class HostedEnsemble:
 
         Raises StartFailed, ServerFailed.
         """
-        is_in_force = self._prepared is None
         self._move(EnsembleState.STARTING)
+        await self.open(urls, credentials)
+        await self.serve()
+
+    async def open(self, urls: tuple[str, ...], credentials: str | None) -> None:
+        """Loaded and connected when this returns; it serves nobody yet. Raises StartFailed, ServerFailed."""
         version = self._prepared or self.version_in(self._generation, self.modules)
         self._connection = await connect(
             urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
@@ -136,9 +152,14 @@ class HostedEnsemble:
         )
         workplace = Workplace.of(station, version, payloads)
         self._station, self._serving, self._prepared = station, Serving(station, workplace, self._crew), None
-        await self._serving.extend(workplace)
+
+    async def serve(self) -> None:
+        """From `open` on to READY; where it was prepared, ready to be admitted."""
+        assert self._serving is not None
+        assert self._connection is not None
+        await self._serving.extend(self._serving.workplace)
         await settled(self._connection)
-        if is_in_force:
+        if not self._held:
             await self._register(EnsembleState.READY)
             self._move(EnsembleState.READY)
 
@@ -152,15 +173,21 @@ class HostedEnsemble:
             return now.in_generation(generation) or version_of(generation, self.name, modules, self._executor)
         return version_of(generation, self.name, modules, self._executor)
 
-    def prepare(self, version: Version) -> None:
-        """Have what `start` needs already. What comes before `admit` waits: its generation may not come."""
-        self._prepared = version
+    def prepare(self) -> None:
+        """Load the code now. What comes before `admit` waits: its generation may not come. Raises StartFailed."""
+        self._prepared = self.version_in(self._generation, self.modules)
+        self._held = True
         self._slots.resize(0)
+
+    def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
+        """Whether its code is what `read` gives."""
+        return self.modules.is_as(targets, read)
 
     def admit(self) -> None:
         """Its generation is in force: it works from now on. `register` tells others of it."""
         version = self.version
         assert version is not None
+        self._held = False
         self._slots.resize(version.ensemble.capacity.max_concurrent)
         self._move(EnsembleState.READY)
 
@@ -178,19 +205,30 @@ class HostedEnsemble:
         """What new work begins with; None before it is up."""
         return self._serving.workplace.version if self._serving is not None else self._prepared
 
-    async def extend(self, version: Version) -> None:
+    async def extend(self, version: AnyVersion) -> None:
         """Serve what this version offers beyond the present one, by this version; nobody is told of it yet."""
+        assert isinstance(version, Version)
         serving, workplace = self._at(version)
         await serving.extend(workplace)
 
-    def switch(self, version: Version) -> None:
+    def switch(self, version: AnyVersion) -> None:
         """What begins from now on is worked on by this version. `register` tells others of what is different."""
+        assert isinstance(version, Version)
         serving, workplace = self._at(version)
         self._generation, self.modules = version.generation, version.modules
         workplace.caller.payloads = workplace.payloads
         serving.switch(workplace)
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
             self._slots.resize(count)
+
+    async def switched(self) -> None:
+        """It is at once."""
+
+    def told_of_reload(self) -> None:
+        """It sees its desk."""
+
+    async def look(self) -> None:
+        """What is told of it always is as of now."""
 
     async def register(self) -> None:
         """Tell the network what is on offer now."""
@@ -230,6 +268,16 @@ class HostedEnsemble:
         payloads = self._payloads(version, self._station.connection)
         return self._serving, Workplace.of(self._station, version, payloads)
 
+    async def leave(self) -> None:
+        """Another one of the same name on this runner has taken over: take nothing more, and say nothing of it.
+
+        What is in hand goes on until `stop`, or its end.
+        """
+        self._succeeded = True
+        if self._serving is not None:
+            self._serving.shut()
+            await self._quietly(self._serving.stop_intake())
+
     async def stop(self, drain_seconds: float) -> None:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
         if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
@@ -267,10 +315,20 @@ class HostedEnsemble:
     def holds(self, caller: str, request_id: str) -> bool:
         return self._serving is not None and self._serving.holds(caller, request_id)
 
+    def hands(self) -> tuple[Hand, ...]:
+        """Every task in hand."""
+        return self._serving.hands() if self._serving is not None else ()
+
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Every tool call in hand, by caller and request id."""
+        return self._serving.calls() if self._serving is not None else ()
+
     def _payloads(self, version: Version, connection: Connection) -> Payloads:
         return Payloads.over(self._desk, version.network.defaults.max_payload, connection.max_payload)
 
     async def _register(self, state: EnsembleState) -> None:
+        if self._succeeded:
+            return
         version = self.version
         offered = version.capabilities if version is not None and state is EnsembleState.READY else ()
         await self._desk.register(
@@ -307,5 +365,6 @@ class HostedEnsemble:
 
     def _move(self, state: EnsembleState, detail: str | None = None) -> None:
         self.state = state
-        if not (self.retired and state is EnsembleState.DRAINING):  # that it goes is told as part of the change
+        # that it goes is told as part of the change
+        if not self._succeeded and not (self.retired and state is EnsembleState.DRAINING):
             self._desk.moved(self.name, state, detail)

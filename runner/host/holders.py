@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runner.bus.away import AWAY
 from runner.bus.questions import Questions
-from runner.host.ensemble import HostedEnsemble
+from runner.host.hosted import Hosted
 from runner.subjects import Subjects
 
 HOLDS = "holds"
@@ -32,8 +32,11 @@ class Holders:
         return frozenset(json.loads(answer)) if answer else frozenset()
 
 
-def held(hosted: Mapping[str, HostedEnsemble], body: bytes) -> bytes:
+async def held(hosted: Mapping[str, Hosted], body: bytes) -> bytes:
     """The answer of a runner that hosts these."""
     ensemble, caller, request_id = json.loads(body)
-    found = hosted[ensemble].messages(caller, request_id) if ensemble in hosted else ()
+    if ensemble not in hosted:
+        return b"[]"
+    await hosted[ensemble].look()
+    found = hosted[ensemble].messages(caller, request_id)
     return json.dumps(sorted(found)).encode()

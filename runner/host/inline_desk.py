@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -74,6 +75,12 @@ class InlineDesk:
 
     async def answer(self, reply: str, data: bytes) -> None:
         await self._connection.publish(reply, data)
+
+    def task_in_hand(self, ticket: str, work: asyncio.Future[None]) -> None:
+        """Whoever works on it ends with this process alone, and then nobody is left to give it back."""
+
+    def call_in_hand(self, reply: str, request_id: str, work: asyncio.Future[object]) -> None:
+        """As with a task."""
 
     def condition(self, ensemble: str) -> Condition:
         return self._registry.condition(ensemble)

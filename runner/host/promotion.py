@@ -10,8 +10,8 @@ from runner.bus.backlog import Backlog, Spot, Waiting
 from runner.bus.events import Events
 from runner.bus.work_queues import WorkQueues
 from runner.host.desk import Desk
-from runner.host.ensemble import HostedEnsemble
 from runner.host.holders import Holders
+from runner.host.hosted import Hosted
 from runner.host.ledger import Ledger
 from runner.host.registry import Registry
 from runner.reports import PriorityReport, ProblemReport
@@ -32,7 +32,7 @@ class Promotion:
     backlog: Backlog
     queues: WorkQueues
     desk: Desk
-    hosted: Mapping[str, HostedEnsemble]
+    hosted: Mapping[str, Hosted]
     registry: Registry
     holders: Holders
     events: Events
@@ -110,6 +110,8 @@ class Promotion:
             return True
         request_id = waiting.request.request_id  # delivered: it waits again where nobody has it
         here = self.hosted.get(call.provider)
+        if here is not None:
+            await here.look()
         if here is not None and waiting.sequence in here.messages(call.caller, request_id):
             return False
         others = [r.runner for r in self.registry.of(call.provider) if here is None or r.runner != here.runner]

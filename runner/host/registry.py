@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -40,6 +41,7 @@ class Registry:
         self._conditions: dict[str, Condition] = {}
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
+        self._told: list[Callable[[], None]] = []
         pulse.on_change(self._judged)
         pulse.on_beat(self._beaten)
 
@@ -83,6 +85,14 @@ class Registry:
     def constrained(self, ensemble: str) -> bool:
         """Whether every replica that could take work says that too much waits already."""
         return self.condition(ensemble).constrained
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Call this whenever something may be on offer that was not, or the other way round."""
+        self._told.append(told)
+
+    def ensembles(self) -> tuple[str, ...]:
+        """Every ensemble of which a registration stands, dead or alive."""
+        return tuple(name for name, found in self._by_ensemble.items() if found)
 
     def runners(self) -> frozenset[str]:
         """Every runner that has registered something, dead or alive."""
@@ -131,6 +141,7 @@ class Registry:
             self._catalog = self._catalog.put(registration)
         else:
             self._catalog = self._catalog.drop(registration.ensemble, registration.runner)
+        self._tell()
 
     def _beaten(self, beat: Beat) -> None:
         for name in beat.by_ensemble:
@@ -159,6 +170,11 @@ class Registry:
             self._by_ensemble[gone.ensemble].pop(gone.runner, None)
             self._conditions.pop(gone.ensemble, None)
             self._catalog = self._catalog.drop(gone.ensemble, gone.runner)
+            self._tell()
+
+    def _tell(self) -> None:
+        for told in self._told:
+            told()
 
     async def _restore(self) -> None:
         """Register again what somebody removed."""

@@ -30,9 +30,10 @@ from runner.host.census import Census
 from runner.host.changing import changing
 from runner.host.draining import Draining
 from runner.host.duties import Duties
-from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
+from runner.host.hosted import Hosted
+from runner.host.housing import Housing
 from runner.host.leave import lacking
 from runner.host.reach import Reach
 from runner.host.server import Site, server_for
@@ -152,12 +153,13 @@ class Runner:
         self._stop_asked = asyncio.Event()
         if site.embedded is not None and not site.owns():
             ground.desk.reloads = 1  # the owner reloads the server without a word: the runner answers all calls
-        self._hosted = {
-            name: HostedEnsemble(generation, name, ground.desk, modules=self._modules, runner=self.id)
+        self._housing = housing = Housing(ground)
+        self._hosted: dict[str, Hosted] = {
+            name: housing.house(generation, name, self._modules)
             for name in sorted(filter(chosen, generation.network.ensembles))
         }
         self._silent: Mapping[str, Beat] = {}
-        self._applying = Applying(ground, site, self._hosted, directory, chosen, self._start)
+        self._applying = Applying(ground, site, housing, self._hosted, directory, chosen, self._start)
         self._draining = Draining(self._hosted, self._anew, self._applying.bring_up, self._drain_seconds)
         self._started_at = datetime.now(UTC)
         self.census = Census(ground, self._hosted, own=lambda: self._beat(0))
@@ -207,7 +209,7 @@ class Runner:
         """All READY when this returns. Raises StartFailed naming the first that is not; the caller stops the others."""
         gate = asyncio.Semaphore(START_AT_ONCE)
 
-        async def start(ensemble: HostedEnsemble) -> None:
+        async def start(ensemble: Hosted) -> None:
             async with gate:
                 await self._start(ensemble)
 
@@ -217,7 +219,7 @@ class Runner:
                 raise outcome
         await self._ground.pulse.say()
 
-    async def _start(self, ensemble: HostedEnsemble) -> None:
+    async def _start(self, ensemble: Hosted) -> None:
         try:
             reach = self._site.reach
             await ensemble.start(reach.urls, reach.ensembles[ensemble.name])
@@ -254,13 +256,13 @@ class Runner:
             self._watching.cancel()
             await asyncio.wait((self._watching,))
         await self._questions.close()
+        await self._housing.close()
         for modules in (self._modules, *(ensemble.modules for ensemble in self._hosted.values())):
             modules.close()
 
-    def _anew(self, name: str) -> HostedEnsemble:
+    def _anew(self, name: str) -> Hosted:
         """One that was drained, as it is in the network now."""
-        ground, modules = self._ground, self._hosted[name].modules
-        return HostedEnsemble(ground.in_force.generation, name, ground.desk, modules=modules, runner=self.id)
+        return self._housing.house(self._ground.in_force.generation, name, self._hosted[name].modules)
 
     def _drain_seconds(self) -> float:
         return self._ground.network.defaults.drain_timeout.total_seconds()

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from runner import __version__
 from runner.bus.service import ToolService
 from runner.host.crew import Crew
+from runner.host.hosted import Hand
 from runner.host.task_queue import TaskQueue
 from runner.host.tool_calls import ToolCalls
 from runner.host.workplace import Station, Workplace
@@ -124,3 +125,11 @@ class Serving:
 
     def holds(self, caller: str, request_id: str) -> bool:
         return self._queue is not None and self._queue.holds(caller, request_id)
+
+    def hands(self) -> tuple[Hand, ...]:
+        """Every task in hand."""
+        return self._queue.hands() if self._queue is not None else ()
+
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Every tool call in hand, by caller and request id."""
+        return self._calls.in_hand()

@@ -15,6 +15,7 @@ from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.desk import StoreAway
 from runner.host.handing_over import HandingOver
+from runner.host.hosted import Hand
 from runner.host.intake import Intake
 from runner.host.pressure import Pressure
 from runner.host.recording import Recording
@@ -123,6 +124,13 @@ class TaskQueue:
         hand = self._tasks.in_hand.get((caller, request_id))
         return hand is not None and not hand.passed
 
+    def hands(self) -> tuple[Hand, ...]:
+        """Every task in hand."""
+        return tuple(
+            Hand(caller, request_id, tuple(hand.messages), hand.passed)
+            for (caller, request_id), hand in self._tasks.in_hand.items()
+        )
+
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task in hand. False where it is not here."""
         hand = self._tasks.in_hand.get((caller, request_id))
@@ -138,7 +146,8 @@ class TaskQueue:
         self._intake.delivered(message)
         call = message.call
         work = self._leaving.get(call.capability, self._tasks) if self._leaving else self._tasks
-        self._crew.start(work.work(message), f"task {call.capability} for {call.caller}")
+        working = self._crew.start(work.work(message), f"task {call.capability} for {call.caller}")
+        self._station.desk.task_in_hand(message.ticket, working)
 
     async def _head(self, priority: Priority) -> float | None:
         try:

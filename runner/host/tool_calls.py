@@ -57,6 +57,10 @@ class ToolCalls:
             call.cancel()
         return bool(calls)
 
+    def in_hand(self) -> tuple[tuple[str, str], ...]:
+        """The calls in hand, by caller and request id."""
+        return tuple(self._in_hand)
+
     def handle(self, message: ToolMessage) -> None:
         self._crew.start(self._serve(message), f"tool {message.call.capability} for {message.call.caller}")
 
@@ -106,14 +110,15 @@ class ToolCalls:
             text = f"{workplace.name}/{name} is a tool: it answers whoever calls, and delivers nowhere else"
             return rejected(request.request_id, workplace.name, Code.INVALID_REQUEST, text, "deliver a task's result")
         delegation = Delegation(workplace, request, name, len(message.data))
-        return await self._cancellable(message.call.caller, delegation, tool)
+        return await self._cancellable(message, delegation, tool)
 
-    async def _cancellable(self, caller: str, delegation: Delegation, tool: Tool) -> WorkResponse:
+    async def _cancellable(self, message: ToolMessage, delegation: Delegation, tool: Tool) -> WorkResponse:
         """The work, until somebody cancels it: then what it asked of others ends as well."""
         work = asyncio.current_task()
         assert work is not None
         request, started = delegation.request, time.perf_counter()
-        key, call = (caller, request.request_id), _Call(work, delegation)
+        key, call = (message.call.caller, request.request_id), _Call(work, delegation)
+        self._workplace.desk.call_in_hand(message.reply, request.request_id, work)
         self._in_hand.setdefault(key, []).append(call)
         try:
             response = await self._worked(request, tool, delegation)

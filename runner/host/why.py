@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.host.desk import Desk
 from runner.host.ensemble import HostedEnsemble
+from runner.host.hosted import Hosted
 from runner.host.registry import Registry
 from runner.host.resolving import Resolving
 from runner.host.version import InForce
@@ -26,7 +27,7 @@ class Why:
     in_force: InForce
     registry: Registry
     desk: Desk
-    hosted: Mapping[str, HostedEnsemble]
+    hosted: Mapping[str, Hosted]
     runner: str
 
     async def answer(self, _: str, body: bytes) -> bytes | None:

@@ -74,6 +74,7 @@ def test_an_ensemble_is_told_with_the_keys_of_its_file() -> None:
         "capacity.queue_limit": 1000,
         "description": "Cooks.",
         "domain": "food",
+        "placement": "inline",
         "sla": "2m",
         "tasks.cook.dedupe": "content",
         "tasks.cook.input_schema": {"type": "object"},

@@ -47,9 +47,17 @@ def status(report: StatusReport, *, width: int | None = None, colour: bool = Fal
         lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]
     rows = [_ensemble_row(ensemble) for ensemble in report.ensembles]
     heads = ["ENSEMBLE", "STATE", "REPLICAS", "IN FLIGHT", "QUEUED", "SHARES"]
-    gone = [visible(_removed(ensemble)) for ensemble in report.ensembles if ensemble.removed]
-    told = "\n".join(lines) + "\n\n" + table(heads, rows, width=width, colour=colour)
-    return told + "".join(f"\n{line}" for line in ("", *gone) if gone)
+    told = [line for ensemble in report.ensembles for line in _told(ensemble)]
+    return "\n".join([*lines, "", table(heads, rows, width=width, colour=colour), *(["", *told] if told else [])])
+
+
+def _told(ensemble: EnsembleReport) -> list[str]:
+    """What a row has no room for."""
+    pids = ", ".join(map(str, ensemble.pids))
+    own = [f"{ensemble.name} runs in a process of its own (pid {pids})"] if pids else []
+    why = [f"{ensemble.name}: {ensemble.detail}"] if ensemble.detail else []
+    gone = [_removed(ensemble)] if ensemble.removed else []
+    return [visible(line) for line in (*own, *why, *gone)]
 
 
 def catalog(entries: Sequence[CatalogEntry], *, width: int | None = None, colour: bool = False) -> str:

@@ -77,8 +77,6 @@ def _ensemble(member: Member) -> Iterator[_Later]:
         yield _Later(("scope",), 'a `scope` other than `["*"]`', None)
     if file.replicas > 1:
         yield _Later(("replicas",), "`replicas`", "one runs on each runner")
-    if file.placement != "inline":
-        yield _Later(("placement",), "`placement: process`", "it runs inline")
     for section, instead in _LATER_SECTIONS.items():
         for name in getattr(file, section):
             yield _Later((section, name), f"`{name}` in `{section}`", instead)

@@ -1,0 +1,322 @@
+"""An ensemble in a process of its own, as its runner hosts it: asked over a line, and started again when it ends.
+
+A version with other code is another process beside this one, so that code which ends its process while it is loaded
+ends nothing else. What needs no other code is changed in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from runner.beat import Vitals
+from runner.bus.away import AWAY
+from runner.errors import EnsembleNetworkError, ServerFailed
+from runner.event import Event
+from runner.functions.loading import ModuleSpace
+from runner.host.hosted import AnyVersion, Hand
+from runner.host.process import calls
+from runner.host.process.backoff import Backoff
+from runner.host.process.child import Child
+from runner.host.process.handover import packed, seen_by
+from runner.host.process.line import LineLost
+from runner.host.process.room import STEP_SECONDS, Room
+from runner.host.process.surroundings import ProcessVersion, Surroundings
+from runner.host.users import LONGEST_DEADLINE
+from runner.host.version import Generation
+from runner.model import PythonTarget
+from runner.registration import Registration
+from runner.work import EnsembleState, Placement, Priority
+
+LOOK_SECONDS = 1.0
+"""How long whoever wants to know how it is waits for a process that is busy."""
+
+_log = logging.getLogger("runner.host")
+
+
+class ProcessEnsemble:
+    """Implements `runner.host.hosted.Hosted`. Once it was READY it is kept so until `leave` or `stop`."""
+
+    placement = Placement.PROCESS
+
+    def __init__(self, generation: Generation, name: str, around: Surroundings, *, modules: ModuleSpace) -> None:
+        self.name = name
+        self.runner = around.runner
+        self.modules = modules
+        self.state = EnsembleState.STARTING
+        self.detail: str | None = None
+        self.retired = False
+        self._around = around
+        self._version = ProcessVersion(generation, generation.network.ensembles[name], modules)
+        self._reach: tuple[tuple[str, ...], str | None] = ((), None)
+        self._room = Room(name, around, lambda: self._version, self._moved)
+        self._extended: Child | None = None
+        self._look: calls.Look | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._backoff = Backoff()
+        self._held = False
+        self._ending = False
+        self._succeeded = False
+        self._log = logging.getLogger(f"runner.ensemble.{name}")
+
+    # how it is
+
+    @property
+    def version(self) -> AnyVersion | None:
+        return self._version
+
+    @property
+    def is_kept(self) -> bool:
+        return self._keeping is not None and not self._ending
+
+    @property
+    def client(self) -> int | None:
+        return self._look.client if self._look is not None else None
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._room.grip) if self._room.grip is not None else 0
+
+    @property
+    def pid(self) -> int | None:
+        return self._room.child.pid if self._room.child is not None and not self._room.child.ended.done() else None
+
+    @property
+    def vitals(self) -> Vitals:
+        slots = self._version.ensemble.capacity.max_concurrent
+        told = (
+            self._look.vitals if self._look is not None else Vitals(ensemble=self.name, state=self.state, slots=slots)
+        )
+        return told.model_copy(
+            update={"ensemble": self.name, "state": self.state, "detail": self.detail, "pid": self.pid}
+        )
+
+    async def look(self) -> None:
+        """Where the process does not answer in time, it stays as it was at the last look."""
+        if self.state is EnsembleState.STARTING:
+            return
+        if self._room.line is None or not self._room.line.is_open:
+            self._look = None
+            return
+        try:
+            self._look = await self._room.line.ask(calls.LOOK, seconds=LOOK_SECONDS)
+        except LineLost:
+            self._look = None
+        except (TimeoutError, RuntimeError):  # it is busy, or not open yet
+            return
+
+    def in_hand(self) -> Mapping[Priority, int]:
+        return self._look.vitals.in_hand if self._look is not None else {}
+
+    def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
+        return hand.messages if (hand := self._hand(caller, request_id)) else ()
+
+    def holds(self, caller: str, request_id: str) -> bool:
+        hand = self._hand(caller, request_id)
+        return hand is not None and not hand.passed
+
+    def cancel(self, caller: str, request_id: str) -> bool:
+        """The process hears of it in any case."""
+        if self._room.line is not None:
+            self._room.line.tell(calls.CANCEL, caller, request_id)
+        in_calls = self._look is not None and (caller, request_id) in self._look.calls
+        return in_calls or self.holds(caller, request_id)
+
+    def _hand(self, caller: str, request_id: str) -> Hand | None:
+        hands = self._look.tasks if self._look is not None else ()
+        return next((hand for hand in hands if (hand.caller, hand.request_id) == (caller, request_id)), None)
+
+    # coming up
+
+    def renew(self, generation: Generation) -> None:
+        self._version = self.version_in(generation, self.modules)
+
+    def prepare(self) -> None:
+        """Code is loaded by the process."""
+        self._held = True
+
+    def admit(self) -> None:
+        self._held = False
+        if self._room.line is not None:
+            self._room.line.tell(calls.ADMIT)
+
+    async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
+        self._move(EnsembleState.STARTING)
+        await self.open(urls, credentials)
+        await self.serve()
+
+    async def open(self, urls: tuple[str, ...], credentials: str | None) -> None:
+        self._room.reach = (urls, credentials)
+        await self._room.bring_up(held=self._held)
+
+    async def serve(self) -> None:
+        if self._room.child is None or self._room.child.ended.done():
+            await self._room.bring_up(held=self._held)
+        await self._room.asked(calls.SERVE)
+        assert self._room.child is not None
+        self._keeping = self._keeping or asyncio.ensure_future(self._keep(self._room.child))
+
+    # being kept
+
+    async def _keep(self, child: Child) -> None:
+        """Whenever the process ends, start another one, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            stood_from = loop.time()
+            how = await asyncio.shield(child.ended)
+            pause = self._backoff.pause(loop.time() - stood_from)
+            await self._fell(child, how, pause)
+            if self._ending:
+                return
+            while True:
+                await asyncio.sleep(pause)
+                self._move(EnsembleState.STARTING, f"its process ended with {how}: another one is starting")
+                try:
+                    await self._room.bring_up(held=self._held)
+                    await self._room.asked(calls.SERVE)
+                    await self._admitted()
+                    break
+                except (EnsembleNetworkError, *AWAY) as problem:
+                    pause = self._backoff.pause(0.0)
+                    why = problem.message if isinstance(problem, EnsembleNetworkError) else str(problem)
+                    await self._down(f"its process does not come up: {why}; trying again in {pause:g} s")
+            assert self._room.child is not None
+            child = self._room.child
+
+    async def _admitted(self) -> None:
+        """It was admitted while this process came up."""
+        if self._room.given_held and not self._held:
+            self.admit()
+            await self.register()
+
+    async def _fell(self, child: Child, how: str, pause: float) -> None:
+        """Whoever waited for it is told, what it had in hand goes back, and nobody is led to it meanwhile."""
+        self._around.outlooks.end(child.line)
+        self._look = None
+        if self._room.grip is not None:
+            await self._room.grip.release(how)
+        if self._ending:
+            return
+        again = f"starting again in {pause:g} s"
+        told = f"its process (pid {child.pid}) ended with {how}; {again}"
+        now = datetime.now(UTC)
+        self._around.events.write(Event(kind="process", at=now, ensemble=self.name, status="FAILED", message=told))
+        await self._down(told)
+
+    async def _down(self, detail: str) -> None:
+        self._log.warning("%s", detail)
+        self._move(EnsembleState.DEGRADED, detail)
+        registration = Registration(ensemble=self.name, runner=self.runner, state=EnsembleState.DEGRADED)
+        try:
+            await self._around.desk.register(registration)
+        except (ServerFailed, *AWAY) as problem:
+            self._log.warning("nobody could be told that it is down: %s", problem)
+
+    # a change
+
+    def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
+        return self._room.child is not None and self._room.child.sources.is_as(targets, read)
+
+    def version_in(self, generation: Generation, modules: ModuleSpace) -> ProcessVersion:
+        return ProcessVersion(generation, generation.network.ensembles[self.name], modules)
+
+    async def extend(self, version: AnyVersion) -> None:
+        assert isinstance(version, ProcessVersion)
+        version.capabilities = self._version.capabilities
+        if self.state is not EnsembleState.READY:  # the process that comes up next begins with it
+            return
+        seen = packed(seen_by(self.name, version.generation))
+        self._extended, child = None, self._room.child
+        version.capabilities = await self._room.asked_bytes(calls.EXTEND, seen, seconds=STEP_SECONDS)
+        self._extended = child
+
+    def switch(self, version: AnyVersion) -> None:
+        assert isinstance(version, ProcessVersion)
+        self._version = version
+        if self._room.child is None:
+            return
+        if self._extended is self._room.child:
+            self._room.child.line.tell(calls.SWITCH)
+        else:  # it came up in between, with what was before
+            self._room.child.kill()
+
+    async def switched(self) -> None:
+        await self._room.quietly(calls.SETTLED)
+
+    async def register(self) -> None:
+        self.retired = False
+        await self._room.quietly(calls.OFFER)
+
+    async def contract(self) -> None:
+        await self._room.quietly(calls.CONTRACT)
+
+    async def retire(self, *, still_asked: bool) -> None:
+        self.retired = True
+        await self._room.quietly(calls.RETIRE, still_asked)
+
+    async def settled(self) -> None:
+        self.told_of_reload()
+        await self._room.quietly(calls.SETTLED)
+
+    def told_of_reload(self) -> None:
+        if self._room.line is not None:
+            self._room.line.tell(calls.RELOADS, self._around.desk.reloads)
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        return self._look.leaving if self._look is not None else ()
+
+    async def begun(self) -> None:
+        await self._room.quietly(calls.BEGUN, more=LONGEST_DEADLINE.total_seconds())
+        await self.look()
+
+    # going
+
+    async def leave(self) -> None:
+        self._ending = self._succeeded = True
+        await self._room.quietly(calls.LEAVE)
+
+    async def stop(self, drain_seconds: float) -> None:
+        if self.state is EnsembleState.STOPPED:
+            return
+        self._ending = True
+        child, detail = self._room.child, None
+        if child is not None and not child.ended.done():
+            try:
+                detail = await child.line.ask(calls.STOP, drain_seconds, seconds=drain_seconds + 3 * STEP_SECONDS)
+            except (TimeoutError, ConnectionError, RuntimeError, EnsembleNetworkError):
+                detail = "its process did not stop in time and was killed"
+                child.kill()
+            await child.gone()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait((self._keeping,))
+        if child is not None:
+            self._around.outlooks.end(child.line)
+            if self._room.grip is not None:
+                await self._room.grip.release("its runner's leave")
+        if not self._succeeded:
+            await self._gone()
+        self._look, self.detail = None, detail
+        self._move(EnsembleState.STOPPED, detail)
+
+    async def _gone(self) -> None:
+        """Nothing is registered any more, also where the process could not say so."""
+        try:
+            await self._around.desk.register(
+                Registration(ensemble=self.name, runner=self.runner, state=EnsembleState.STOPPED)
+            )
+        except (ServerFailed, *AWAY) as problem:
+            self._log.warning("while stopping: %s", problem)
+
+    def _moved(self, state: EnsembleState, detail: str | None) -> None:
+        """What the process says of itself. That it is gone, its runner says."""
+        if state is not EnsembleState.STOPPED:
+            self._move(state, detail)
+
+    def _move(self, state: EnsembleState, detail: str | None = None) -> None:
+        self.state, self.detail = state, detail
+        if not self._succeeded:
+            self._around.desk.moved(self.name, state, detail)

@@ -1,0 +1,125 @@
+"""What the process of an ensemble has in hand, as its runner knows it, for when the process ends in the middle.
+
+The process says so with one word that waits for nothing. That a task is really the ensemble's, the runner looks up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from runner.bus.away import AWAY
+from runner.bus.work_queues import WorkQueues
+from runner.host.desk import Desk, StoreAway
+from runner.host.process import calls
+from runner.host.process.line import Line
+from runner.work import Code, Record, Status, WorkError, WorkResponse
+
+Request = tuple[str, str]
+"""(caller, request id)."""
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    """A delivered task. `requests` is whose it is, once that was looked up."""
+
+    looking: asyncio.Task[frozenset[Request]]
+    requests: frozenset[Request] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Grip:
+    """Of one process of the ensemble `name`."""
+
+    name: str
+    queues: WorkQueues
+    desk: Desk
+    may_answer: Callable[[str], bool]
+    _tasks: dict[str, _Task] = field(default_factory=dict)
+    _calls: dict[str, str] = field(default_factory=dict)
+    _known: Counter[Request] = field(default_factory=Counter)
+    _seen: dict[Request, Record] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._tasks) + len(self._calls)
+
+    def listen(self, line: Line) -> None:
+        """Hear of what the process at the other end takes up and lets go of."""
+        line.hear(calls.TASK_IN_HAND, self._task)
+        line.hear(calls.CALL_IN_HAND, self._call)
+        line.hear(calls.LET_GO, self._let_go)
+
+    async def has(self, caller: str, request_id: str) -> bool:
+        """Whether a request was delivered to this ensemble, and its process still has it. Raises StoreAway."""
+        if not self._known[caller, request_id]:
+            for ticket, task in [(t, task) for t, task in self._tasks.items() if task.requests is None]:
+                if task.looking.done() and self._tasks.get(ticket) is task:  # the server was away
+                    task = self._look(ticket)
+                await asyncio.wait((task.looking,))
+                if not task.looking.cancelled() and isinstance(problem := task.looking.exception(), AWAY):
+                    raise StoreAway from problem
+        return self._known[caller, request_id] > 0
+
+    def saw(self, record: Record) -> None:
+        """A record of a request in hand stands so."""
+        self._seen[record.caller, record.request_id] = record
+
+    def seen(self, caller: str, request_id: str) -> Record | None:
+        """The record of a request in hand, as it was last read or written."""
+        return self._seen.get((caller, request_id))
+
+    async def release(self, why: str) -> None:
+        """The process has ended: its tasks go back into the queue, and who waits for a tool is told. At once."""
+        tasks, waiting = list(self._tasks), dict(self._calls)
+        self._calls.clear()
+        for ticket in tasks:
+            await asyncio.wait((self._tasks[ticket].looking,))
+            if self._tasks[ticket].requests:  # else it is not this ensemble's, or not there any more
+                with suppress(*AWAY):
+                    await self.queues.give_back(ticket)
+            self._let_go(ticket)
+        for reply, request_id in waiting.items():
+            if self.may_answer(reply):
+                with suppress(*AWAY):
+                    await self.desk.answer(reply, _cut_off(self.name, request_id, why).encode())
+
+    def _task(self, ticket: str) -> None:
+        self._look(ticket)
+
+    def _look(self, ticket: str) -> _Task:
+        looking = asyncio.ensure_future(self.queues.requests_at(ticket, self.name))
+        task = self._tasks[ticket] = _Task(looking)
+        looking.add_done_callback(lambda _: self._looked(ticket, task))
+        return task
+
+    def _looked(self, ticket: str, task: _Task) -> None:
+        if task.looking.cancelled() or task.looking.exception() is not None:
+            return
+        task.requests = task.looking.result()
+        if self._tasks.get(ticket) is task:
+            self._known.update(task.requests)
+
+    def _call(self, reply: str, request_id: str) -> None:
+        self._calls[reply] = request_id
+
+    def _let_go(self, address: str) -> None:
+        self._calls.pop(address, None)
+        task = self._tasks.pop(address, None)
+        if task is None:
+            return
+        task.looking.cancel()
+        for request in task.requests or ():
+            self._known[request] -= 1
+            if self._known[request] <= 0:
+                del self._known[request]
+                self._seen.pop(request, None)
+
+
+def _cut_off(provider: str, request_id: str, why: str) -> WorkResponse:
+    message = f"{provider} was at work on it when its process ended with {why}"
+    hint = "it is being started again: call again where that does no harm"
+    error = WorkError(code=Code.UNAVAILABLE, message=message, hint=hint)
+    return WorkResponse(request_id=request_id, status=Status.FAILED, error=error, provider=provider)

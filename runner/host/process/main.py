@@ -1,0 +1,189 @@
+"""The process of one ensemble: `python -m runner.host.process.main LINE SOURCES PARENT`.
+
+Started by a runner, with two sockets to it that are already open. It ends with its runner, however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from runner.capability import CapabilityInfo
+from runner.functions.loading import ModuleSpace
+from runner.host.ensemble import HostedEnsemble
+from runner.host.process import calls
+from runner.host.process.handover import Handover, unpacked
+from runner.host.process.line import Line, nobody_minds
+from runner.host.process.remote_desk import RemoteDesk
+from runner.host.process.sources import MOST_GIVEN, Taking
+from runner.host.version import Version
+
+SILENT_SECONDS = 10.0
+"""A runner that is not heard for so long is stopped or hangs. Its tasks have gone to others by then."""
+
+_PR_SET_PDEATHSIG = 1
+_GONE, _SILENT = 70, 75
+
+
+class Guest:
+    """The ensemble in this process, as its runner directs it."""
+
+    def __init__(self, sources: Taking) -> None:
+        self.line = Line(most=MOST_GIVEN, lost=_runner_gone)
+        self.over = asyncio.Event()
+        self._sources = sources
+        self._hosted: HostedEnsemble | None = None
+        self._desk: RemoteDesk | None = None
+        self._next: Version | None = None
+        self._early: list[calls.Outlook] = []
+        line = self.line
+        line.answer_bytes(calls.OPEN, self._open)
+        line.answer_bytes(calls.EXTEND, self._extend)
+        line.answer(calls.SERVE, lambda: self._ensemble.serve())
+        line.answer(calls.OFFER, lambda: self._ensemble.register())
+        line.answer(calls.CONTRACT, self._contract)
+        line.answer(calls.RETIRE, lambda still_asked: self._ensemble.retire(still_asked=still_asked))
+        line.answer(calls.SETTLED, lambda: self._ensemble.settled())
+        line.answer(calls.BEGUN, lambda: self._ensemble.begun())
+        line.answer(calls.LEAVE, lambda: self._ensemble.leave())
+        line.answer(calls.STOP, self._stop)
+        line.answer(calls.LOOK, self._look)
+        line.hear(calls.ADMIT, self._admit)
+        line.hear(calls.SWITCH, self._switch)
+        line.hear(calls.OUTLOOK, self._see)
+        line.hear(calls.RELOADS, self._reloaded)
+        line.hear(calls.CANCEL, self._cancel)
+
+    @property
+    def _ensemble(self) -> HostedEnsemble:
+        assert self._hosted is not None
+        return self._hosted
+
+    async def _open(self, body: bytes) -> tuple[tuple[CapabilityInfo, ...], bytes]:
+        given = Handover.unpacked(body)
+        desk = self._desk = RemoteDesk(
+            given.name, self.line, given.reloads, given.outlook, given.generation.declared.aliases
+        )
+        for outlook in self._early:
+            desk.see(outlook)
+        modules = ModuleSpace(self._sources.read, Path(given.directory), given.generation.number)
+        hosted = self._hosted = HostedEnsemble(given.generation, given.name, desk, modules=modules, runner=given.runner)
+        if given.held:
+            hosted.prepare()
+        await hosted.open(given.urls, given.credentials)
+        assert hosted.version is not None
+        return hosted.version.capabilities, b""
+
+    def _see(self, outlook: calls.Outlook) -> None:
+        """The first may come while what the desk begins with is still being unpacked."""
+        if self._desk is None:
+            self._early.append(outlook)
+        else:
+            self._desk.see(outlook)
+
+    def _reloaded(self, reloads: int) -> None:
+        if self._desk is not None:
+            self._desk.reloads = reloads
+
+    async def _extend(self, body: bytes) -> tuple[tuple[CapabilityInfo, ...], bytes]:
+        hosted = self._ensemble
+        version = self._next = hosted.version_in(unpacked(body), hosted.modules)
+        await hosted.extend(version)
+        return version.capabilities, b""
+
+    def _switch(self) -> None:
+        assert self._next is not None
+        self._ensemble.switch(self._next)
+
+    def _admit(self) -> None:
+        if self._hosted is not None:
+            self._hosted.admit()
+
+    def _cancel(self, caller: str, request_id: str) -> None:
+        if self._hosted is not None:
+            self._hosted.cancel(caller, request_id)
+
+    async def _contract(self) -> None:
+        hosted = self._ensemble
+        await hosted.contract()
+        if hosted.version is not None:
+            hosted.version.generation.leaving_callers.clear()
+
+    async def _stop(self, seconds: float) -> str | None:
+        await self._ensemble.stop(seconds)
+        self.over.set()
+        return self._ensemble.detail
+
+    async def _look(self) -> calls.Look:
+        hosted = self._ensemble
+        return calls.Look(hosted.vitals, hosted.hands(), hosted.calls(), hosted.leaving, hosted.client)
+
+    async def watch(self) -> None:
+        """End with a runner that says nothing any more."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            if loop.time() - self.line.heard_at > SILENT_SECONDS:
+                os._exit(_SILENT)
+
+
+class Telling(logging.Handler):
+    """Log records go to the runner's log. While it does not keep up they are lost."""
+
+    def __init__(self, line: Line, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._line = line
+        self._loop = loop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = (record.name, record.levelno, self.format(record))
+        try:
+            self._loop.call_soon_threadsafe(self._tell, *told)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            return
+
+    def _tell(self, name: str, level: int, text: str) -> None:
+        if not self._line.is_full:
+            self._line.tell(calls.LOGGED, name, level, text)
+
+
+async def host(line: int, sources: int) -> None:
+    """Host an ensemble until its runner stops it."""
+    loop = asyncio.get_running_loop()
+    guest = Guest(Taking(socket.socket(fileno=sources)))
+    logging.getLogger().addHandler(Telling(guest.line, loop))
+    logging.getLogger("runner").setLevel(logging.INFO)
+    await loop.create_unix_connection(lambda: guest.line, sock=socket.socket(fileno=line))
+    watching = asyncio.ensure_future(guest.watch())
+    await guest.over.wait()
+    watching.cancel()
+    guest.line.lost = nobody_minds
+    await guest.line.close()
+
+
+def _runner_gone() -> None:
+    os._exit(_GONE)
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the process that started this one ends, whatever happens here at that moment."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before
+        os._exit(_GONE)
+
+
+def main() -> None:
+    line, sources, parent = map(int, sys.argv[1:4])
+    die_with(parent)
+    asyncio.run(host(line, sources))
+
+
+if __name__ == "__main__":
+    main()

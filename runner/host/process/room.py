@@ -1,0 +1,122 @@
+"""The process that an ensemble has at a time, with all that its runner needs to speak with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from runner.errors import EnsembleNetworkError, StartFailed
+from runner.host.process import calls
+from runner.host.process.child import MOST_BYTES, Child, spawned
+from runner.host.process.counter import Counter
+from runner.host.process.grip import Grip
+from runner.host.process.handover import Handover, seen_by
+from runner.host.process.line import Call, Line, LineLost
+from runner.host.process.sources import Giving
+from runner.host.process.surroundings import ProcessVersion, Surroundings
+from runner.work import EnsembleState
+
+UP_SECONDS = 60.0
+"""How long a process may take until it has loaded the code and has its connection."""
+
+STEP_SECONDS = 10.0
+"""How long it may take for anything else that it does at once."""
+
+
+class Room:
+    """Of the ensemble `name`. `child` is the process, once there was one; `version` tells what it is in, and `moved`
+    hears what it says of itself."""
+
+    def __init__(
+        self,
+        name: str,
+        around: Surroundings,
+        version: Callable[[], ProcessVersion],
+        moved: Callable[[EnsembleState, str | None], None],
+    ) -> None:
+        self.child: Child | None = None
+        self.grip: Grip | None = None
+        self.reach: tuple[tuple[str, ...], str | None] = ((), None)
+        self.given_held = False
+        """Whether the process was told to work only once it is admitted."""
+        self._name = name
+        self._around = around
+        self._version = version
+        self._moved = moved
+        self._log = logging.getLogger(f"runner.ensemble.{name}")
+
+    @property
+    def line(self) -> Line | None:
+        return self.child.line if self.child is not None else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a process is there to be asked."""
+        return self.line is not None and self.line.is_open
+
+    async def bring_up(self, *, held: bool) -> None:
+        """A process that is loaded and connected. Raises StartFailed, ServerFailed."""
+        around, version = self._around, self._version()
+        line, sources = Line(most=MOST_BYTES), Giving(version.modules.read)
+        grip = self.grip = Grip(self._name, around.queues, around.desk, lambda reply: counter.may_answer(reply))
+        counter = Counter(self._name, self._around.runner, around.desk, grip, lambda: self._version().generation)
+        counter.serve(line)
+        grip.listen(line)
+        line.hear(calls.MOVED, self._moved)
+        line.hear(calls.LOGGED, self._logged)
+        try:
+            child = self.child = await spawned(self._name, line, sources)
+        except OSError as problem:
+            raise StartFailed(f"a process for {self._name} cannot be started: {problem}") from problem
+        self._log.info("its process is %s", child.pid)
+        urls, credentials = self.reach
+        self.given_held = held
+        handover = Handover(
+            name=self._name,
+            runner=self._around.runner,
+            urls=urls,
+            credentials=credentials,
+            directory=str(version.modules.directory),
+            generation=seen_by(self._name, version.generation),
+            reloads=around.desk.reloads,
+            outlook=around.outlooks.begin(line),
+            held=held,
+        )
+        try:
+            version.capabilities = await self.asked_bytes(calls.OPEN, handover.packed(), seconds=UP_SECONDS)
+        except BaseException:
+            await self.end(child)
+            raise
+
+    async def end(self, child: Child) -> None:
+        child.kill()
+        await child.gone()
+        self._around.outlooks.end(child.line)
+
+    async def asked(self, call: Call[Any], *arguments: object, seconds: float = STEP_SECONDS) -> None:
+        """Raises StartFailed where the process ends meanwhile, or says nothing in time."""
+        await self.asked_bytes(call, b"", *arguments, seconds=seconds)
+
+    async def asked_bytes(self, call: Call[Any], body: bytes, *arguments: object, seconds: float) -> Any:
+        child = self.child
+        assert child is not None
+        try:
+            return (await child.line.ask_bytes(call, *arguments, body=body, seconds=seconds))[0]
+        except LineLost:
+            raise StartFailed(f"its process ended with {await child.gone()}") from None
+        except TimeoutError:
+            raise StartFailed(f"its process did not answer for {seconds:g} s") from None
+
+    async def quietly(self, call: Call[Any], *arguments: object, more: float = 0.0) -> None:
+        """A process that is not there needs not be asked: another one begins with what there is then."""
+        if self.line is None or not self.line.is_open:
+            return
+        try:
+            await self.line.ask(call, *arguments, seconds=STEP_SECONDS + more)
+        except (LineLost, TimeoutError, EnsembleNetworkError, RuntimeError) as problem:
+            self._log.warning("`%s` came to nothing: %s", call.name, problem)
+
+    def _logged(self, name: str, level: int, text: str) -> None:
+        log = logging.getLogger(name if name.startswith("runner.") else f"runner.ensemble.{self._name}.{name}")
+        log.log(level, "%s", text)
