@@ -75,15 +75,15 @@ class Imports:
             base = posixpath.join(base, part)
         if found is not None and posixpath.basename(found) != "__init__.py":
             return
-        for name in self._children(wanted.names, found):
+        for name in self._children(wanted.names, found or posixpath.join(base, "__init__.py")):
             if child := self._beside(base, name):
                 yield child
 
-    def _children(self, names: tuple[str, ...], package: str | None) -> Iterable[str]:
+    def _children(self, names: tuple[str, ...], package: str) -> Iterable[str]:
         """The names that may be modules of a package; a star stands for what the package says it exports."""
         if "*" not in names:
             return names
-        source = self._read(package) if package is not None else None
+        source = self._read(package)
         return exports_in(source) if source is not None else ()
 
     def _beside(self, directory: str, name: str) -> str | None:

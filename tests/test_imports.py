@@ -18,6 +18,12 @@ FILES = {
     "a submodule": {"kitchen.py": "import p.q", "p/__init__.py": "", "p/q.py": "import r", "r.py": "", "p/s.py": ""},
     "a module of a package": {"kitchen.py": "from p import q, x", "p/__init__.py": "x = 1", "p/q.py": "", "p/s.py": ""},
     "a star": {"kitchen.py": "from p import *", "p/__init__.py": "__all__ = ['q']", "p/q.py": "", "p/s.py": ""},
+    "a star of the own package": {
+        "kitchen.py": "import p",
+        "p/__init__.py": "__all__ = ['q']\nfrom . import *",
+        "p/q.py": "",
+        "p/s.py": "",
+    },
     "relative": {"kitchen.py": "from . import a\nfrom .b import c", "a.py": "", "b.py": "c = 1"},
     "relative up": {
         "kitchen.py": "import p.q.r",
