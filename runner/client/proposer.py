@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from secrets import token_hex
 
@@ -29,6 +31,15 @@ PATIENCE_SECONDS = 60.0
 PACKAGE_KEPT = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The files of which hash are in a package, and until when whoever is asked still finds it, by `time.monotonic`."""
+
+    hash: str
+    package: Reference
+    until: float
+
+
 class Proposer:
     """Of one client. Methods raise NotRunning where nobody applies, and whatever keeps a runner from it."""
 
@@ -47,7 +58,7 @@ class Proposer:
         self._objects = objects
         self._questions = questions
         self._subjects = subjects
-        self._sent: dict[str, Reference] = {}
+        self._sent: _Sent | None = None
 
     async def files(self, reading: Reading | None, *, applies: bool, plan: str | None = None) -> ProposalAnswer:
         """Plan, or apply, the files of a reading; without one those of the client's directory. Raises InvalidNetwork.
@@ -83,9 +94,9 @@ class Proposer:
         return read_network(workspace, workspace.file.name, workspace.environment())
 
     async def _package(self, reading: Reading, applied: AppliedReport) -> Reference:
-        """Where the files are, put away for the runner."""
-        files = bundled(reading)
-        if files.bundle.hash not in self._sent:
+        """Where the files are, put away for the runner; those that it was sent last need not go twice."""
+        files, now = bundled(reading), time.monotonic()
+        if self._sent is None or self._sent.hash != files.bundle.hash or self._sent.until < now:
             data = await asyncio.to_thread(packed, files, frozenset(applied.files.values()))
             name = f"proposal.{token_hex(16)}"
             try:
@@ -94,8 +105,8 @@ class Proposer:
                 raise ServerFailed(problem.error.message, hint=problem.error.hint) from problem
             except PayloadsAway as away:
                 raise NotRunning("the files cannot be put away: the server is away") from away
-            self._sent[files.bundle.hash] = sent
-        return self._sent[files.bundle.hash]
+            self._sent = _Sent(files.bundle.hash, sent, now + PACKAGE_KEPT.total_seconds() - PATIENCE_SECONDS)
+        return self._sent.package
 
     async def _ask(self, asked: ProposalRequest, sources: Callable[[], Awaitable[dict[str, str]]]) -> ProposalAnswer:
         subject, body = self._subjects.control(RUNNERS, PROPOSE), asked.model_dump_json(by_alias=True).encode()

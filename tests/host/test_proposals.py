@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from runner.bundle import Bundled
+from runner.client import proposer
 from runner.client.connect import connect
 from runner.config.reading import Reading, read_network
 from runner.errors import PlanMoved, ReloadFailed, UnknownGeneration
@@ -152,6 +154,23 @@ async def test_a_plan_of_another_generation_is_refused_before_anything_is_read(t
     async with live(tmp_path, NETWORK, desk=DESK) as network:
         with pytest.raises(PlanMoved, match=r"the live network has moved: generation 1 by .* made from generation 7"):
             await network.client.apply(plan="7-5f1c0a9e77b2d643")
+
+
+async def test_a_client_that_stays_has_the_same_files_planned_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it sends is kept for a while only."""
+    monkeypatch.setattr(proposer, "PACKAGE_KEPT", timedelta(seconds=1))
+    async with live(tmp_path, NETWORK, desk=DESK) as inn:
+        files_in(tmp_path, AHEAD)
+        first = await inn.client.plan()
+        server = inn.runner._ground.connection.jetstream()
+
+        async def is_gone() -> bool:
+            return (await server.stream_info("OBJ_inn_payloads")).state.messages == 0
+
+        await eventually(is_gone, "the package goes")
+        assert await inn.client.plan() == first
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", packed(Bundled.of("n", {"a": b"1"}), frozenset())[:-9]])
