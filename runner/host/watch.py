@@ -25,7 +25,7 @@ LOOK_SECONDS = 10.0
 """How long looking at the files may take."""
 
 AGAIN_SECONDS = 0.1
-"""When a folder vanished as it was about to be watched."""
+"""When a folder vanished as it was about to be watched, or the disk took too long."""
 
 _T = TypeVar("_T")
 
@@ -46,8 +46,8 @@ class Watch:
         """
         looked = False
         while True:
-            where = await self.in_thread(self._sight)
             try:
+                where = await self.in_thread(self._sight)
                 async with aclosing(_batches(where)) as batches:
                     async for _ in batches:
                         if not looked or not await self._is_same():
@@ -55,7 +55,7 @@ class Watch:
                             yield
                         if where != await self.in_thread(self._sight):
                             break
-            except FileNotFoundError:
+            except (FileNotFoundError, TimeoutError):
                 await asyncio.sleep(AGAIN_SECONDS)
 
     def _sight(self) -> Sight:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -188,3 +189,23 @@ def test_every_place_on_the_way_to_a_file_is_looked_at(inn: Path) -> None:
     below = {os.path.relpath(place, inn) for place in seen.places}
     assert below == {"ensembles", "ensembles/spa.yaml", "shared", "shared/spa.yaml"}
     assert [os.path.relpath(folder, inn) for folder in seen.folders] == [".", "ensembles"]
+
+
+async def test_a_disk_that_once_takes_too_long_is_watched_on(inn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = threading.Event()
+    real = Looking.again
+
+    def again(looking: Looking) -> Looking:
+        if not stuck.is_set():
+            stuck.set()
+            time.sleep(2)
+        return real(looking)
+
+    async with reading(inn, ".env") as reader:
+        await settle(reader, inn)
+        monkeypatch.setattr("runner.host.watch.LOOK_SECONDS", 0.5)
+        monkeypatch.setattr(Looking, "again", again)
+        known = len(reader.read)
+        (inn / "network.yaml").write_text("two")
+        await noticed(reader, known + 1)
+        assert stuck.is_set()
