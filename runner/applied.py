@@ -45,6 +45,10 @@ class Proposal(Wire):
 
 
 class Readiness(Wire):
-    """What a runner answers to a proposal: it is ready to run it, or `problem` says why not."""
+    """What a runner answers to a proposal: it is ready to run it, or `problem` says why not.
+
+    One that is `stopping` is not to be waited for.
+    """
 
     problem: str | None = None
+    stopping: bool = False

@@ -36,6 +36,14 @@ class Vitals(Wire):
     """What kept it from an orderly end."""
 
 
+class RefusedSave(Wire):
+    """What was saved in a runner's directory and is not in force. `generation` is the one that runs on."""
+
+    generation: int
+    at: AwareDatetime
+    diagnostics: tuple[str, ...] = ()
+
+
 class Beat(Wire):
     """One sign of life of a runner. `ended` is the last one, said by a runner that stops in order."""
 
@@ -48,6 +56,10 @@ class Beat(Wire):
     """The server's own id, new with each of its starts, by which `clients` are the runner's connections."""
     clients: tuple[int, ...] = ()
     started_at: AwareDatetime
+    generation: int | None = None
+    """By which applied configuration it works."""
+    refused: RefusedSave | None = None
+    """The last change that was saved in its directory, where it is not in force."""
     sequence: int
     ensembles: tuple[Vitals, ...] = ()
     ended: bool = False

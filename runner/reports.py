@@ -49,6 +49,8 @@ class RunnerReport(Report):
     host: str = ""
     leads: bool = False
     """Whether it does what one runner of the network must do for all."""
+    generation: int | None = None
+    """Lower than the network's where it could not go along."""
 
 
 class ReloadReport(Report):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from runner.beat import Beat
+from runner.beat import Beat, RefusedSave
 from runner.capability import versioned
 from runner.host.entries import entry
 from runner.host.foundation import Foundation
@@ -51,8 +51,8 @@ class Census:
         self._pulse = ground.pulse
         self._leadership = ground.leadership
         self._own = own
-        self.refused: ReloadReport | None = None
-        """Of the last change that was saved here, where it is not in force."""
+        self.refused: RefusedSave | None = None
+        """The last change that was saved here, where it is not in force."""
 
     def queues(self) -> tuple[str, ...]:
         """Wherever a task may wait, in order."""
@@ -62,24 +62,23 @@ class Census:
         looks = (hosted.look() for hosted in self._hosted.values())
         await asyncio.gather(self._pulse.until_acquainted(ACQUAINTED_SECONDS), *looks)
         beats, generation = self._beats(), self._in_force.generation
+        furthest = max((beat.generation or 0 for beat in beats), default=0)
         there = generation.network.ensembles
         gone = {*self._in_force.left_queues(), *(name for beat in beats for name in beat.by_ensemble)} - there.keys()
         found = await asyncio.gather(*(self._ensemble(name, beats) for name in sorted({*there, *gone})))
         ensembles = [one for one in found if not one.removed or one.held or one.in_flight]
         return StatusReport(
             network=generation.network.name,
-            generation=generation.number,
+            generation=furthest,
             runners=tuple(_runner(beat, leader=self._leadership.leader) for beat in beats),
             ensembles=tuple(ensembles),
-            last_reload=self._last_reload(generation.number),
+            last_reload=_last_reload(beats, furthest),
             leader_epoch=self._leadership.epoch,
         )
 
-    def _last_reload(self, generation: int) -> ReloadReport:
-        """What was refused before the present generation is told no more."""
-        if self.refused is not None and self.refused.generation == generation:
-            return self.refused
-        return ReloadReport(ok=True, generation=generation)
+    async def tell(self) -> None:
+        """Other runners know what was refused here, or is not any more, when this returns."""
+        await self._pulse.say()
 
     async def load(self, name: str) -> Running:
         """What an ensemble has to do, on all runners."""
@@ -151,6 +150,15 @@ class Census:
         return next(said, next(iter(states), EnsembleState.STOPPED))
 
 
+def _last_reload(beats: Iterable[Beat], generation: int) -> ReloadReport:
+    """Whoever refused it. What was refused before the present generation is told no more."""
+    refused = [beat.refused for beat in beats if beat.refused is not None and beat.refused.generation == generation]
+    if not refused:
+        return ReloadReport(ok=True, generation=generation)
+    last = max(refused, key=lambda one: one.at)
+    return ReloadReport(ok=False, generation=generation, diagnostics=last.diagnostics)
+
+
 def _runner(beat: Beat, *, leader: str | None) -> RunnerReport:
     return RunnerReport(
         id=beat.runner,
@@ -160,6 +168,7 @@ def _runner(beat: Beat, *, leader: str | None) -> RunnerReport:
         ensembles=tuple(sorted(beat.by_ensemble)),
         host=beat.host,
         leads=beat.runner == leader,
+        generation=beat.generation,
     )
 
 

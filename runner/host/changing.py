@@ -41,7 +41,7 @@ async def changing(
     `reading` is what was read of the files here.
     """
     questions, embedded = Questions(ground.connection, ground.subjects), site.embedded is not None
-    following = Following(configuration, ground.bundles, workspace, applier, watcher)
+    following = Following(configuration, ground.bundles, workspace, applier, watcher, ground.pulse)
     proposing = Proposing(following, ground.bundles, ground.pulse, questions, ground.subjects, applier)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(questions.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,16 +20,24 @@ from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, Se
 from runner.host.applied import Configuration, configured, reading_of
 from runner.host.ballot import BOUND_SECONDS
 from runner.host.happenings import Configured, Notice, Watcher
+from runner.host.pulse import Pulse
 from runner.model import Network
 from runner.subjects import Subjects
 from runner.workspace import Workspace
 
-WARM, COOL = "warm", "cool"
+WARM, COOL, GO = "warm", "cool", "go"
+"""What a runner is asked: to make ready for a proposal, to give it up, and to go, since it is in force."""
+
 LOOK_SECONDS = 2.0
 """How often a runner looks what is in force, beside being told."""
 
 PATIENCE_SECONDS = BOUND_SECONDS + 5.0
-"""How long a runner stays ready for a proposal of which it hears nothing more."""
+"""How long a runner stays ready for a proposal of which it hears nothing more, while whoever proposed it lives."""
+
+HEAR_SECONDS = 0.5
+"""How often it is looked whether whoever proposed still lives."""
+
+STOPPING = "it is stopping"
 
 _log = logging.getLogger("runner.host")
 
@@ -68,7 +77,13 @@ class Following:
     """Of one runner, from `open` to `close`. `now` is what it runs; `one` change is under way at a time."""
 
     def __init__(
-        self, now: Configuration, bundles: Bundles, workspace: Workspace, applier: Applier, watcher: Watcher
+        self,
+        now: Configuration,
+        bundles: Bundles,
+        workspace: Workspace,
+        applier: Applier,
+        watcher: Watcher,
+        pulse: Pulse,
     ) -> None:
         self.now = now
         self.one = asyncio.Lock()
@@ -76,6 +91,8 @@ class Following:
         self._workspace = workspace
         self._applier = applier
         self._watcher = watcher
+        self._pulse = pulse
+        self._closed = False
         self._part: Part | None = None
         self._look = asyncio.Event()
         self._works: set[asyncio.Task[None]] = set()
@@ -86,12 +103,14 @@ class Following:
         """Take part in proposals, and follow what is in force, beginning with a look."""
         await questions.answer(subjects.control(runner, WARM), self._warm)
         await questions.answer(subjects.control(runner, COOL), self._cool)
+        await questions.answer(subjects.control(runner, GO), self._go)
         await self._bundles.watch(self._look.set)
         self._look.set()
         self._following = asyncio.ensure_future(self._follow())
 
     async def close(self) -> None:
         """Nothing is under way any more."""
+        self._closed = True
         tasks = {*self._works, *([self._following] if self._following is not None else [])}
         for task in tasks:
             task.cancel()
@@ -106,8 +125,20 @@ class Following:
             return None
         part = self._part
         if part is None or part.proposal.id != proposal.id:
+            if self._closed:
+                return Readiness(problem=STOPPING, stopping=True).encode()
             part = await self._begin(proposal)
-        return Readiness(problem=await asyncio.shield(part.ready)).encode()
+        problem = await asyncio.shield(part.ready)
+        return Readiness(problem=problem, stopping=problem == STOPPING).encode()
+
+    async def _go(self, _: str, body: bytes) -> bytes:
+        """The proposal is in force; answered when it runs here, or cannot."""
+        part = self._part
+        if part is not None and part.proposal.id == body.decode(errors="replace"):
+            part.decide(True)
+            if part.work is not None:
+                await asyncio.wait((part.work,))
+        return b"{}"
 
     async def _cool(self, _: str, body: bytes) -> bytes:
         """The proposal was given up."""
@@ -119,8 +150,9 @@ class Following:
     async def _begin(self, proposal: Proposal) -> Part:
         before, part = self._part, Part(proposal)
         self._part = part
-        if before is not None:
-            before.decide(False)  # only one proposal stands at a time: nothing comes of this one any more
+        self._pulse.mention(proposal.runner)
+        if before is not None and not before.verdict.done():  # only one proposal stands at a time
+            before.decide(await self._is_in_force(before.proposal.applied))
         if self.one.locked() and (before is None or before.work is None or before.work.done()):
             part.say("it is applying another change")
         else:
@@ -146,17 +178,35 @@ class Following:
             _log.exception("a proposal could not be made ready for")
             part.say(f"it failed: {problem}")
         finally:
-            part.say("it is stopping")
+            part.say(STOPPING)
             self._look.set()
 
     async def _decided(self, part: Part) -> bool:
         """Whether the proposal came into force; where nothing is heard of it any more, that says the record."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up and self._pulse.alive(part.proposal.runner):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEAR_SECONDS):
+                    return await asyncio.shield(part.verdict)
+        return await self._is_in_force(part.proposal.applied)
+
+    async def _is_in_force(self, applied: Applied) -> bool:
+        """Where that cannot be read now, it is found out later: whoever lags catches up."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await asyncio.shield(part.verdict)
-        except TimeoutError:
             current, _ = await self._bundles.current()
-            return _is(current, part.proposal.applied)
+        except (ServerFailed, *AWAY):
+            return False
+        return _is(current, applied)
+
+    async def level(self) -> None:
+        """Run what is in force, where this runner does not and may by now.
+
+        Raises ServerFailed, and what `AWAY` lists.
+        """
+        current, _ = await self._bundles.current()
+        if current is not None and current.generation > self.now.applied.generation:
+            self._failed = 0
+            await self._go_with(current)
 
     async def _follow(self) -> None:
         while True:

@@ -22,7 +22,7 @@ from runner.bus.questions import Questions
 from runner.errors import ReloadFailed, ServerFailed
 from runner.host.applied import Configuration, Files
 from runner.host.ballot import BOUND_SECONDS, Ready, Refused, Waiting, verdict
-from runner.host.following import COOL, WARM, Applier, Following
+from runner.host.following import COOL, GO, WARM, Applier, Following
 from runner.host.pulse import Pulse
 from runner.subjects import Subjects
 
@@ -31,7 +31,17 @@ LOOK_SECONDS = 0.1
 
 ASK_AGAIN_SECONDS = 0.1
 COOL_SECONDS = 0.5
+GO_SECONDS = 1.0
+"""How long it is waited for that all run what has come into force, before anybody is told that it is."""
+
+CERTAIN_SECONDS = 5.0
+"""How long it is tried to find out whether a write was done whose answer was lost."""
+
 CLAIMED = timedelta(seconds=3 * BOUND_SECONDS)
+
+
+class Overtaken(ReloadFailed):
+    """Somebody else applies a configuration, or has just done so."""
 
 
 class Proposing:
@@ -84,9 +94,10 @@ class Proposing:
     async def _agree(self, files: Files, proposal: Proposal, revision: int) -> Configuration:
         """The others are asked when this runner is ready: by then the server lets in whoever is new."""
         configuration = Configuration(files.network, files.bundled, proposal.applied, files.own, files.secrets)
+        asked: dict[str, asyncio.Task[Readiness]] = {}
 
         async def commit() -> None:
-            asked = {runner: asyncio.ensure_future(self._ask(runner, proposal)) for runner in sorted(self._others())}
+            asked.update((one, asyncio.ensure_future(self._ask(one, proposal))) for one in sorted(self._others()))
             try:
                 await self._ready(asked)
                 await self._put_in_force(proposal.applied, revision)
@@ -100,20 +111,40 @@ class Proposing:
         read, number = configuration.code(files.workspace), proposal.applied.generation
         await self._applier.apply(files.network, read, number, commit)
         self._following.now = configuration
+        await asyncio.gather(*(self._tell(runner, GO, proposal, GO_SECONDS) for runner in asked))
         return configuration
 
     async def _put_in_force(self, applied: Applied, revision: int) -> None:
         """Raises ReloadFailed where somebody was first."""
-        if not await self._bundles.commit(applied, revision):
+        try:
+            done = await self._bundles.commit(applied, revision)
+        except AWAY:  # it may have been written before the server went
+            done = await self._is_in_force(applied)
+        if not done:
             current, _ = await self._bundles.current()
             raise _overtaken(current)
 
-    async def _ready(self, asked: Mapping[str, asyncio.Task[str | None]]) -> None:
+    async def _is_in_force(self, applied: Applied) -> bool:
+        """Raises what `AWAY` lists where the server does not come back in time."""
+        give_up = time.monotonic() + CERTAIN_SECONDS
+        while True:
+            try:
+                current, _ = await self._bundles.current()
+            except AWAY:
+                if time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+            else:
+                return current == applied
+
+    async def _ready(self, asked: Mapping[str, asyncio.Task[Readiness]]) -> None:
         """Raises ReloadFailed naming who is not."""
         began = time.monotonic()
         while True:
-            said = {runner: answer.result() for runner, answer in asked.items() if answer.done()}
-            alive = {runner for runner in asked if self._pulse.alive(runner)}
+            answers = {runner: answer.result() for runner, answer in asked.items() if answer.done()}
+            said = {runner: answer.problem for runner, answer in answers.items()}
+            stopping = {runner for runner, answer in answers.items() if answer.stopping}
+            alive = {runner for runner in asked.keys() - stopping if self._pulse.alive(runner)}
             match verdict(asked.keys(), said, alive=alive, seconds=time.monotonic() - began):
                 case Ready():
                     return
@@ -128,24 +159,23 @@ class Proposing:
         """The live runners that host something, beside this one."""
         return frozenset(r for r, beat in self._pulse.beats.items() if beat.ensembles) - {self._pulse.runner}
 
-    async def _ask(self, runner: str, proposal: Proposal) -> str | None:
-        """None once it is ready, or why it is not. Asks for as long as nobody has given up."""
+    async def _ask(self, runner: str, proposal: Proposal) -> Readiness:
+        """Once it is ready, or knows why it is not. Asks for as long as nobody has given up."""
         while True:
             with suppress(*AWAY):
                 subject = self._subjects.control(runner, WARM)
                 answer = await self._questions.ask(subject, proposal.encode(), BOUND_SECONDS)
                 if answer is not None:
-                    return Readiness.model_validate_json(answer).problem
+                    return Readiness.model_validate_json(answer)
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _give_up(self, asked: Iterable[str], proposal: Proposal) -> None:
         """Whoever does not hear it finds out by itself, and so does whoever was asked just now."""
+        await asyncio.gather(*(self._tell(runner, COOL, proposal, COOL_SECONDS) for runner in asked))
 
-        async def cool(runner: str) -> None:
-            with suppress(*AWAY):
-                await self._questions.ask(self._subjects.control(runner, COOL), proposal.id.encode(), COOL_SECONDS)
-
-        await asyncio.gather(*map(cool, asked))
+    async def _tell(self, runner: str, verb: str, proposal: Proposal, seconds: float) -> None:
+        with suppress(*AWAY):
+            await self._questions.ask(self._subjects.control(runner, verb), proposal.id.encode(), seconds)
 
     @asynccontextmanager
     async def _claimed(self, proposal: Proposal) -> AsyncIterator[None]:
@@ -169,6 +199,6 @@ class Proposing:
         return f"{runner} (pid {beat.pid} on {beat.host})" if beat is not None else runner
 
 
-def _overtaken(other: Applied | None) -> ReloadFailed:
+def _overtaken(other: Applied | None) -> Overtaken:
     who = f"{other.by} applies generation {other.generation}" if other is not None else "somebody else applies"
-    return ReloadFailed(f"{who} at the same time", hint="`run-network diff` shows what differs; then apply again")
+    return Overtaken(f"{who} at the same time", hint="`run-network diff` shows what differs; then apply again")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
+from runner.beat import RefusedSave
 from runner.bus.away import AWAY
 from runner.bus.events import Events
 from runner.config.bundling import modules_of
@@ -25,18 +26,27 @@ from runner.host.census import Census
 from runner.host.following import Following
 from runner.host.happenings import Notice, Reloaded, ReloadRefused, Watcher
 from runner.host.looking import Looking
-from runner.host.proposing import Proposing
+from runner.host.proposing import Overtaken, Proposing
 from runner.host.watch import Watch
 from runner.plan.observed import Desired, Observed
 from runner.plan.plan import Plan, Refusal
 from runner.plan.reconcile import reconcile
 from runner.plan.text import compact, refused
-from runner.reports import ReloadReport
 from runner.work import Status
 from runner.workspace import Workspace, environment_of
 
 RELOAD = "reload"
 """The kind of the events that tell of saved changes, in the name of the network."""
+
+AWAY_SECONDS = 15.0
+"""How long a server may be away before what was saved meanwhile is refused."""
+
+AGAIN_SECONDS = 0.25
+OWN_SECONDS = 0.1
+"""How often it is looked whether the files have come to be this runner's to apply."""
+
+MOST_LINES, LONGEST_LINE = 20, 500
+"""Of what was refused, in `status`."""
 
 _log = logging.getLogger("runner.host")
 
@@ -69,17 +79,19 @@ class Reloading:
         self._secrets = reading.references.secrets
         self._kept = reading.kept
         self._gone = False
-        self._running: asyncio.Task[None] | None = None
+        self._one = asyncio.Lock()
+        self._running: tuple[asyncio.Task[None], ...] = ()
 
     def open(self) -> None:
-        """Look at the files, now and whenever one changes."""
-        self._running = asyncio.ensure_future(self._run())
+        """Look at the files, now, whenever one changes, and when they come to be this runner's to apply."""
+        self._running = asyncio.ensure_future(self._run()), asyncio.ensure_future(self._take_over())
 
     async def close(self) -> None:
         """Nothing is applied any more."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait((self._running,))
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
         self._watch.close()
 
     @property
@@ -90,9 +102,25 @@ class Reloading:
         try:
             async with aclosing(self._watch.changes()) as changes:
                 async for _ in changes:
-                    await (self._reload() if self._owns() else self._note())
+                    await self._look()
         except (OSError, RuntimeError) as problem:  # the second is how watchfiles says that it failed
             self._watcher(Notice(f"the files are not watched any more: {problem}"))
+
+    async def _take_over(self) -> None:
+        """What was saved while whoever applied it was already gone is applied by who comes after."""
+        if self._owns():
+            return
+        while not self._owns():  # noqa: ASYNC110 - the lock of a directory tells nobody that it is free
+            await asyncio.sleep(OWN_SECONDS)
+        if self._now.applied.bundle.file == self._workspace.file.name:
+            await self._look()
+
+    async def _look(self) -> None:
+        async with self._one:
+            before = self._census.refused
+            await (self._reload() if self._owns() else self._note())
+        if self._census.refused is not before:
+            await self._census.tell()
 
     async def _note(self) -> None:
         """Another runner applies what changes here. This one only learns where to look, should it take over."""
@@ -103,21 +131,43 @@ class Reloading:
         """What is saved is in force, or nothing of it is, and somebody is told why."""
         began = time.perf_counter()
         try:
-            files = await self._read()
-            if plan := await self._plan(files):
-                await self._proposing.propose(files)
-                self._secrets = files.reading.references.secrets
-                self._done(plan, _since(began))
+            await self._apply(began)
         except InvalidNetwork as problem:
             if not self._is_gone():
                 self._refuse(problem, _since(began))
         except EnsembleNetworkError as problem:
             self._refuse(problem, _since(began))
-        except (TimeoutError, *AWAY) as problem:
+        except AWAY as problem:
             self._refuse(ReloadFailed(f"it took too long: {problem or 'the server or the disk'}"), _since(began))
         except Exception as problem:  # noqa: BLE001 - one plan step is a door: the next save is to be seen
             _log.exception("a reload failed")
             self._refuse(ReloadFailed(f"{type(problem).__name__}: {problem}", hint=_OURS), _since(began))
+
+    async def _apply(self, began: float) -> None:
+        """Where the server is away, it is tried again until it is back; where somebody else applies something, until
+        that has come to nothing, as after a death. Raises what keeps the files from being applied.
+        """
+        overtaken: tuple[Overtaken, int] | None = None
+        while True:
+            try:
+                await self._following.level()
+                files = await self._read()
+                if plan := await self._plan(files):
+                    if overtaken is not None and overtaken[1] != self._now.applied.generation:
+                        raise overtaken[0]
+                    await self._proposing.propose(files)
+                    self._secrets = files.reading.references.secrets
+                    self._done(plan, _since(began))
+                return
+            except (ReloadFailed, *AWAY) as problem:
+                if isinstance(problem, Overtaken):
+                    overtaken = overtaken or (problem, self._now.applied.generation)
+                    again = overtaken[1] == self._now.applied.generation
+                else:
+                    again = _is_away(problem)
+                if not again or _since(began) > AWAY_SECONDS * 1000:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _read(self) -> Files:
         """What the directory says now. Raises InvalidNetwork."""
@@ -189,7 +239,7 @@ class Reloading:
         self._gone = False
         generation = self._now.applied.generation
         lines = _lines(problem)
-        self._census.refused = ReloadReport(ok=False, generation=generation, diagnostics=lines)
+        self._census.refused = RefusedSave(generation=generation, at=datetime.now(UTC), diagnostics=_some(lines))
         self._watcher(ReloadRefused(problem, generation, milliseconds))
         self._tell(Status.FAILED, milliseconds, "; ".join(lines))
 
@@ -202,6 +252,18 @@ class Reloading:
 
 
 _OURS = "the log of the runner in .run-network/runner.log has the traceback: please report it"
+
+
+def _is_away(problem: BaseException) -> bool:
+    """Whether it is the server's being away that keeps a change from being applied."""
+    return isinstance(problem, AWAY) or isinstance(problem.__cause__, AWAY)
+
+
+def _some(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """So many that each beat can carry them."""
+    shown = tuple(line[:LONGEST_LINE] for line in lines[:MOST_LINES])
+    more = len(lines) - len(shown)
+    return (*shown, f"and {more} more: `run-network validate` lists them") if more else shown
 
 
 def _since(began: float) -> float:

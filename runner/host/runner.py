@@ -276,6 +276,8 @@ class Runner:
             server=self._ground.connection.server_id,
             clients=self._clients(),
             started_at=self._started_at,
+            generation=self._ground.in_force.generation.number,
+            refused=self.census.refused,
             sequence=sequence,
             ensembles=tuple(ensemble.vitals for ensemble in self._hosted.values()),
         )

@@ -24,6 +24,10 @@ DEBOUNCE_MILLISECONDS = 50
 LOOK_SECONDS = 10.0
 """How long looking at the files may take."""
 
+STEADY_SECONDS = 1.0
+"""For how long files may go on changing while they are read. Then they are taken as they were read: when they change no
+more, they are read once more anyway."""
+
 AGAIN_SECONDS = 0.1
 """When a folder vanished as it was about to be watched, or the disk took too long."""
 
@@ -73,19 +77,22 @@ class Watch:
     async def look(self, read: Callable[[Looking], _T]) -> _T:
         """What `read` makes of the files; not in the middle of a save, unless saves follow each other without a pause.
 
-        It is read once more where a file was saved just before or meanwhile.
+        It is read once more where a file was saved just before or meanwhile, and where a second look finds another
+        content: two looks that agree have seen what was there at one moment (Afek et al., "Atomic Snapshots of Shared
+        Memory", 1993), also where files are swapped that were written long ago.
         """
-        give_up = time.monotonic() + DEBOUNCE_MILLISECONDS / 1000
+        began = time.monotonic()
         while True:
-            is_last = time.monotonic() > give_up
+            took = time.monotonic() - began
             looking = Looking(self._workspace, self.looked)
             try:
                 found = await self.in_thread(partial(read, looking))
             finally:
                 self.looked = looking
-            if is_last or not looking.is_hasty(STEP_MILLISECONDS):
+            is_hasty = took <= DEBOUNCE_MILLISECONDS / 1000 and looking.is_hasty(STEP_MILLISECONDS)
+            if not is_hasty and (took > STEADY_SECONDS or await self._is_same()):
                 return found
-            await asyncio.sleep(STEP_MILLISECONDS / 1000)
+            await asyncio.sleep(STEP_MILLISECONDS / 1000 if is_hasty else 0)
 
     async def in_thread(self, look: Callable[[], _T]) -> _T:
         """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""

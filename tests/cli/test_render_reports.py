@@ -231,3 +231,18 @@ def test_a_problem_says_what_and_the_next_step() -> None:
     told = problems.failure(WorkError(code="R\x1b[2J", message="a\x1b]0;b\x07\nc\x9b", hint="\rd"), colour=False)
     assert told == "error[R\\x1b[2J]: a\\x1b]0;b\\x07\nc\\x9b\nhint: \\rd"
     assert problems.failure(WorkError(code="REFUSED", message="closed"), colour=False) == "error[REFUSED]: closed"
+
+
+def test_a_runner_that_could_not_go_along_is_named() -> None:
+    here = {"pid": 7, "started_at": NOON, "url": "nats://127.0.0.1:1", "ensembles": ("spa",)}
+    report = StatusReport(
+        network="hotel",
+        generation=3,
+        runners=(RunnerReport(id="r1", generation=3, **here), RunnerReport(id="r2", generation=2, **here)),
+        ensembles=(),
+        last_reload=ReloadReport(ok=True, generation=3),
+    )
+    assert tables.status(report).splitlines()[1:3] == [
+        "  runner r1 (pid 7) on nats://127.0.0.1:1 since 2026-05-01 12:00:00: spa",
+        "  runner r2 (pid 7) on nats://127.0.0.1:1 since 2026-05-01 12:00:00, still generation 2: spa",
+    ]

@@ -102,7 +102,7 @@ async def member(url: str, directory: Path, log: list[str]) -> AsyncIterator[Mem
     bundles, questions = Bundles(connection, SUBJECTS), Questions(connection, SUBJECTS)
     now = await Settling(Files.of(workspace, reading.network, reading), bundles, told.append).own()
     applier = StandIn(log, name, now.applied.generation)
-    following = Following(now, bundles, workspace, applier, told.append)
+    following = Following(now, bundles, workspace, applier, told.append, pulse)
     proposing = Proposing(following, bundles, pulse, questions, SUBJECTS, applier)
     await pulse.listen()
     pulse.start(lambda sequence: beat(name, sequence))
@@ -265,6 +265,54 @@ async def test_what_is_in_force_and_cannot_be_run_here_is_said_once(pair: Pair):
     third = (await proposed(pair.one, "third", runner="a-dead-one")).applied.model_copy(update={"generation": 3})
     assert await pair.one.bundles.commit(third, revision)
     await eventually(lambda: pair.two.applier.generation == 3, "going with the next")
+
+
+async def test_all_run_what_is_in_force_when_whoever_proposed_it_is_told(pair: Pair):
+    await pair.one.propose("second")
+    assert pair.two.applier.generation == 2
+
+
+async def test_a_write_whose_answer_is_lost_counts_where_it_was_done(pair: Pair, monkeypatch: pytest.MonkeyPatch):
+    commit = pair.one.bundles.commit
+
+    async def unanswered(applied: Applied, revision: int) -> bool:
+        assert await commit(applied, revision)
+        raise TimeoutError
+
+    monkeypatch.setattr(pair.one.bundles, "commit", unanswered)
+    assert (await pair.one.propose("second")).applied == await pair.two.in_force()
+    assert pair.one.applier.generation == pair.two.applier.generation == 2
+
+
+async def test_one_that_stops_meanwhile_is_not_waited_for(pair: Pair):
+    pair.two.applier.hold = asyncio.Event()
+    proposing = asyncio.ensure_future(pair.one.propose("second"))
+    await eventually(lambda: pair.two.following.one.locked(), "the other makes ready")
+    await pair.two.following.close()
+    assert (await proposing).applied.generation == 2
+    assert (await pair.one.propose("third")).applied.generation == 3, "nor is one that has stopped, and still answers"
+
+
+async def test_what_came_into_force_is_not_given_up_for_the_next_proposal(pair: Pair):
+    """Whoever proposed the first one died in between."""
+    first = await proposed(pair.one, "second", runner="a-dead-one")
+    await pair.one.questions.ask(SUBJECTS.control("two", WARM), first.encode())
+    _, revision = await pair.one.bundles.current()
+    await pair.one.bundles._bucket.put_if("current", first.applied.encode(), revision)
+    next_one = first.model_copy(update={"id": "next", "applied": first.applied.model_copy(update={"generation": 3})})
+    await pair.one.questions.ask(SUBJECTS.control("two", WARM), next_one.encode())
+    assert "two runs 2" in pair.log
+
+
+async def test_one_that_lags_runs_what_is_in_force_as_soon_as_it_can(pair: Pair):
+    pair.two.applier.broken = "there is no such secret"
+    proposal = await proposed(pair.one, "second", runner="a-dead-one")
+    _, revision = await pair.one.bundles.current()
+    assert await pair.one.bundles.commit(proposal.applied, revision)
+    await eventually(lambda: bool(notices(pair.two)), "a notice")
+    pair.two.applier.broken = None
+    await pair.two.following.level()
+    assert pair.two.applier.generation == 2
 
 
 def notices(it: Member) -> list[str]:

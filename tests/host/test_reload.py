@@ -185,4 +185,17 @@ async def test_whoever_joined_goes_with_what_the_owner_saves(tmp_path: Path) -> 
         told: list = []
         async with running(read(workspace), workspace, join=True, watch=True, watcher=told.append) as joined:
             await saver.does(("network.yaml", NETWORK.replace("4", "8")))
-            await eventually(lambda: joined._hosted["kitchen"].vitals.slots == 8, "the joined runner follows")
+            assert joined._hosted["kitchen"].vitals.slots == 8
+            refused = await saver.breaks(("network.yaml", NETWORK.replace("4", "many")))
+
+            async def all_tell() -> bool:  # the watch tells before the beat does
+                return not (await saver.network.client.status()).last_reload.ok
+
+            await eventually(all_tell, "it is told")
+            told = [(await saver.network.client.status()).last_reload for _ in range(12)]
+            assert {last.ok for last in told} == {False}
+            assert isinstance(refused.problem, InvalidNetwork)
+            await saver.does(("network.yaml", NETWORK.replace("4", "9")))
+            reports = [await saver.network.client.status() for _ in range(12)]
+            assert {report.last_reload.ok for report in reports} == {True}
+            assert {runner.generation for report in reports for runner in report.runners} == {3}

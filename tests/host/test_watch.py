@@ -209,3 +209,57 @@ async def test_a_disk_that_once_takes_too_long_is_watched_on(inn: Path, monkeypa
         (inn / "network.yaml").write_text("two")
         await noticed(reader, known + 1)
         assert stuck.is_set()
+
+
+def versions(directory: Path) -> None:
+    """Two folders with files of one version each, written long ago, and a link to the first."""
+    for version in ("one", "two"):
+        (directory / version).mkdir()
+        for name in ("a", "b"):
+            (directory / version / name).write_text(version)
+            os.utime(directory / version / name, (1e9, 1e9))
+    (directory / "now").symlink_to("one")
+
+
+def swap(directory: Path) -> None:
+    (directory / "next").symlink_to("two")
+    os.replace(directory / "next", directory / "now")
+
+
+async def test_files_that_are_swapped_while_they_are_read_are_read_again(tmp_path: Path) -> None:
+    versions(tmp_path)
+    watch = Watch(Workspace.of(tmp_path / "network.yaml"))
+    looks = []
+
+    def read(looking: Looking) -> tuple[bytes, bytes]:
+        first = looking.read("now/a")
+        if not looks:
+            swap(tmp_path)
+        looks.append(looking)
+        return first, looking.read("now/b")
+
+    try:
+        assert await watch.look(read) == (b"two", b"two")
+    finally:
+        watch.close()
+    assert len(looks) == 2
+
+
+async def test_files_that_never_stand_still_are_read_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.host.watch.STEADY_SECONDS", 0.1)
+    watch = Watch(Workspace.of(tmp_path / "network.yaml"))
+    looks = []
+
+    def read(looking: Looking) -> bytes:
+        looks.append(looking)
+        found = looking.read("network.yaml")
+        (tmp_path / "network.yaml").write_text(f"network: n{len(looks)}\n")
+        return found
+
+    (tmp_path / "network.yaml").write_text("network: n0\n")
+    try:
+        assert (await watch.look(read)).startswith(b"network: n")
+    finally:
+        watch.close()

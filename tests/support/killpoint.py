@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from runner.applied import Readiness
 from runner.bus.connection import Connection
 from runner.cli.app import main
 
@@ -49,7 +50,25 @@ def _forgetting(provider: str) -> Point:
     return lambda subject, _: subject.startswith("$JS.API.STREAM.MSG.DELETE.") and subject.endswith(f"_work_{provider}")
 
 
+def _putting(key: str) -> Point:
+    """Of whoever proposes a configuration: it writes this key of what is applied."""
+    return lambda subject, _: subject.startswith("$KV.") and subject.endswith(f"_applied.{key}")
+
+
+def _asking(_: str) -> Point:
+    """Of whoever proposes a configuration: it asks another runner to make ready."""
+    return lambda subject, _: ".control." in subject and subject.endswith(".warm")
+
+
+def _ready(_: str) -> Point:
+    """Of a runner that is asked to: it says that it is ready."""
+    return lambda _, payload: payload == Readiness().encode()
+
+
 POINTS = {
+    "putting": _putting,
+    "asking": _asking,
+    "ready": _ready,
     "accepting": _accepting,
     "recording": _recording,
     "replying": _replying,

@@ -51,12 +51,14 @@ def is_locked(directory: Directory) -> bool:
 
 
 @contextmanager
-def up(directory: Directory, *options: str, dies: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def up(
+    directory: Directory, *options: str, dies: str | None = None, watch: bool = False
+) -> Iterator[subprocess.Popen[str]]:
     """`run-network up`, ready. What it prints goes on being read, so that it never waits for its reader.
 
     `dies` names a point of `tests.support.killpoint` at which it kills itself, once in a directory.
     """
-    process = _started(directory, ("up", "--no-http", "--no-watch", *options), dies)
+    process = _started(directory, ("up", "--no-http", *([] if watch else ["--no-watch"]), *options), dies)
     reading = threading.Thread(target=process.communicate)
     try:
         read_until(process, "ready in")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.render.style import cells, counted, visible
-from runner.reports import CatalogEntry, EnsembleReport, GenerationReport, RequestReport, StatusReport
+from runner.reports import CatalogEntry, EnsembleReport, GenerationReport, RequestReport, RunnerReport, StatusReport
 from runner.work import EnsembleState, Status
 
 _UNLIMITED = 10_000
@@ -35,14 +35,7 @@ _STATE_STYLES = {
 def status(report: StatusReport, *, width: int | None = None, colour: bool = False) -> str:
     """The runners, then every ensemble."""
     lines = [f"{visible(report.network)}, generation {report.generation}"]
-    lines += [
-        visible(
-            f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}{leads}: "
-            f"{', '.join(runner.ensembles) or 'no ensemble'}"
-        )
-        for runner in report.runners
-        for leads in [", leads" if runner.leads and len(report.runners) > 1 else ""]
-    ]
+    lines += [visible(_runner_line(runner, report)) for runner in report.runners]
     if not report.last_reload.ok:
         lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]
     rows = [_ensemble_row(ensemble) for ensemble in report.ensembles]
@@ -58,6 +51,16 @@ def _told(ensemble: EnsembleReport) -> list[str]:
     why = [f"{ensemble.name}: {ensemble.detail}"] if ensemble.detail else []
     gone = [_removed(ensemble)] if ensemble.removed else []
     return [visible(line) for line in (*own, *why, *gone)]
+
+
+def _runner_line(runner: RunnerReport, report: StatusReport) -> str:
+    leads = ", leads" if runner.leads and len(report.runners) > 1 else ""
+    lags = runner.generation is not None and runner.generation < report.generation
+    still = f", still generation {runner.generation}" if lags else ""
+    return (
+        f"  runner {runner.id} (pid {runner.pid}) on {runner.url} since {_instant(runner.started_at)}{leads}{still}: "
+        f"{', '.join(runner.ensembles) or 'no ensemble'}"
+    )
 
 
 def catalog(entries: Sequence[CatalogEntry], *, width: int | None = None, colour: bool = False) -> str:
