@@ -67,6 +67,8 @@ class StatusReport(Report):
     last_reload: ReloadReport
     leader_epoch: int = 0
     """Grows by one whenever leadership passes to another runner."""
+    discovery_away: str | None = None
+    """Why nobody can be found who is not known already, since when; null where all is well."""
 
 
 class AppliedReport(Report):

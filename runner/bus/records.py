@@ -25,6 +25,7 @@ MARKER_SECONDS = 60
 
 _GONE = ("DEL", "PURGE")
 _WRONG_LAST_SEQUENCE = 10071
+_NO_STREAM = 10059
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Entry:
     key: str
     value: bytes
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class BucketState:
+    """`messages` are its values and the markers of what was deleted; one that is made anew is `created` anew."""
+
+    created: str
+    messages: int
 
 
 class Bucket:
@@ -105,6 +114,16 @@ class Bucket:
         if error := told.get("error"):
             raise ServerFailed(f"the keys of {self._stream} cannot be listed: {error.get('description')}")
         return tuple(sorted(map(self.key_of, told["state"].get("subjects") or {})))
+
+    async def state(self) -> BucketState | None:
+        """What the server says of it; None where there is no such bucket. Raises as `put_if`."""
+        answer = await self._connection.request(f"$JS.API.STREAM.INFO.{self._stream}", b"", timeout=READ_SECONDS)
+        told = json.loads(answer.data)
+        if error := told.get("error"):
+            if error.get("err_code") == _NO_STREAM:
+                return None
+            raise ServerFailed(f"{self._stream} cannot be looked at: {error.get('description')}")
+        return BucketState(told["created"], told["state"]["messages"])
 
     async def stamp(self, key: str) -> datetime | None:
         """When the server stored what stands under a key, by its own clock; None where nothing does."""

@@ -50,12 +50,17 @@ async def ensure_network(connection: Connection, subjects: Subjects, *, results_
     await asyncio.gather(
         ensure_stream(connection, _bucket(subjects, "results", results_kept)),
         ensure_stream(connection, _bucket(subjects, "checkpoints", max(results_kept, CHECKPOINTS_KEPT))),
-        ensure_stream(connection, _bucket(subjects, "capabilities", None)),
+        ensure_capabilities(connection, subjects),
         ensure_stream(connection, _bucket(subjects, "leader", None)),
         ensure_stream(connection, _bucket(subjects, "dead", None)),
         ensure_stream(connection, _bucket(subjects, "contents", results_kept)),
         ensure_applied(connection, subjects),
     )
+
+
+async def ensure_capabilities(connection: Connection, subjects: Subjects) -> None:
+    """Where registrations are kept. Idempotent. Raises ServerFailed."""
+    await ensure_stream(connection, _bucket(subjects, "capabilities", None))
 
 
 async def ensure_applied(connection: Connection, subjects: Subjects) -> None:

@@ -59,7 +59,8 @@ class Asking:
         """The result, or what stands in for it. Raises CallFailed."""
         choice = self._choice()
         if choice.chosen is None:
-            return await self._fall_back(nobody(self.sending.use, choice), self._expires_at)
+            gone = nobody(self.sending.use, choice, self.workplace.desk.discovery_away)
+            return await self._fall_back(gone, self._expires_at)
         provider = choice.chosen.capability
         if choice.chosen.condition.constrained:
             self.note_constrained(provider)

@@ -74,6 +74,7 @@ class Census:
             ensembles=tuple(ensembles),
             last_reload=_last_reload(beats, furthest),
             leader_epoch=self._leadership.epoch,
+            discovery_away=self._registry.away,
         )
 
     async def tell(self) -> None:

@@ -52,6 +52,11 @@ class Desk(PayloadStore, Protocol):
         ...
 
     @property
+    def discovery_away(self) -> str | None:
+        """Why nobody can be found who is not known already, since when; None where all is well."""
+        ...
+
+    @property
     def reloads(self) -> int:
         """Counts as a reload of the server begins, and as it is over: odd while one is under way.
 

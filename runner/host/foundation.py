@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog
@@ -19,6 +20,7 @@ from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.bus.streams import (
+    ensure_capabilities,
     ensure_consumers,
     ensure_network,
     ensure_queue,
@@ -35,6 +37,7 @@ from runner.host.holders import Holders
 from runner.host.inline_desk import InlineDesk, Moved
 from runner.host.keepsakes import Keepsakes
 from runner.host.leadership import Leadership
+from runner.host.lookout import Lookout
 from runner.host.pulse import Pulse
 from runner.host.reach import Reach
 from runner.host.registry import Registry
@@ -62,6 +65,7 @@ class Foundation:
     pulse: Pulse
     leadership: Leadership
     registry: Registry
+    lookout: Lookout
     results: Bucket
     known: KnownKeys
     backlog: Backlog
@@ -81,6 +85,7 @@ class Foundation:
         """
         await asyncio.gather(self._ensure(), self.pulse.listen())
         await asyncio.gather(self.known.open(), self.registry.open())
+        self.lookout.open()
         await self._forget_the_dead()
 
     async def bring_to(self, generation: Generation) -> None:
@@ -120,6 +125,7 @@ class Foundation:
 
     async def close(self) -> None:
         await self.leadership.close()
+        await self.lookout.close()
         await asyncio.gather(self.known.close(), self.registry.close())
         await self.events.close()
         await self.pulse.close()
@@ -180,7 +186,8 @@ async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved)
     subjects = Subjects(in_force.network.name)
     pulse = Pulse(vital, subjects, runner)
     leadership = Leadership(Bucket(vital, subjects.bucket("leader")), pulse)
-    registry = Registry(Bucket(connection, subjects.bucket("capabilities")), pulse)
+    capabilities = Bucket(connection, subjects.bucket("capabilities"))
+    registry = Registry(capabilities, pulse)
     results = Bucket(connection, subjects.bucket("results"))
     checkpoints = Bucket(connection, subjects.bucket("checkpoints"))
     known = KnownKeys(connection, results)
@@ -193,6 +200,8 @@ async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved)
     deliveries = Deliveries(in_force.deliveries, outbox, results)
     requeue = Requeue(connection, subjects)
     events = Events(vital, subjects)  # `connection` does not hear itself, and the terminal listens there
+    ensure = partial(ensure_capabilities, connection, subjects)
+    lookout = Lookout(in_force.network.name, capabilities, registry, events, ensure)
     desk = InlineDesk(
         results,
         checkpoints,
@@ -215,6 +224,7 @@ async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved)
         pulse,
         leadership,
         registry,
+        lookout,
         results,
         known,
         backlog,

@@ -73,6 +73,10 @@ class InlineDesk:
     def catalog(self) -> Catalog:
         return self._registry.catalog
 
+    @property
+    def discovery_away(self) -> str | None:
+        return self._registry.away
+
     async def answer(self, reply: str, data: bytes) -> None:
         await self._connection.publish(reply, data)
 

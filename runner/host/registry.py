@@ -27,7 +27,9 @@ class Registry:
     """Follows the `capabilities` bucket; `catalog` is what live runners offer now.
 
     What this runner registered stays registered until it says otherwise: others may clear up after one that they take
-    for dead, and it may only have been stopped for a while.
+    for dead, and it may only have been stopped for a while. What anybody registered as READY stays in use when the
+    record of it vanishes, for as long as its runner lives and does not say that it is otherwise: whoever goes in order
+    says so first.
     """
 
     def __init__(self, bucket: Bucket, pulse: Pulse) -> None:
@@ -36,6 +38,9 @@ class Registry:
         self._registrations: dict[str, Registration] = {}
         self._by_ensemble: dict[str, dict[str, Registration]] = defaultdict(dict)
         self._own: dict[str, Registration] = {}
+        self._vanished: set[str] = set()
+        self.away: str | None = None
+        """Why nobody new can be found, since when; None where all is well."""
         self._catalog = Catalog()
         self._living: frozenset[str] = frozenset()
         self._conditions: dict[str, Condition] = {}
@@ -56,13 +61,18 @@ class Registry:
 
     async def reload(self) -> None:
         """Changes may have gone unheard: read everything again."""
-        found = {entry.key: entry.value async for entry in self._bucket.entries()}
-        for key in self._registrations.keys() - found.keys():
-            self._unlist(key)
+        state = await self._bucket.state()
+        empty = state is None or not state.messages  # of an emptied one the server tells nothing, and is waited for
+        found = {} if empty else {entry.key: entry.value async for entry in self._bucket.entries()}
+        for key in (self._registrations.keys() | self._own.keys()) - found.keys():
+            self._heard(key, None)
         for key, value in found.items():
             self._heard(key, value)
-        if self._own.keys() - found.keys():
-            self._lost.set()
+
+    @property
+    def count(self) -> int:
+        """How many records there are, as far as this runner heard."""
+        return len(self._registrations) - len(self._vanished)
 
     @property
     def catalog(self) -> Catalog:
@@ -102,9 +112,11 @@ class Registry:
         """Tell the network; the catalog here has it when this returns."""
         key = f"{registration.ensemble}.{registration.runner}"
         if registration.state is EnsembleState.STOPPED:
-            self._own.pop(key, None)
+            own = self._own.pop(key, None)
+            if own is not None and own.state is EnsembleState.READY:
+                await self._bucket.put(key, registration.encode())  # else others would take it for removed by mistake
             await self._bucket.delete(key)
-            self._heard(key, None)
+            self._unlist(key)
         else:
             self._own[key] = registration
             await self._bucket.put(key, registration.encode())
@@ -132,6 +144,8 @@ class Registry:
         for registration in self._registrations.values():
             if registration.runner in changed:
                 self._list(registration)
+        for key in [key for key in self._vanished if not self._may_stay(key)]:
+            self._unlist(key)
 
     def _list(self, registration: Registration) -> None:
         """Have it in the catalog where it is on offer, and only there."""
@@ -146,12 +160,17 @@ class Registry:
     def _beaten(self, beat: Beat) -> None:
         for name in beat.by_ensemble:
             self._conditions.pop(name, None)
+        for key in [key for key in self._vanished if not self._may_stay(key)]:
+            self._unlist(key)
 
     def _heard(self, key: str, value: bytes | None) -> None:
         if value is None:
-            self._unlist(key)
             if key in self._own:
                 self._lost.set()
+            if key in self._registrations:
+                self._vanished.add(key)
+                if not self._may_stay(key):
+                    self._unlist(key)
             return
         try:
             registration = Registration.model_validate_json(value)
@@ -160,12 +179,24 @@ class Registry:
             return
         self._pulse.mention(registration.runner)
         self._registrations[key] = registration
+        self._vanished.discard(key)
         self._by_ensemble[registration.ensemble][registration.runner] = registration
         runner = {registration.runner}
         self._living = self._living | runner if self._pulse.alive(registration.runner) else self._living - runner
         self._list(registration)
 
+    def _may_stay(self, key: str) -> bool:
+        """Whether what is registered no more is on offer all the same, as far as its runner tells."""
+        registration = self._registrations[key]
+        if (own := self._own.get(key)) is not None:
+            return own.state is EnsembleState.READY
+        vitals = self._pulse.vitals(registration.runner, registration.ensemble)
+        says_otherwise = vitals is not None and vitals.state is not EnsembleState.READY
+        ready = registration.state is EnsembleState.READY and not says_otherwise
+        return ready and self._pulse.alive(registration.runner)
+
     def _unlist(self, key: str) -> None:
+        self._vanished.discard(key)
         if (gone := self._registrations.pop(key, None)) is not None:
             self._by_ensemble[gone.ensemble].pop(gone.runner, None)
             self._conditions.pop(gone.ensemble, None)
@@ -183,7 +214,8 @@ class Registry:
             self._lost.clear()
             try:
                 for key, registration in list(self._own.items()):
-                    if key not in self._registrations and self._own.get(key) is registration:
+                    missing = key not in self._registrations or key in self._vanished
+                    if missing and self._own.get(key) is registration:
                         await self.put(registration)
             except (ServerFailed, *AWAY) as problem:
                 _log.warning("what is offered here could not be registered again yet: %s", problem)

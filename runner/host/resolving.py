@@ -91,9 +91,14 @@ class Resolving:
             self._asked[provider] -= 1
 
 
-def nobody(use: Use, choice: Choice) -> CallFailed:
-    """What a caller gets where nobody is eligible: the limit that kept all of them away, or that nobody is there."""
+def nobody(use: Use, choice: Choice, discovery_away: str | None) -> CallFailed:
+    """What a caller gets where nobody is eligible: the limit that kept all of them away, or that nobody is there, or
+    that this is not known."""
     code = choice.against_all
+    if code is Code.NO_PROVIDER and discovery_away is not None:
+        message = f"nobody is known who offers {use.target}, and {discovery_away}"
+        hint = "providers that are known stay in use, and so do static uses; a `fallback` would be asked"
+        return CallFailed(message, code=Code.DISCOVERY_UNAVAILABLE, hint=hint)
     if code is not Code.NO_PROVIDER:
         hint = f"`run-network explain {code}`"
         return CallFailed(f"nobody may meet {use.target}: {choice.told}", code=code, hint=hint)

@@ -40,7 +40,7 @@ def successor(workplace: Workplace, request: WorkRequest, capability: str, name:
     )
     choice = workplace.resolving.choice(use, occasion, limits_of(request, use, here), tasks_only=True)
     if choice.chosen is None or choice.chosen.capability.type is CapabilityType.TOOL:
-        raise nobody(use, choice)
+        raise nobody(use, choice, workplace.desk.discovery_away)
     return Successor(choice.chosen.provider, handed_on(request, use, choice.chosen.capability, here, input, now))
 
 

@@ -40,6 +40,7 @@ class Stand:
     registry: Registry
     leadership: Leadership
     constrained: bool = False
+    state: EnsembleState = EnsembleState.READY
     led: list[int] = field(default_factory=list)
 
     def beat(self, sequence: int) -> Beat:
@@ -50,7 +51,7 @@ class Stand:
             url="",
             started_at=datetime.now(UTC),
             sequence=sequence,
-            ensembles=(Vitals(ensemble="kitchen", state=EnsembleState.READY, constrained=self.constrained),),
+            ensembles=(Vitals(ensemble="kitchen", state=self.state, constrained=self.constrained),),
         )
 
     async def duty(self, epoch: int) -> None:
@@ -168,6 +169,37 @@ async def test_a_runner_whose_registration_somebody_removed_registers_again(inn:
     await eventually(lambda: on_offer(one) == ["soup"], "soup on offer again")
     await two.register(EnsembleState.STOPPED)
     await eventually(lambda: on_offer(one) == [], "no soup")
+    assert one.registry.runners() == frozenset()
+
+
+async def test_what_vanishes_from_the_registrations_stays_on_offer_while_its_runner_lives_and_says_so(inn: Inn) -> None:
+    """Somebody deletes the record, and whose it is cannot write it again."""
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.register()
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer")
+    await eventually(lambda: "two" in one.pulse.beats, "its beat")
+    two.registry._own.clear()
+    bucket = Bucket(two.main, SUBJECTS.bucket("capabilities"))
+    await bucket.delete("kitchen.two")
+    await eventually(lambda: one.registry.count == 0, "the loss")
+    assert on_offer(one) == ["soup"]
+    await one.registry.reload()
+    assert on_offer(one) == ["soup"]
+    two.state = EnsembleState.DRAINING
+    await eventually(lambda: on_offer(one) == [], "the beat that says that it goes")
+
+
+async def test_what_vanished_goes_with_its_runner(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.register()
+    await eventually(lambda: on_offer(one) == ["soup"], "soup on offer")
+    await eventually(lambda: "two" in one.pulse.beats, "its beat")
+    bucket = Bucket(two.main, SUBJECTS.bucket("capabilities"))
+    two.registry._own.clear()
+    await bucket.delete("kitchen.two")
+    await eventually(lambda: one.registry.count == 0, "the loss")
+    await two.fall_silent()
+    await eventually(lambda: on_offer(one) == [], "no soup any more")
     assert one.registry.runners() == frozenset()
 
 

@@ -38,6 +38,8 @@ def status(report: StatusReport, *, width: int | None = None, colour: bool = Fal
     lines += [visible(_runner_line(runner, report)) for runner in report.runners]
     if not report.last_reload.ok:
         lines += ["  the last reload failed:", *(f"    {visible(line)}" for line in report.last_reload.diagnostics)]
+    if report.discovery_away is not None:
+        lines += [f"  discovery: {visible(report.discovery_away)}; providers that are known stay in use"]
     rows = [_ensemble_row(ensemble) for ensemble in report.ensembles]
     heads = ["ENSEMBLE", "STATE", "REPLICAS", "IN FLIGHT", "QUEUED", "SHARES"]
     told = [line for ensemble in report.ensembles for line in _told(ensemble)]

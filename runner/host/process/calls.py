@@ -49,6 +49,8 @@ class Outlook:
     gone: tuple[tuple[str, str], ...] = ()
     """(provider, name)."""
     conditions: dict[str, Condition] = field(default_factory=dict)
+    discovery_away: str | None = None
+    """As it is now, whether or not it has changed."""
 
 
 _NOTHING = TypeAdapter(None)

@@ -28,12 +28,15 @@ class _Seen:
     offered: dict[tuple[str, str], CapabilityInfo] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
 
-    def next(self, offered: dict[tuple[str, str], CapabilityInfo], conditions: dict[str, Condition]) -> Outlook:
+    def next(
+        self, offered: dict[tuple[str, str], CapabilityInfo], conditions: dict[str, Condition], away: str | None
+    ) -> Outlook:
         """What is new to it; from now on it has been told."""
         outlook = Outlook(
             tuple(c for target, c in offered.items() if self.offered.get(target) is not c),
             tuple(target for target in self.offered if target not in offered),
             {name: condition for name, condition in conditions.items() if self.conditions.get(name) != condition},
+            away,
         )
         self.offered, self.conditions = offered, conditions
         return outlook
@@ -85,11 +88,12 @@ class Outlooks:
                         line.tell(OUTLOOK, outlook)
             silent = 0 if silent >= _SIGNS else silent
 
-    def _now(self) -> tuple[dict[tuple[str, str], CapabilityInfo], dict[str, Condition]]:
+    def _now(self) -> tuple[dict[tuple[str, str], CapabilityInfo], dict[str, Condition], str | None]:
         if self._catalog is not self._registry.catalog:
             self._catalog = self._registry.catalog
             self._offered = {(c.provider, c.name): c for c in self._catalog.capabilities}
-        return self._offered, {name: self._registry.condition(name) for name in self._registry.ensembles()}
+        conditions = {name: self._registry.condition(name) for name in self._registry.ensembles()}
+        return self._offered, conditions, self._registry.away
 
 
 _NOTHING_NEW = Outlook()

@@ -33,6 +33,7 @@ class RemoteDesk:
 
     def __init__(self, name: str, line: Line, reloads: int, outlook: calls.Outlook, aliases: Mapping[str, str]) -> None:
         self.reloads = reloads
+        self.discovery_away: str | None = None
         self._name = name
         self._line = line
         self._offered: dict[tuple[str, str], Any] = {}
@@ -44,6 +45,7 @@ class RemoteDesk:
     def see(self, outlook: calls.Outlook) -> None:
         """The network has changed."""
         self._conditions |= outlook.conditions
+        self.discovery_away = outlook.discovery_away
         if outlook.offered or outlook.gone:
             for target in outlook.gone:
                 self._offered.pop(target, None)
