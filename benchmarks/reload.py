@@ -194,7 +194,7 @@ async def words(runner: Runner, client: NetworkClient, directory: Path, saves: i
         said = f"Answers with {number}."
 
         async def shown(said: str = said) -> None:
-            while not any(c.description == said for c in await client.catalog()):
+            while not any(c.description == said for c in await client.catalog(name="answer-bench")):
                 pass
 
         file, text = directory / "ensembles" / "bench.yaml", member("bench", words=said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container
 
@@ -23,12 +24,21 @@ class Offers:
         self._read = read
         self._known: tuple[CatalogEntry, ...] = ()
         self._known_at = 0.0
+        self._asked_at = -1.0
+        self._asking = asyncio.Lock()
 
     async def all(self) -> tuple[CatalogEntry, ...]:
         """The catalog as it is now."""
+        asked_at = time.monotonic()
         self._known = await self._read()
-        self._known_at = time.monotonic()
+        self._known_at, self._asked_at = time.monotonic(), asked_at
         return self._known
+
+    async def _looked_up(self) -> tuple[CatalogEntry, ...]:
+        """The catalog as it is now. Many who look at once ask for it once: of a large network it is long."""
+        began = time.monotonic()
+        async with self._asking:
+            return self._known if self._asked_at > began else await self.all()
 
     def room(self, provider: str, task: str) -> Room:
         """What is known of a provider's queue, for whom it refused."""
@@ -39,7 +49,7 @@ class Offers:
 
     def forget(self) -> None:
         """Somebody was not where they were: the next call looks again."""
-        self._known = ()
+        self._known, self._asked_at = (), -1.0
 
     async def provider(
         self, wanted: Target, request: WorkRequest, patience: Patience, tried: Container[str] = frozenset()
@@ -51,7 +61,7 @@ class Offers:
         load_matters = wanted.ensemble is None or patience.on_constrained is OnConstrained.FAIL
         found = resolve(wanted, () if load_matters and self._is_stale() else self._known, tried)
         if not isinstance(found, CatalogEntry):
-            found = resolve(wanted, await self.all(), tried)
+            found = resolve(wanted, await self._looked_up(), tried)
         if isinstance(found, CatalogEntry):
             refused = found.constrained and patience.on_constrained is OnConstrained.FAIL
             return constrained(request, found.provider) if refused else found
