@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from runner.probe import Health
 from runner.removal import OnRemove
 from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Placement, Priority
 
@@ -171,7 +172,6 @@ class Share:
     tags: tuple[str, ...]
     authority: Authority
     cost: float | None = None
-    """What a call costs, in a unit of the network's own; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +343,7 @@ class Ensemble:
     placement: Placement = Placement.INLINE
     sla: timedelta = timedelta(seconds=30)
     """A task is claimed within this, or goes to another provider."""
+    health: Health | None = None
     uses: Mapping[str, Use] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)
     tools: Mapping[str, Tool] = field(default_factory=dict)

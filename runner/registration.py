@@ -13,3 +13,5 @@ class Registration(Wire):
     runner: str
     state: EnsembleState
     capabilities: tuple[CapabilityInfo, ...] = ()
+    detail: str | None = None
+    """Why it is not READY, where it is DEGRADED."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runner.errors import UsageProblem
 from runner.reports import CatalogEntry
 from runner.subjects import is_name
-from runner.work import Code, EnsembleState
+from runner.work import CapabilityType, Code, EnsembleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ def resolve(
     ready = [entry for entry in offers if entry.status is EnsembleState.READY and entry.provider not in tried]
     if ready:
         return next((entry for entry in ready if not entry.constrained), ready[0])
+    held = [entry for entry in offers if entry.status is EnsembleState.DEGRADED and entry.type is CapabilityType.TASK]
+    if held and (left := [entry for entry in held if entry.provider not in tried]):
+        return left[0]
     if offers:
         states = ", ".join(f"{entry.provider} is {entry.status}" for entry in offers)
         hint = f"{states}: see `run-network status`"

@@ -49,5 +49,7 @@ def modules_of(network: Network, files: Bundled) -> Mapping[str, Mapping[str, st
 def targets(ensemble: Ensemble) -> Iterator[PythonTarget]:
     """The functions that an ensemble names."""
     yield from (tool.python for tool in ensemble.tools.values())
+    if ensemble.health is not None and ensemble.health.python is not None:
+        yield ensemble.health.python
     for task in ensemble.tasks.values():
         yield from (step.python for step in task.steps if isinstance(step, PythonStep))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from runner.config.codes import Rule
 from runner.config.delivery_file import DeliveryEntry
@@ -213,6 +213,42 @@ class CapacityFile(FileModel):
     """Tasks waiting over slots, beyond which others are routed elsewhere; without it 2."""
 
 
+class HealthFile(FileModel):
+    """How it is found out whether the ensemble can work: by a function, an address or a tool of its own."""
+
+    python: Given[PythonReference] = None
+    """`module:function`: well, unless it raises or answers false."""
+    http: Given[str] = None
+    """An address: well, where it answers with a status below 400."""
+    tool: Given[Name] = None
+    """A tool of this ensemble: well, unless it fails or answers false."""
+    input: Structure = None
+    """What the function or the tool is given."""
+    interval: Given[Duration] = None
+    """The time from one try to the next; without it 10s."""
+    timeout: Given[Duration] = None
+    """How long one try may take; without it 2s."""
+    failures: Count = 3
+    """So many failures in a row make it DEGRADED."""
+
+    @model_validator(mode="after")
+    def _one_probe(self) -> HealthFile:
+        given = [key for key in ("python", "http", "tool") if getattr(self, key) is not None]
+        if not given:
+            raise problem(Rule.MISSING_KEY, "{key} says neither `python`, `http` nor `tool`", "name one of them")
+        if len(given) > 1:
+            named = " and ".join(f"`{key}`" for key in given)
+            raise problem(Rule.CONFLICTING_KEYS, f"{{key}} has {named}; a health check has one probe", "keep one")
+        return self
+
+    @field_validator("http")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://", "${")):
+            raise problem(Rule.INVALID_VALUE, "{key} is no address: {value}", "write `http://…` or `https://…`")
+        return value
+
+
 class ScheduleFile(FileModel):
     """A task that runs by the clock."""
 
@@ -256,6 +292,8 @@ class EnsembleFile(FileModel):
     """A task is claimed within this, or goes to another provider; without it 30s."""
     capacity: CapacityFile = Field(default_factory=CapacityFile)
     """How much it takes on."""
+    health: Given[HealthFile] = None
+    """How it is found out whether it can work; without it, it can for as long as it runs."""
     uses: dict[Name, UseEntry] = Field(default_factory=dict)
     """What it needs from others, by a name of its own; one namespace with `tools`."""
     agents: dict[Name, AgentFile] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import cast
 
 from runner.config.delivery_file import AskedDelivery, DeliveryFile
 from runner.config.draft import Draft, Member, Script
-from runner.config.ensemble_file import CapacityFile, ShareFile, TaskFile, UseFile
+from runner.config.ensemble_file import CapacityFile, HealthFile, ShareFile, TaskFile, UseFile
 from runner.config.library import is_prompt_file, located, module_path
 from runner.config.network_file import ModelFile, NetworkFile
 from runner.config.script_file import CaseFile, TurnFile
@@ -56,6 +56,7 @@ from runner.model import (
     Use,
     UseStep,
 )
+from runner.probe import Health
 from runner.removal import OnRemove
 from runner.work import Authority, Dedupe, DeliverySpec, Placement, Priority
 
@@ -124,6 +125,7 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
         description=file.description,
         domain=file.domain,
         capacity=_capacity(file.capacity),
+        health=None if file.health is None else _health(member, file.health),
         placement=Placement(file.placement),
         **({} if file.sla is None else {"sla": file.sla}),
         uses={name: _use(draft, name, use) for name, use in file.uses.items()},
@@ -176,6 +178,12 @@ def _static(target: str) -> StaticTarget:
 
 def _dedupe(by: str | None) -> Dedupe | None:
     return None if by is None else Dedupe[by.upper()]
+
+
+def _health(member: Member, file: HealthFile) -> Health:
+    given = {key: value for key in ("interval", "timeout") if (value := getattr(file, key)) is not None}
+    python = None if file.python is None else _python(member, file.python)
+    return Health(python, file.http, file.tool, file.input, failures=file.failures, **given)
 
 
 def _capacity(file: CapacityFile) -> Capacity:

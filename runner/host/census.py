@@ -143,12 +143,15 @@ class Census:
         states = {registration.state for registration in self._registry.of(name)}
         if EnsembleState.READY in states:
             return EnsembleState.READY
+        if EnsembleState.DEGRADED in states:
+            return EnsembleState.DEGRADED
         if EnsembleState.DRAINING in states:
             return EnsembleState.DRAINING
         if name in self._hosted:
             return self._hosted[name].state
         said = (vitals.state for beat in beats if (vitals := beat.by_ensemble.get(name)))
-        return next(said, next(iter(states), EnsembleState.STOPPED))
+        nobody = EnsembleState.GONE if self._registry.is_gone(name) else EnsembleState.STOPPED
+        return next(said, next(iter(states), nobody))
 
 
 def _last_reload(beats: Iterable[Beat], generation: int) -> ReloadReport:

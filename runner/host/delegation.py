@@ -35,6 +35,8 @@ class Delegation:
     capability: str
     size: int = 0
     """How many bytes the message had that it came in."""
+    holds_slot: bool = True
+    """False: it holds none, and takes none."""
     successor: Successor | None = None
     """Who answers in place of this ensemble, once the work here is over."""
     _turn: Turn = field(init=False)
@@ -43,7 +45,8 @@ class Delegation:
     """What stood in the request in place of its context."""
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.workplace.slots, self.request.expires_at)
+        held = self.holds_slot
+        self._turn = Turn(self.workplace.slots, self.request.expires_at, _holding=held, _over=not held)
 
     @property
     def held_seconds(self) -> float:

@@ -18,7 +18,9 @@ from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
+from runner.host.health import Ailment, HealthCheck
 from runner.host.hosted import AnyVersion, Hand
+from runner.host.probes import tried
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
@@ -57,6 +59,8 @@ class HostedEnsemble:
         self._executor = DaemonThreads(MAX_THREADS, name)
         self._slots = Slots(generation.network.ensembles[name].capacity.max_concurrent, self._slot_freed)
         self._times = ServiceTimes()
+        self._ailment = Ailment()
+        self._health = HealthCheck(self._ailment, lambda one: tried(one, self._serving, self._executor), self._ailing)
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._events: Events | None = None
@@ -106,7 +110,7 @@ class HostedEnsemble:
         """How it is now, for the runner's beat and for who asks."""
         return Vitals(
             ensemble=self.name,
-            state=self.state,
+            state=self._ailment.shown(self.state),
             in_flight=self.in_flight,
             in_hand=dict(self.in_hand()),
             slots=self._slots.count,
@@ -115,7 +119,7 @@ class HostedEnsemble:
             queued=self._serving.queued if self._serving is not None else 0,
             waiting=self._slots.waiting,
             took={name: round(seconds * 1000, 3) for name, seconds in self._times.lately().items()},
-            detail=self.detail,
+            detail=self.detail or self._ailment.problem,
         )
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
@@ -147,6 +151,7 @@ class HostedEnsemble:
             desk=self._desk,
             slots=self._slots,
             times=self._times,
+            ailment=self._ailment,
             runner=self.runner,
             log=self._log,
         )
@@ -162,6 +167,7 @@ class HostedEnsemble:
         if not self._held:
             await self._register(EnsembleState.READY)
             self._move(EnsembleState.READY)
+            self._health.follow(self._serving.workplace.ensemble.health)
 
     def version_in(self, generation: Generation, modules: ModuleSpace) -> Version:
         """A version of this ensemble with its functions loaded; nothing changes yet. Raises StartFailed.
@@ -190,6 +196,7 @@ class HostedEnsemble:
         self._held = False
         self._slots.resize(version.ensemble.capacity.max_concurrent)
         self._move(EnsembleState.READY)
+        self._health.follow(version.ensemble.health)
 
     def renew(self, generation: Generation) -> None:
         """Come up in this generation; not started yet."""
@@ -218,6 +225,7 @@ class HostedEnsemble:
         self._generation, self.modules = version.generation, version.modules
         workplace.caller.payloads = workplace.payloads
         serving.switch(workplace)
+        self._health.follow(version.ensemble.health)
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
             self._slots.resize(count)
 
@@ -274,6 +282,7 @@ class HostedEnsemble:
         What is in hand goes on until `stop`, or its end.
         """
         self._succeeded = True
+        await self._health.close()
         if self._serving is not None:
             self._serving.shut()
             await self._quietly(self._serving.stop_intake())
@@ -282,6 +291,7 @@ class HostedEnsemble:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
         if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
             return
+        await self._health.close()
         if self._serving is not None:
             self._serving.shut()  # whoever sees it DRAINING may count on it: nothing begins any more
         self._move(EnsembleState.DRAINING)
@@ -332,8 +342,20 @@ class HostedEnsemble:
         version = self.version
         offered = version.capabilities if version is not None and state is EnsembleState.READY else ()
         await self._desk.register(
-            Registration(ensemble=self.name, runner=self.runner, state=state, capabilities=offered)
+            Registration(
+                ensemble=self.name,
+                runner=self.runner,
+                state=self._ailment.shown(state),
+                capabilities=offered,
+                detail=self._ailment.problem,
+            )
         )
+
+    async def _ailing(self) -> None:
+        """It fell ill, or is well again. Raises where the server is away."""
+        if self.state is EnsembleState.READY and self._serving is not None:
+            await self._serving.ail(lambda: self._register(EnsembleState.READY))
+            self._desk.moved(self.name, self._ailment.shown(self.state), self._ailment.problem)
 
     async def _on_reconnect(self) -> None:
         if self._caller is not None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -20,6 +21,9 @@ from runner.registration import Registration
 from runner.work import EnsembleState
 
 RETRY_SECONDS = 1.0
+OFFERED = (EnsembleState.READY, EnsembleState.DEGRADED)
+"""The states in which an ensemble is in the catalog: one that is not well holds the tasks that are sent to it."""
+
 _log = logging.getLogger("runner.host")
 
 
@@ -44,6 +48,8 @@ class Registry:
         self._catalog = Catalog()
         self._living: frozenset[str] = frozenset()
         self._conditions: dict[str, Condition] = {}
+        self._gone: set[str] = set()
+        """Of which a runner fell silent, and nobody has registered since."""
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
         self._told: list[Callable[[], None]] = []
@@ -88,9 +94,18 @@ class Registry:
         """How it is on all of its live runners. Looked up with every use of one: made once for each beat of theirs."""
         found = self._conditions.get(ensemble)
         if found is None:
-            found = condition((r.state, self._pulse.vitals(r.runner, ensemble)) for r in self.of(ensemble))
+            there = self.of(ensemble)
+            found = condition((r.state, self._pulse.vitals(r.runner, ensemble)) for r in there)
+            if self.is_gone(ensemble):
+                found = Condition(EnsembleState.GONE)
+            elif found.state is EnsembleState.DEGRADED:
+                found = replace(found, detail=next((r.detail for r in there if r.detail), found.detail))
             self._conditions[ensemble] = found
         return found
+
+    def is_gone(self, ensemble: str) -> bool:
+        """Whether every runner that had it fell silent."""
+        return ensemble in self._gone and not self.of(ensemble)
 
     def constrained(self, ensemble: str) -> bool:
         """Whether every replica that could take work says that too much waits already."""
@@ -113,7 +128,7 @@ class Registry:
         key = f"{registration.ensemble}.{registration.runner}"
         if registration.state is EnsembleState.STOPPED:
             own = self._own.pop(key, None)
-            if own is not None and own.state is EnsembleState.READY:
+            if own is not None and own.state in OFFERED:
                 await self._bucket.put(key, registration.encode())  # else others would take it for removed by mistake
             await self._bucket.delete(key)
             self._unlist(key)
@@ -141,16 +156,21 @@ class Registry:
         self._conditions.clear()
         changed = {r for r in self.runners() if self._pulse.alive(r) is not (r in self._living)}
         self._living ^= changed
+        silent = self._pulse.silent()
         for registration in self._registrations.values():
             if registration.runner in changed:
                 self._list(registration)
+            if registration.runner in silent:
+                self._gone.add(registration.ensemble)
         for key in [key for key in self._vanished if not self._may_stay(key)]:
             self._unlist(key)
 
     def _list(self, registration: Registration) -> None:
         """Have it in the catalog where it is on offer, and only there."""
         self._conditions.pop(registration.ensemble, None)
-        offered = registration.state is EnsembleState.READY and self._pulse.alive(registration.runner)
+        if self._pulse.alive(registration.runner):
+            self._gone.discard(registration.ensemble)
+        offered = registration.state in OFFERED and self._pulse.alive(registration.runner)
         if offered:
             self._catalog = self._catalog.put(registration)
         else:
@@ -189,11 +209,11 @@ class Registry:
         """Whether what is registered no more is on offer all the same, as far as its runner tells."""
         registration = self._registrations[key]
         if (own := self._own.get(key)) is not None:
-            return own.state is EnsembleState.READY
+            return own.state in OFFERED
         vitals = self._pulse.vitals(registration.runner, registration.ensemble)
-        says_otherwise = vitals is not None and vitals.state is not EnsembleState.READY
-        ready = registration.state is EnsembleState.READY and not says_otherwise
-        return ready and self._pulse.alive(registration.runner)
+        says_otherwise = vitals is not None and vitals.state not in OFFERED
+        offered = registration.state in OFFERED and not says_otherwise
+        return offered and self._pulse.alive(registration.runner)
 
     def _unlist(self, key: str) -> None:
         self._vanished.discard(key)

@@ -6,7 +6,7 @@ version, and what is gone is withdrawn once nobody needs it any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from runner import __version__
@@ -95,6 +95,21 @@ class Serving:
         """No waiting task begins until the next `switch`; tools go on."""
         if self._queue is not None:
             self._queue.hold()
+
+    async def ail(self, tell: Callable[[], Awaitable[None]]) -> None:
+        """The station's ailment is another; `tell` the network of it.
+
+        While there is one no task begins, and tool calls are left to other replicas, or refused where there are none.
+        """
+        is_ill = self._station.ailment.problem is not None
+        if self._queue is not None:
+            self._queue.ail()
+        if not is_ill:
+            await self.extend(self.workplace)
+        others = self._station.desk.replicas(self._station.name) - 1  # it is one of them until it has told
+        await tell()
+        if is_ill and others > 0:
+            await self._service.withdraw(())
 
     def shut(self) -> None:
         """No task begins from now on; what arrives goes back."""

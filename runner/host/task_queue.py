@@ -86,6 +86,13 @@ class TaskQueue:
         self._held = True
         self._puller.withdraw()
 
+    def ail(self) -> None:
+        """The station's ailment is another: nothing begins while there is one."""
+        if self._station.ailment.problem:
+            self._puller.withdraw()
+        else:
+            self._puller.wake()
+
     def shut(self) -> None:
         """Nothing begins from now on; what arrives goes back."""
         self._puller.close()
@@ -137,7 +144,7 @@ class TaskQueue:
         return hand is not None and hand.cancel()
 
     def _free(self) -> int:
-        return 0 if self._held else self._station.slots.free
+        return 0 if self._held or self._station.ailment.problem else self._station.slots.free
 
     def _accept(self, message: TaskMessage) -> None:
         self._station.slots.take()

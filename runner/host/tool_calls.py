@@ -104,6 +104,9 @@ class ToolCalls:
             text = f"{workplace.name} has no tool called {request.task!r}"
             hint = "`run-network catalog` shows what is on offer"
             return rejected(request.request_id, workplace.name, Code.UNKNOWN_CAPABILITY, text, hint)
+        if problem := workplace.ailment.problem:
+            text, hint = f"{workplace.name} is not well: {problem}", "call again later, or name a `fallback`"
+            return rejected(request.request_id, workplace.name, Code.CAPABILITY_DEGRADED, text, hint)
         if refusal := workplace.refusal(request, message.call.caller, capability):
             return refused(request.request_id, workplace.name, refusal)
         if request.delivery is not None and request.delivery.method != "reply":

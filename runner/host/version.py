@@ -155,4 +155,5 @@ def targets_of(ensemble: Ensemble) -> tuple[PythonTarget, ...]:
     """The functions that an ensemble names, each once."""
     tools = [tool.python for tool in ensemble.tools.values()]
     steps = [step.python for task in ensemble.tasks.values() for step in task.steps if isinstance(step, PythonStep)]
-    return tuple(dict.fromkeys(tools + steps))
+    probe = [ensemble.health.python] if ensemble.health and ensemble.health.python else []
+    return tuple(dict.fromkeys(tools + steps + probe))

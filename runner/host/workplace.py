@@ -19,6 +19,7 @@ from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
 from runner.functions.calling import UserFunction
 from runner.host.desk import Desk
+from runner.host.health import Ailment
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.slots import Slots
@@ -41,6 +42,7 @@ class Station:
     desk: Desk
     slots: Slots
     times: ServiceTimes
+    ailment: Ailment
     runner: str
     log: logging.Logger
 
@@ -80,6 +82,7 @@ class Workplace(Station):
             desk=station.desk,
             slots=station.slots,
             times=station.times,
+            ailment=station.ailment,
             runner=station.runner,
             log=station.log,
             network=version.network,

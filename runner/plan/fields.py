@@ -51,6 +51,7 @@ _ENSEMBLE = {
     FieldClass.LIVE: (
         *("description", "domain", "authority", "scope", "replicas", "sla"),
         *_below("capacity", "max_concurrent queue_limit backpressure"),
+        *_below("health", "http tool input interval timeout failures"),
         *_below("uses", "*.to *.discover *.tags *.select *.fallback *.mode *.deadline *.priority *.authority"),
         *(f"uses.*.{key}" for key in ("key", "prefer", "avoid")),
         *(f"uses.*.{key}" for key in ("on_deadline", "on_late_eta", "on_constrained", "dedupe", "max_hops")),
@@ -68,6 +69,7 @@ _ENSEMBLE = {
         "placement",
         *_below("agents", "*.model *.instructions *.tools"),
         *_below("tools", "*.python"),
+        "health.python",
         *_below("tasks", "*.output *.input_schema"),
         *_below("tasks.*.steps", "*.id *.when *.tool *.agent *.use *.handoff *.template *.python *.input *.prompt"),
         "tasks.*.steps.*.needs",

@@ -11,7 +11,7 @@ from runner.routing.considered import Considered, Reason
 from runner.routing.guards import in_scope
 from runner.routing.selection import STRATEGIES
 from runner.routing.strategy import Occasion
-from runner.work import Code, EnsembleState
+from runner.work import CapabilityType, Code, EnsembleState
 
 NAMED = "static"
 """The strategy of a use that names its provider."""
@@ -38,6 +38,7 @@ class Candidate:
     considered: Considered
     offer: Offer
     against: Reason | None = None
+    named: bool = False
 
     @property
     def eligible(self) -> bool:
@@ -48,7 +49,8 @@ class Candidate:
         if self.against is not None:
             return self.against.words
         if self.offer.state is not EnsembleState.READY:
-            return f"{self.offer.provider} is {self.offer.state}; it was named, and is asked all the same"
+            how = "it was named, and is asked all the same" if self.named else "its queue holds the task"
+            return f"{self.offer.provider} is {self.offer.state}; {how}"
         return self.considered.liking
 
 
@@ -87,12 +89,13 @@ def standing(
     """Judge those who are considered. `conditions` tell how the provider of each is now.
 
     A named provider is asked however it is: its queue waits for it. Of discovered ones those are eligible that are
-    READY, in the scope, and not in the chain; whoever has too much to do is passed over while there are others. Of
+    READY, in the scope, and not in the chain, and of tasks those that are DEGRADED, since their queue holds what comes,
+    while nobody is READY; whoever has too much to do is passed over while there are others. Of
     these the preferred go first and the avoided last.
     """
     offers = [Offer(one.capability, now) for one, now in zip(considered, conditions, strict=True)]
     if isinstance(target, StaticTarget):
-        named = tuple(map(Candidate, considered, offers))
+        named = tuple(Candidate(one, offer, named=True) for one, offer in zip(considered, offers, strict=True))
         return Standing(named, tuple(offers[:1]))
     candidates = _spared(
         [
@@ -146,9 +149,12 @@ def in_order(
 def _against(one: Considered, condition: Condition, limits: Limits) -> Reason | None:
     if one.against is not None:
         return one.against
-    if condition.state is not EnsembleState.READY:
+    holds = condition.state is EnsembleState.DEGRADED and one.capability.type is CapabilityType.TASK
+    if condition.state is not EnsembleState.READY and not holds:
         detail = f": {condition.detail}" if condition.detail else ""
-        return Reason(Code.NO_PROVIDER, f"{one.capability.provider} is {condition.state}{detail}")
+        is_ill = condition.state is EnsembleState.DEGRADED
+        code = Code.CAPABILITY_DEGRADED if is_ill else Code.NO_PROVIDER
+        return Reason(code, f"{one.capability.provider} is {condition.state}{detail}")
     if one.promised:
         return Reason(Code.NO_PROVIDER, f"{one.capability.provider} has not registered it")
     if (why := limits.tried.get(one.target)) is not None:
@@ -163,11 +169,19 @@ def _against(one: Considered, condition: Condition, limits: Limits) -> Reason | 
 
 
 def _spared(candidates: list[Candidate]) -> list[Candidate]:
-    """Whoever has too much to do is passed over, unless all that could be asked have."""
+    """Whoever is not well, or has too much to do, is passed over, unless all that could be asked are, or have."""
+    if any(c.against is None and c.offer.state is EnsembleState.READY for c in candidates):
+        candidates = [c if c.against or c.offer.state is EnsembleState.READY else _ill(c) for c in candidates]
     free = any(c.against is None and not c.offer.condition.constrained for c in candidates)
     if not free:
         return candidates
     return [_passed_over(c) if c.against is None and c.offer.condition.constrained else c for c in candidates]
+
+
+def _ill(candidate: Candidate) -> Candidate:
+    detail = f": {candidate.offer.condition.detail}" if candidate.offer.condition.detail else ""
+    words = f"{candidate.offer.provider} is {candidate.offer.state}{detail}"
+    return replace(candidate, against=Reason(Code.CAPABILITY_DEGRADED, words))
 
 
 def _passed_over(candidate: Candidate) -> Candidate:

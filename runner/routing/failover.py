@@ -15,4 +15,4 @@ def was_refused(response: WorkResponse) -> bool:
         return False
     if response.error.code == Code.NO_PROVIDER:
         return response.provider is None  # a provider that says so has begun, and found nobody itself
-    return response.status is Status.REJECTED and response.error.code == Code.QUEUE_FULL
+    return response.status is Status.REJECTED and response.error.code in (Code.QUEUE_FULL, Code.CAPABILITY_DEGRADED)

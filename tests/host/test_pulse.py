@@ -143,6 +143,21 @@ async def test_who_has_just_come_waits_for_the_beats_of_those_that_it_knows_of(i
     assert "never" not in two.pulse.beats
 
 
+async def test_an_ensemble_whose_runner_fell_silent_is_gone_until_somebody_has_it(inn: Inn) -> None:
+    one, two, three = [await inn.stand(name) for name in ("one", "two", "three")]
+    await two.register()
+    await eventually(lambda: "two" in one.pulse.beats, "the other's beat")
+    assert not one.registry.is_gone("kitchen")
+    await two.fall_silent()
+    await eventually(lambda: one.registry.is_gone("kitchen"), "gone")
+    assert one.registry.condition("kitchen").state is EnsembleState.GONE
+    await one.registry.bury(0.0)
+    assert one.registry.is_gone("kitchen"), "it is remembered when nothing names the runner any more"
+    await three.register()
+    await eventually(lambda: one.registry.condition("kitchen").state is EnsembleState.READY, "somebody has it again")
+    assert not one.registry.is_gone("kitchen")
+
+
 async def test_a_runner_that_stops_in_order_is_gone_at_once(inn: Inn) -> None:
     one, two = await inn.stand("one"), await inn.stand("two")
     await two.register()

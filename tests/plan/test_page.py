@@ -23,6 +23,7 @@ def test_a_part_has_a_row_where_a_key_differs_from_it() -> None:
     assert titles == [
         "the network file",
         "an ensemble",
+        "an ensemble: `health`",
         "an ensemble: `tools.*`",
         "an ensemble: `tasks.*`",
         "a script",

@@ -100,6 +100,18 @@ def test_what_the_file_promises_and_nobody_registered_is_not_asked() -> None:
     assert told(down)[0] == "- annex/cook: annex is STOPPED"
 
 
+def test_who_is_not_well_holds_tasks_while_nobody_else_is_there_and_is_asked_for_no_tool() -> None:
+    ill = Condition(EnsembleState.DEGRADED, detail="the oven is cold")
+    some = chosen(Discovery("cook", ("food",)), {"annex": ill, "attic": ill})
+    assert told(some)[:2] == [f"- {name}/cook: {name} is DEGRADED: the oven is cold" for name in ("annex", "attic")]
+    assert some.chosen is not None
+    assert some.chosen.provider == "kitchen"
+    everybody = chosen(Discovery("cook", ("food",)), dict.fromkeys(("annex", "attic", "kitchen"), ill))
+    assert told(everybody)[0] == "+ annex/cook: annex is DEGRADED; its queue holds the task"
+    tool = chosen(Discovery("count", ()), {"tavern": ill})
+    assert (tool.chosen, tool.against_all) == (None, Code.CAPABILITY_DEGRADED)
+
+
 def test_a_constrained_provider_is_asked_where_all_are() -> None:
     everybody = dict.fromkeys(("annex", "attic", "kitchen"), FULL)
     assert [c.eligible for c in chosen(Discovery("cook", ("food",)), everybody).candidates] == [

@@ -1,4 +1,4 @@
-"""An agent has a model that exists, and tools that its ensemble has."""
+"""An agent has a model that exists, and tools that its ensemble has; so has a health check."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def agents_have_models_and_tools(draft: Draft) -> Iterator[Diagnostic]:
         for name in member.file.agents:
             yield from _model(draft, member, name)
             yield from _tools(member, name)
+        yield from _probe(member)
 
 
 def _model(draft: Draft, member: Member, agent: str) -> Iterator[Diagnostic]:
@@ -34,3 +35,12 @@ def _tools(member: Member, agent: str) -> Iterator[Diagnostic]:
         hint = did_you_mean(tool, known, otherwise="add it to `tools:` or `uses:`")
         span = member.written.span(("agents", agent, "tools", number))
         yield Diagnostic(Rule.UNKNOWN_TOOL, f"`{member.name}` has no tool or use called `{tool}`", span, hint=hint)
+
+
+def _probe(member: Member) -> Iterator[Diagnostic]:
+    tool, known = member.file.health.tool if member.file.health else None, member.file.tools
+    if tool is None or tool in known or member.written.is_doubtful(("tools", tool)):
+        return
+    hint = did_you_mean(tool, known, otherwise="add it to `tools:`")
+    span = member.written.span(("health", "tool"))
+    yield Diagnostic(Rule.UNKNOWN_TOOL, f"`{member.name}` has no tool called `{tool}`", span, hint=hint)

@@ -18,6 +18,8 @@ def python_targets_are_bound(draft: Draft) -> Iterator[Diagnostic]:
     for member in draft.members.values():
         for name, tool in member.file.tools.items():
             yield from judge.target(member, ("tools", name, "python"), tool.python)
+        if member.file.health is not None and member.file.health.python is not None:
+            yield from judge.target(member, ("health", "python"), member.file.health.python)
         for name, task in member.file.tasks.items():
             for number, step in enumerate(task.steps):
                 if step.python is not None:

@@ -89,9 +89,9 @@ class ProcessEnsemble:
         told = (
             self._look.vitals if self._look is not None else Vitals(ensemble=self.name, state=self.state, slots=slots)
         )
-        return told.model_copy(
-            update={"ensemble": self.name, "state": self.state, "detail": self.detail, "pid": self.pid}
-        )
+        is_ill = self.state is EnsembleState.READY and told.state is EnsembleState.DEGRADED
+        state, detail = (told.state, told.detail) if is_ill else (self.state, self.detail)
+        return told.model_copy(update={"ensemble": self.name, "state": state, "detail": detail, "pid": self.pid})
 
     async def look(self) -> None:
         """Where the process does not answer in time, it stays as it was at the last look."""
@@ -312,8 +312,10 @@ class ProcessEnsemble:
             self._log.warning("while stopping: %s", problem)
 
     def _moved(self, state: EnsembleState, detail: str | None) -> None:
-        """What the process says of itself. That it is gone, its runner says."""
-        if state is not EnsembleState.STOPPED:
+        """What the process says of itself. That it is gone, its runner says; one that is not well goes on."""
+        if state is EnsembleState.DEGRADED:
+            self._around.desk.moved(self.name, state, detail)
+        elif state is not EnsembleState.STOPPED:
             self._move(state, detail)
 
     def _move(self, state: EnsembleState, detail: str | None = None) -> None:

@@ -1,0 +1,169 @@
+"""Health checks of running ensembles: who is not well holds its tasks and refuses its tools, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from runner.host.ensemble import HostedEnsemble
+from runner.host.runner import running
+from runner.work import Code, EnsembleState, Status
+from tests.support.networks import LiveNetwork, eventually, live
+
+NETWORK = """\
+network: inn
+ensembles:
+  kitchen:
+    health: {PROBE, interval: 20ms, timeout: 1s, failures: 2}
+    tools:
+      count: {python: "inn:count", share: [food]}
+      oven: {python: "inn:oven"}
+    tasks: {cook: {share: [food], steps: [{template: Done.}]}}
+  annex:
+    tools: {tally: {python: "inn:count", share: [food, spare]}}
+  desk:
+    uses:
+      count: {discover: count}
+      tally: {tags: [food], prefer: [stock], fallback: annex/tally}
+      cook: {discover: cook}
+    tasks:
+      ask: {share: true, steps: [{use: count}]}
+      order: {share: true, steps: [{use: cook}]}
+"""
+INN = """
+from pathlib import Path
+
+import runner
+
+COLD = Path(__file__).parent / "cold"
+
+def count(text: str) -> str:
+    return "3"
+
+def oven(text: str = "") -> str:
+    if COLD.exists():
+        raise runner.Refused("the oven is cold")
+    return "hot"
+
+def is_hot() -> bool:
+    return not COLD.exists()
+"""
+
+
+async def is_in(network: LiveNetwork, state: EnsembleState) -> bool:
+    return {entry.status for entry in await network.client.catalog() if entry.provider == "kitchen"} == {state}
+
+
+async def test_who_is_not_well_holds_its_tasks_refuses_its_tools_and_comes_back(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK.replace("PROBE", "tool: oven"), inn=INN) as network:
+        client, cold = network.client, tmp_path / "cold"
+        cold.touch()
+        await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+        kitchen = next(one for one in (await client.status()).ensembles if one.name == "kitchen")
+        assert (kitchen.replicas, kitchen.detail) == (0, "the tool probe failed: the oven is cold")
+
+        refused = await client.call("kitchen/count", "soup")
+        assert refused.error is not None
+        assert (refused.status, refused.error.code) == (Status.REJECTED, Code.CAPABILITY_DEGRADED)
+        assert "the oven is cold" in refused.error.message
+        asked = await client.call("desk/ask", "soup")
+        assert asked.error is not None
+        assert asked.error.code == Code.CAPABILITY_DEGRADED
+
+        held = [asyncio.create_task(client.call(target, "soup")) for target in ("kitchen/cook", "desk/order", "cook")]
+
+        async def are_held() -> bool:
+            report = next(one for one in (await client.status()).ensembles if one.name == "kitchen")
+            return report.held == 3
+
+        await eventually(are_held, "all three held")
+        cold.unlink()
+        assert [answer.result for answer in await asyncio.gather(*held)] == ["Done."] * 3
+        assert (await client.call("kitchen/count", "soup")).result == "3"
+        assert await is_in(network, EnsembleState.READY)
+        told = [one for one in network.happenings if getattr(one, "ensemble", None) == "kitchen"]
+        states = [one.state for one in told if hasattr(one, "state")]
+        assert states == [EnsembleState.STARTING, EnsembleState.READY, EnsembleState.DEGRADED, EnsembleState.READY]
+
+
+async def test_a_function_that_answers_false_says_that_it_is_not_well(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK.replace("PROBE", 'python: "inn:is_hot"'), inn=INN) as network:
+        (tmp_path / "cold").touch()
+        await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+        details = {entry.detail for entry in await network.client.catalog() if entry.provider == "kitchen"}
+        assert details == {"`is_hot` says False"}
+
+
+async def test_an_address_is_well_while_it_answers(tmp_path: Path) -> None:
+    answers = [b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers[0])
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/healthy"
+        async with live(tmp_path, NETWORK.replace("PROBE", f'http: "{address}"'), inn=INN) as network:
+            assert (await network.client.call("kitchen/count", "soup")).result == "3"
+            answers[0] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+            await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+            details = {entry.detail for entry in await network.client.catalog() if entry.provider == "kitchen"}
+            assert details == {"503 Service Unavailable"}
+            answers[0] = b"HTTP/1.1 204 No Content\r\n\r\n"
+            await eventually(lambda: is_in(network, EnsembleState.READY), "READY again")
+
+
+async def test_a_replica_that_is_not_well_leaves_the_work_to_the_others(tmp_path: Path) -> None:
+    """Each runner has its own module: the first to be probed is the one that falls ill."""
+    module = (
+        INN
+        + """
+FIRST = []
+
+def is_mine_well() -> bool:
+    FIRST or FIRST.append(_place())
+    return not (COLD.exists() and FIRST == [1])
+
+def _place() -> int:
+    taken = Path(__file__).parent / "taken"
+    with taken.open("a") as out:
+        out.write("x")
+    return len(taken.read_text())
+"""
+    )
+    network_yaml = NETWORK.replace("PROBE", 'python: "inn:is_mine_well"')
+    async with live(tmp_path, network_yaml, inn=module) as network:
+        await eventually((tmp_path / "taken").exists, "the first probe")
+        async with running(network.network, network.workspace, join=True) as joined:
+            await eventually(lambda: (tmp_path / "taken").read_text() == "xx", "the second probe")
+            (tmp_path / "cold").touch()
+            first = network.runner._hosted["kitchen"]
+            assert isinstance(first, HostedEnsemble)
+            await eventually(lambda: first.vitals.state is EnsembleState.DEGRADED, "the first is ill")
+            await eventually(lambda: joined._ground.desk.replicas("kitchen") == 1, "it is known")
+            report = next(one for one in (await network.client.status()).ensembles if one.name == "kitchen")
+            assert (report.state, report.replicas) == (EnsembleState.READY, 1)
+            first_crew = first._serving
+            assert first_crew is not None
+            await eventually(lambda: not first_crew._service._handles, "its tools are withdrawn")
+            answers = [await network.client.call("kitchen/count", "soup") for _ in range(20)]
+            answers += [await network.client.call("kitchen/cook", "soup") for _ in range(5)]
+            assert {answer.status for answer in answers} == {Status.COMPLETED}
+            (tmp_path / "cold").unlink()
+            await eventually(lambda: joined._ground.desk.replicas("kitchen") == 2, "both are well")
+            assert set(first_crew._service._handles) == {"count"}
+
+
+async def test_an_ensemble_in_a_process_of_its_own_is_checked_there(tmp_path: Path) -> None:
+    network_yaml = NETWORK.replace("health: {PROBE", 'placement: process\n    health: {python: "inn:is_hot"')
+    async with live(tmp_path, network_yaml, inn=INN) as network:
+        (tmp_path / "cold").touch()
+        await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+        refused = await network.client.call("kitchen/count", "soup")
+        assert refused.error is not None
+        assert refused.error.code == Code.CAPABILITY_DEGRADED
+        (tmp_path / "cold").unlink()
+        await eventually(lambda: is_in(network, EnsembleState.READY), "READY again")
+        assert (await network.client.call("kitchen/count", "soup")).result == "3"
