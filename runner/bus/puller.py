@@ -33,6 +33,9 @@ PARKED_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 PROBE_SECONDS = 5.0
 BACKOFF_SECONDS = 0.25
+BLINK_SECONDS = 0.01
+"""Before the first attempt after a refusal: a server that reads its configuration again is there at once."""
+
 FULL_SECONDS = 0.002
 """How long every slot may be taken before what is parked is withdrawn: short tasks are not worth the trouble."""
 
@@ -132,6 +135,7 @@ class TaskPuller:
         self._closing = False
         self._looked = False
         self._pulls_sent = 0
+        self._backed_off = 0.0
         self._unsent: list[tuple[str, bytes]] = []
 
     @property
@@ -258,7 +262,9 @@ class TaskPuller:
         return pull
 
     def _back_off(self) -> None:
-        asyncio.get_running_loop().call_later(BACKOFF_SECONDS, self._wake.set)
+        before, self._backed_off = self._backed_off, time.monotonic()
+        is_first = self._backed_off - before > 2 * BACKOFF_SECONDS
+        asyncio.get_running_loop().call_later(BLINK_SECONDS if is_first else BACKOFF_SECONDS, self._wake.set)
 
     async def _listen(self) -> None:
         self._address = self._connection.new_inbox()
