@@ -142,6 +142,7 @@ async def test_the_port_is_kept_from_run_to_run(place: Place) -> None:
 
 @pytest.mark.parametrize("remembered", ["taken", "garbage"])
 async def test_a_port_that_cannot_be_had_is_replaced(place: Place, remembered: str) -> None:
+    """FAULTS 8."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         (place.files.directory / "port").write_text(str(taken) if remembered == "taken" else "soon")

@@ -228,6 +228,7 @@ async def test_draining_lets_a_task_finish_that_still_has_to_delegate(tmp_path: 
 
 
 async def test_a_handler_that_ignores_its_end_does_not_hold_the_drain_up_and_is_named(tmp_path: Path):
+    """FAULTS 9."""
     network = NETWORK.replace("drain_timeout: 5s", "drain_timeout: 200ms")
     async with live(tmp_path, network, inn=MODULE) as inn:
         stuck = asyncio.ensure_future(call(inn, "kitchen/stubborn"))

@@ -1,4 +1,4 @@
-"""A task that kills whoever works on it: after so many real starts it is a dead letter, and the rest flows on."""
+"""FAULTS 13: a task that kills whoever works on it: after so many starts it is a dead letter, and the rest flows on."""
 
 from __future__ import annotations
 

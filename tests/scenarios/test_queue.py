@@ -461,6 +461,7 @@ async def test_a_drained_ensemble_finishes_what_it_has_and_keeps_what_waits(tmp_
 
 
 async def test_a_handler_that_ignores_the_end_is_named_and_its_task_comes_again(tmp_path: Path) -> None:
+    """FAULTS 9."""
     async with live(tmp_path, network(drain="1s"), inn=MODULE) as inn:
         await submit(inn, "mule", "stubborn")
         await eventually(lambda: starts(inn) == ["mule"], "the task in hand")

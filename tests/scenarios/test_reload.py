@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.client.network import NetworkClient
+from runner.host.happenings import Worked
 from runner.work import EnsembleState, Status, WorkResponse
 from tests.support.networks import eventually, live
 from tests.support.saving import Saver
@@ -95,6 +96,7 @@ async def busy(directory: Path, network: str = NETWORK, *, torn: bool = False) -
 
 
 async def test_an_invalid_save_under_load_changes_nothing_and_the_next_good_one_applies(tmp_path: Path) -> None:
+    """FAULTS 5: it shows in the terminal, which tells `saver`, in `status`, and as an event."""
     async with busy(tmp_path) as (saver, callers):
         for n in range(2, 12):
             await saver.breaks(("network.yaml", NETWORK.replace("max_concurrent: 4", f"max_concurrent: x{n}")))
@@ -103,11 +105,20 @@ async def test_an_invalid_save_under_load_changes_nothing_and_the_next_good_one_
             await saver.does(("network.yaml", NETWORK.replace("max_concurrent: 4", f"max_concurrent: {n + 3}")))
             assert (await saver.network.client.status()).last_reload.ok
         assert (await saver.network.client.status()).generation == 11
+        await eventually(lambda: len(events(saver)) == 20, "an event for each")
+        assert [status for status, _ in events(saver)] == [Status.FAILED, Status.COMPLETED] * 10
+        assert all("wrong-type" in str(message) for _, message in events(saver)[::2])
+
+
+def events(saver: Saver) -> list[tuple[Status | None, str | None]]:
+    found = [told.event for told in saver.network.happenings if isinstance(told, Worked)]
+    return [(event.status, event.message) for event in found if event.kind == "reload"]
 
 
 async def test_truncated_renamed_swapped_touched_deleted_and_hasty_saves_end_with_the_last_valid_content(
     tmp_path: Path,
 ) -> None:
+    """FAULTS 6."""
     async with busy(tmp_path) as (saver, callers):
         kitchen = saver.network.runner._hosted["kitchen"]
 
@@ -144,6 +155,7 @@ async def test_truncated_renamed_swapped_touched_deleted_and_hasty_saves_end_wit
 
 
 async def test_a_removed_ensemble_finishes_what_it_works_on_and_the_queue_waits_for_its_return(tmp_path: Path) -> None:
+    """FAULTS 7; `tests/scenarios/test_removed.py` has what `on_remove` decides."""
     async with busy(tmp_path, NETWORK + LAUNDRY) as (saver, _):
         client = saver.network.client
         washing = [asyncio.ensure_future(client.call("laundry/wash", {"number": n}, deadline=60)) for n in range(5)]
@@ -161,6 +173,7 @@ async def test_a_removed_ensemble_finishes_what_it_works_on_and_the_queue_waits_
 
 
 async def test_a_new_ensemble_that_does_not_come_up_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """FAULTS 8: a new ensemble that fails to warm up."""
     async with busy(tmp_path) as (saver, callers):
         spa = '  spa: {tools: {rest: {python: "wellness:rest", share: true}}}\n'
         changed = NETWORK.replace("max_concurrent: 4", "max_concurrent: 9") + spa
@@ -179,6 +192,7 @@ async def test_a_new_ensemble_that_does_not_come_up_leaves_everything_as_it_was(
 
 
 async def test_what_is_saved_while_a_change_is_applied_comes_after_it_as_one(tmp_path: Path) -> None:
+    """FAULTS 8: a reload during a reload."""
     async with busy(tmp_path, torn=True) as (saver, callers):
         slow = "import time\n\ntime.sleep(0.3)\n"  # a module that takes its time holds nobody up but the change
         for n in range(2, 6):

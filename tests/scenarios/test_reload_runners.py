@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,7 @@ import time
 from pathlib import Path
 
 here = Path(__file__).parent
+(here / f"loads-{os.getpid()}-%s").touch()
 while (here / f"slow-{os.getpid()}").exists():
     time.sleep(0.01)
 if (here / f"refuses-{os.getpid()}").exists():
@@ -48,7 +50,7 @@ def inn(tmp_path: Path) -> Directory:
 def save(directory: Directory, word: str) -> None:
     """Each file by renaming: nobody reads half of it."""
     for name, text in (("inn.py", MODULE), ("network.yaml", NETWORK)):
-        directory.write("draft", text % word)
+        directory.write("draft", text.replace("%s", word))
         (directory.path / "draft").rename(directory.path / name)
 
 
@@ -135,7 +137,7 @@ async def test_one_that_cannot_import_the_new_code_keeps_all_of_them_where_they_
             await eventually(is_refused, "the refusal")
             told = [(await network.status()).last_reload for _ in range(12)]  # by whoever answers
             assert all(f"(pid {joined.pid} on " in last.diagnostics[0] for last in told)
-            assert all("inn.py:9: RuntimeError: not in here" in last.diagnostics[0] for last in told)
+            assert all("inn.py:10: RuntimeError: not in here" in last.diagnostics[0] for last in told)
             await says(network, "one")
             await stand_at(network, 1, owner, joined)
             (inn.path / f"refuses-{joined.pid}").unlink()
@@ -168,3 +170,32 @@ async def test_one_that_stops_in_order_while_others_change_is_not_waited_for(inn
             (inn.path / f"slow-{joined.pid}").unlink()
             await stand_at(network, 2, owner)
             assert (await network.status()).last_reload.ok
+
+
+@pytest.mark.parametrize("how", ["a signal", "down"])
+async def test_whoever_is_stopped_in_the_middle_of_a_change_stops_in_order_and_gives_it_up(
+    inn: Directory, how: str
+) -> None:
+    """While others, or it itself, import a module that takes its time."""
+    with up(inn, watch=True) as owner, up(inn, "--join", "--no-watch") as joined:
+        async with client(inn) as network:
+            await are(network, 2)
+            inn.write(f"slow-{joined.pid}", "")
+            save(inn, "two")
+            await eventually(lambda: (inn.path / f"loads-{joined.pid}-two").exists(), "the other makes ready")
+            await says(network, "one")
+            if how == "down":
+                assert (await asyncio.to_thread(inn.run, "down")).code == 0
+                assert [owner.wait(), joined.wait()] == [0, 0]
+            else:
+                joined.terminate()
+                assert await asyncio.to_thread(joined.wait) == 0
+                await says(network, "two")
+                inn.write(f"slow-{owner.pid}", "")
+                save(inn, "six")
+                await eventually(lambda: (inn.path / f"loads-{owner.pid}-six").exists(), "it makes ready")
+                owner.terminate()
+                assert await asyncio.to_thread(owner.wait) == 0
+    with up(inn):
+        async with client(inn) as network:
+            await says(network, "two" if how == "down" else "six")

@@ -1,4 +1,5 @@
-"""FAULTS 17: any interleaving of submit, repeat, cancel, crash, freeze, restart, killed server, deadline, end of work.
+"""FAULTS 17: any interleaving of submit, repeat, cancel, reload, crash, freeze, restart, killed server, deadline, end
+of work. All runners watch the files, and propose what is saved at once.
 
 Afterwards accepted = done + failed + pending; each request has one outcome, the first that anybody saw; what completed
 had its effect; everybody who waited was told that outcome. Runners are processes that are killed, on a server that is
@@ -18,6 +19,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -55,11 +57,12 @@ ensembles:
     uses: {cook: kitchen/cook}
     tasks: {order: {share: true, steps: [{id: meal, use: cook}, {template: "{{ steps.meal }}, served"}]}}
   kitchen:
-    capacity: {max_concurrent: 2}
+    capacity: {max_concurrent: %(slots)d}
     tasks:
       cook: {share: true, steps: [{python: "inn:cook"}]}
       burn: {share: true, steps: [{python: "inn:burn"}]}
 """
+SPA = "  spa: {tasks: {relax: {share: true, steps: [{template: ah}]}}}\n"
 MODULE = """\
 import asyncio
 import os
@@ -126,6 +129,8 @@ class Network(RuleBasedStateMachine):
         self.asked: dict[str, Asked] = {}
         self.runners: dict[str, int] = {}
         self.frozen: set[str] = set()
+        self.saves = 0
+        self.slots, self.has_spa = 2, False
 
     def run(self, work: Coroutine[Any, Any, Value]) -> Value:
         return self.loop.run(work)
@@ -136,7 +141,7 @@ class Network(RuleBasedStateMachine):
 
     async def _come_up(self) -> None:
         self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.workspace = files_in(self.directory, {"network.yaml": NETWORK, "inn.py": MODULE, "effects": ""})
+        self.workspace = files_in(self.directory, {"network.yaml": self._network(), "inn.py": MODULE, "effects": ""})
         self.port = -1
         await self._start_server()
         for name in RUNNERS:
@@ -257,6 +262,37 @@ class Network(RuleBasedStateMachine):
         if wait and not self.frozen:
             self.run(eventually(lambda: self._is_ready(name), "a runner"))
 
+    def _network(self) -> str:
+        return NETWORK % {"slots": self.slots} + (SPA if self.has_spa else "")
+
+    @rule(slots=st.integers(1, 4))
+    def save_live(self, slots: int) -> None:
+        self.slots = slots
+        self._save("network.yaml", self._network())
+
+    @rule()
+    def save_code(self) -> None:
+        self.saves += 1
+        self._save("inn.py", f"{MODULE}# edited {self.saves} times\n")
+
+    @rule()
+    def save_ensemble(self) -> None:
+        self.has_spa = not self.has_spa
+        self._save("network.yaml", self._network())
+
+    @precondition(lambda self: all(map(self._is_ready, self.runners)))  # who starts on nonsense says so and ends
+    @rule()
+    def save_nonsense(self) -> None:
+        """And think better of it."""
+        self._save("network.yaml", "network: [inn\n")
+        self._save("network.yaml", self._network())
+
+    def _save(self, name: str, text: str) -> None:
+        draft = self.directory / "draft"
+        draft.write_text(text)
+        os.replace(draft, self.directory / name)
+        self.run(asyncio.sleep(0.1))
+
     @rule()
     def kill_server(self) -> None:
         """`kill -9`, and up again on its port and store."""
@@ -314,6 +350,8 @@ class Network(RuleBasedStateMachine):
                 return {report.request_id: report.status for report in reports if report.caller == self.client.name}
 
     async def _judge(self) -> None:
+        wanted = {name: sha256((self.directory / name).read_bytes()).hexdigest() for name in ("inn.py", "network.yaml")}
+        await eventually(lambda: self._runs(wanted), "what was saved last is in force")
         statuses = await self._requests()
         assert statuses.keys() == self.asked.keys(), "accepted = done + failed, and nothing else is known"
         effects = set((self.directory / "effects").read_text().split())
@@ -327,6 +365,9 @@ class Network(RuleBasedStateMachine):
                 assert caller.result() == recorded or is_late(caller.result()), f"{request_id}: {recorded}"
             if recorded.status is Status.COMPLETED:
                 assert asked.context in effects, f"{request_id} completed without its effect"
+
+    async def _runs(self, wanted: dict[str, str]) -> bool:
+        return (await self.client.applied()).files == wanted
 
     async def _go_down(self) -> None:
         for log in sorted(self.directory.glob("*.log")) if hasattr(self, "directory") else ():

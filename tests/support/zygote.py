@@ -3,9 +3,9 @@
     python -m tests.support.zygote [--overwriting]
 
 Reads lines `DIRECTORY URL NAME` and answers each with the id of a process that hosts the network of that directory on
-that server, and touches `DIRECTORY/NAME.ready` when it is up. A process may be killed; nobody starts it again. All end
-with the zygote, which ends with its standard input. `--overwriting` ones write records whoever was first: with them a
-test can show that it would notice.
+that server, applies what is saved there, and touches `DIRECTORY/NAME.ready` when it is up. A process may be killed;
+nobody starts it again. All end with the zygote, which ends with its standard input. `--overwriting` ones write records
+whoever was first: with them a test can show that it would notice.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def zygote(*options: str) -> Iterator[Zygote]:
 async def host(directory: Path, url: str, name: str) -> None:
 
     workspace = Workspace.of(directory / "network.yaml")
-    async with running(read(workspace), workspace, nats=url) as live:
+    async with running(read(workspace), workspace, nats=url, watch=True) as live:
         (directory / f"{name}.ready").touch()
         await live.wait_stopped()
 
