@@ -32,6 +32,10 @@ class Saver:
     def notices(self) -> list[str]:
         return [told.message for told in self.network.happenings if isinstance(told, Notice)]
 
+    def unlike(self, files: dict[str, str]) -> list[tuple[str, str]]:
+        """Those of these files, by name, that say something else now."""
+        return [(name, text) for name, text in files.items() if (self.directory / name).read_text() != text]
+
     def write(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
 
