@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ from nats.errors import TimeoutError as NatsTimeout
 from pydantic import ValidationError
 
 from runner.bus.away import AWAY
-from runner.bus.connection import Connection, settled
-from runner.bus.failures import Rooms, failure, late, no_rooms, nobody, refusal
+from runner.bus.connection import Connection, ResponderLost, settled
+from runner.bus.failures import Rooms, failure, late, lost, no_rooms, nobody, refusal
 from runner.bus.notices import TRACEPARENT
 from runner.bus.payloads import Payloads
 from runner.bus.waiting import Doubts, Hints, Unclaimed, Waiting
@@ -105,9 +105,20 @@ class Caller:
             return nobody(request, provider)
         except (NatsTimeout, TimeoutError):
             return late(request, provider, "give it a longer deadline, or see what it is doing: `run-network status`")
+        except ResponderLost:
+            return lost(request, provider)
         except ConnectionClosedError:
             return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
         return await self.payloads.opened(self._checked(answer.data, request, provider), request)
+
+    def give_up(self, is_gone: Callable[[str], bool]) -> None:
+        """Let tool calls end whose provider is gone: nothing tells of it but its beats, and no answer will come."""
+
+        def is_lost(subject: str) -> bool:
+            call = self._subjects.parse_tool(subject)
+            return call is not None and is_gone(call.provider)
+
+        self._connection.give_up(is_lost)
 
     async def submit(self, provider: str, request: WorkRequest) -> WorkResponse | Durable:
         """Put a task into the provider's queue: it is durable, or why it is not, as its outcome.

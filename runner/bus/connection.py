@@ -41,6 +41,10 @@ PENDING_BYTES = 64 * 1024 * 1024
 _log = logging.getLogger("runner.bus")
 
 
+class ResponderLost(Exception):
+    """Whoever was asked has died, and will not answer."""
+
+
 class Connection(Client):
     """The library's client with a cheaper request: the path that every call takes twice over."""
 
@@ -137,6 +141,12 @@ class Connection(Client):
         if message.headers and message.headers.get("Status") == "503":
             raise NoRespondersError
         return message
+
+    def give_up(self, is_lost: Callable[[str], bool]) -> None:
+        """Let every request fail with `ResponderLost` that waits on a subject from which no answer will come."""
+        for subject, answer in self._asked.values():
+            if not answer.done() and is_lost(subject):
+                answer.set_exception(ResponderLost())
 
     async def close(self) -> None:
         """As the library's; a server that went first is no error."""

@@ -107,6 +107,16 @@ def nobody(request: WorkRequest, provider: str) -> WorkResponse:
     )
 
 
+def lost(request: WorkRequest, provider: str) -> WorkResponse:
+    """Its provider died with the call in hand, or with it on its way there."""
+    return failure(
+        request,
+        Code.UNAVAILABLE,
+        f"the last runner of {provider} went away with {provider}/{request.task} in hand",
+        "whether it was done nobody knows: ask again where that does no harm",
+    )
+
+
 def late(request: WorkRequest, provider: str, hint: str) -> WorkResponse:
     """No answer came within the deadline."""
     return failure(

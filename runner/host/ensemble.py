@@ -28,11 +28,15 @@ from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
 from runner.host.workplace import Station, Workplace
 from runner.model import PythonTarget
+from runner.offer import UNKNOWN
 from runner.registration import Registration
 from runner.subjects import Subjects
 from runner.work import EnsembleState, Placement, Priority
 
 STEP_SECONDS = 5.0
+LAST_ANSWER_SECONDS = 0.25
+"""How long an answer may be on its way from a provider that said goodbye."""
+
 """How long one step of stopping may take beside the draining itself."""
 
 MAX_THREADS = 1024
@@ -309,6 +313,14 @@ class HostedEnsemble:
         self._executor.shutdown()
         self.detail = f"stopped waiting for {', '.join(culprits)}" if culprits else None
         self._move(EnsembleState.STOPPED, self.detail)
+
+    def see_change(self) -> None:
+        """Runners came or went: calls whose provider went with one end soon, unless their answer is on its way."""
+        if self._caller is not None:
+            asyncio.get_running_loop().call_later(LAST_ANSWER_SECONDS, self._caller.give_up, self._is_gone)
+
+    def _is_gone(self, provider: str) -> bool:
+        return self._desk.condition(provider) == UNKNOWN
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task or a tool call in hand. False where it is not here."""

@@ -30,6 +30,7 @@ from runner.host.census import Census
 from runner.host.changing import changing
 from runner.host.draining import Draining
 from runner.host.duties import Duties
+from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
 from runner.host.hosted import Hosted
@@ -296,6 +297,9 @@ class Runner:
         for runner in sorted((self._silent.keys() - silent.keys()) & self._ground.pulse.others()):
             self._watcher(Notice(f"{runner} is heard again"))
         self._silent = silent
+        for ensemble in self._hosted.values():
+            if isinstance(ensemble, HostedEnsemble):
+                ensemble.see_change()
 
     def _led(self, before: str, lease: Lease) -> None:
         self._watcher(Notice(f"{lease.runner} leads the network in place of {before} (epoch {lease.epoch})"))

@@ -20,20 +20,23 @@ network: inn
 defaults: {deadline: 30s}
 ensembles:
   desk:
-    uses: {count: {discover: count}, cook: {discover: cook}}
+    uses: {count: {discover: count}, cook: {discover: cook}, hold: {discover: hold}, named: annex/hold}
     tasks:
       counted: {share: true, steps: [{use: count}]}
       cooked: {share: true, steps: [{use: cook}]}
+      held: {share: true, steps: [{use: hold}]}
+      held-by-name: {share: true, steps: [{use: named}]}
   annex:
     sla: 1s
-    tools: {count: {python: "inn:count", share: true}}
+    tools: {count: {python: "inn:count", share: true}, hold: {python: "inn:hold", share: true}}
     tasks: {cook: {share: true, steps: [{python: "inn:cook"}]}}
   tavern:
     sla: 1s
-    tools: {count: {python: "inn:count", share: true}}
+    tools: {count: {python: "inn:count", share: true}, hold: {python: "inn:hold", share: true}}
     tasks: {cook: {share: true, steps: [{python: "inn:cook"}]}}
 """
 MODULE = """\
+import asyncio
 import os
 from pathlib import Path
 
@@ -42,6 +45,13 @@ here = Path(__file__).parent
 
 def count(text: str) -> int:
     return effect(text)
+
+
+async def hold(text: str) -> int:
+    effect(text)
+    while not (here / "release").exists():
+        await asyncio.sleep(0.01)
+    return os.getpid()
 
 
 def cook(text: str) -> int:
@@ -106,3 +116,24 @@ async def test_a_killed_runner_is_out_of_routing_and_every_call_is_done_once_by_
     assert set(effects.values()) == {1}
     assert len(effects) == len(done)
     assert [(c.provider, c.eligible) for c in why.candidates] == [("annex", False), ("tavern", True)]
+
+
+async def test_a_tool_call_in_the_hands_of_a_runner_that_is_killed_ends_and_is_asked_of_nobody_else(
+    directory: Directory,
+) -> None:
+    """Its deadline is far, and nobody knows whether it was done."""
+    with (
+        up(directory, "--only", "desk,tavern"),
+        up(directory, "--join", "--only", "annex") as other,
+    ):
+        async with client(directory) as network:
+            ways = ("held", "held-by-name")
+            calls = [asyncio.ensure_future(call(network, f"desk/{way}", way, deadline="1h")) for way in ways]
+            await eventually(lambda: sorted(lines(directory, "effects")) == sorted(ways), "both in hand")
+            kill(other)
+            async with asyncio.timeout(30):
+                ended = await asyncio.gather(*calls)
+    assert [response.error.code for response in ended if response.error] == ["UNAVAILABLE", "UNAVAILABLE"]
+    assert ended[0].error is not None
+    assert ended[0].error.message == "the last runner of annex went away with annex/hold in hand"
+    assert sorted(lines(directory, "effects")) == sorted(ways)

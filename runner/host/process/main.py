@@ -86,6 +86,8 @@ class Guest:
             self._early.append(outlook)
         else:
             self._desk.see(outlook)
+            if outlook.conditions and self._hosted is not None:
+                self._hosted.see_change()
 
     def _reloaded(self, reloads: int) -> None:
         if self._desk is not None:
