@@ -19,9 +19,10 @@ from runner.bus.permissions import EVERYTHING
 from runner.bus.questions import Questions
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
+from runner.bus.streams import context, ensure_queue
 from runner.subjects import Subjects
 from tests.support.networks import eventually
-from tests.support.servers import plain_server
+from tests.support.servers import guarded_server, plain_server
 
 AT_ONCE_SECONDS = 5.0
 """Half of what the library waits for an answer that never comes."""
@@ -109,3 +110,19 @@ async def test_a_question_during_which_the_connection_came_back_waits_for_whoeve
         finally:
             await asker.close()
             await runner.close()
+
+
+async def test_a_server_that_reads_its_configuration_again_is_asked_again(tmp_path: Path) -> None:
+    """Its own API has nobody for a moment then, and a good change would be refused for the one before."""
+    leaves = [{"publish": [">"], "subscribe": [">", f"more.{number}"]} for number in range(2)]
+    async with guarded_server(tmp_path, leaves[0]) as server:
+        connection = await connect((server.url,), caller="_runner", credentials=None)
+        try:
+            await ensure_queue(connection, Subjects("inn"), "kitchen", 5)
+            for number in range(40):
+                server.allow(leaves[number % 2])
+                for _ in range(25):
+                    info = await context(connection).consumer_info("inn_work_kitchen", "normal")
+                    assert info.num_pending == 0
+        finally:
+            await connection.close()

@@ -55,7 +55,9 @@ def test_files_are_applied_when_somebody_says_so_and_taken_back(inn: Directory) 
     again = inn.run("apply")
     assert (again.code, again.out) == (0, "inn is as the files say (generation 2): nothing to do\n")
 
-    back = inn.run("rollback", "1")
+    planned = inn.run("plan", "--generation", "1", "--json")
+    assert (planned.code, planned.json["hash"][:2]) == (2, "2-")
+    back = inn.run("rollback", "1", "--plan", planned.json["hash"])
     assert (back.code, "generation 3 in " in back.out) == (0, True), back.err
     assert "stay as they are, and say something else (pans.py):" in back.err
     assert inn.run("call", "kitchen/cook").out == "4\n"

@@ -24,7 +24,7 @@ PUBLISH = ["$JS.>", "$KV.>", "$O.>", "$SYS.REQ.USER.INFO"]
 PUBLISH += [f"inn.{kind}.>" for kind in ("beat", "control", "event", "result", "cancel", "reply")]
 PUBLISH += ["inn.work.*.desk.>", "inn.work._client-tester.>"]
 CALLERS = ("_runner", "_client-tester", "desk")
-SUBSCRIBE = ["$SRV.>", "inn.>", *(f"_INBOX_{caller}.>" for caller in CALLERS)]
+SUBSCRIBE = ["$SRV.>", "$KV.>", "inn.>", *(f"_INBOX_{caller}.>" for caller in CALLERS)]
 
 
 async def test_what_a_change_needs_and_the_server_forbids_is_said_before_anything_happens(tmp_path: Path) -> None:
