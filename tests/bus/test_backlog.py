@@ -22,6 +22,7 @@ from runner.bus.server_config import ServerFiles
 from runner.bus.streams import context, ensure_queue
 from runner.subjects import Subjects
 from runner.work import Priority, WorkRequest, new_trace
+from tests.support.networks import eventually
 from tests.support.servers import plain_server
 
 SUBJECTS = Subjects("inn")
@@ -161,6 +162,11 @@ async def test_the_head_of_a_queue_tells_since_when_it_waits(connection: Connect
     assert await backlog.head("kitchen", Priority.LOW) is None
     before = datetime.now(UTC).timestamp()
     await put(connection, request("l0", priority=Priority.LOW))
+
+    async def is_seen() -> bool:
+        return await backlog.head("kitchen", Priority.LOW) is not None
+
+    await eventually(is_seen, "the consumer has seen it: the server tells it a moment after the acknowledgement")
     since = await backlog.head("kitchen", Priority.LOW)
     assert since is not None
     assert before - 1 <= since <= datetime.now(UTC).timestamp() + 1
