@@ -55,6 +55,12 @@ class Discovery:
     """Whoever carries any of these tags comes after all others."""
     key: str | None = None
     """Of `affinity`: a template that sees `request`, `context` and `input`."""
+    only: tuple[str, ...] | None = None
+    """The capabilities that it is locked to, as `ensemble/capability`; None where it is not."""
+
+    def admits(self, provider: str, name: str) -> bool:
+        """Whether nothing locks it to others."""
+        return self.only is None or f"{provider}/{name}" in self.only
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))

@@ -36,8 +36,9 @@ def workspace_of(file: str) -> Workspace:
     return Workspace.of(file)
 
 
-def load(workspace: Workspace, *, cautious: bool = False) -> Loaded:
-    reading = read_network(workspace, workspace.file.name, workspace.environment(), cautious=cautious)
+def load(workspace: Workspace, *, cautious: bool = False, locked: bool = False) -> Loaded:
+    environment = workspace.environment()
+    reading = read_network(workspace, workspace.file.name, environment, cautious=cautious, locked=locked)
     base = base_of(workspace)
     return Loaded(
         reading.network,
@@ -58,9 +59,9 @@ def network_of(workspace: Workspace, *, warn: bool = False) -> Network:
     return read(workspace, warn=warn)[0]
 
 
-def read(workspace: Workspace, *, warn: bool = False) -> tuple[Network, Reading]:
+def read(workspace: Workspace, *, warn: bool = False, locked: bool = False) -> tuple[Network, Reading]:
     """The same, and all that reading gave."""
-    loaded = load(workspace)
+    loaded = load(workspace, locked=locked)
     if loaded.network is None:
         raise InvalidNetwork(loaded.diagnostics, loaded.sources)
     if warn and loaded.diagnostics:

@@ -13,7 +13,7 @@ from runner.cli.options import DEFAULT_FILE
 _FILE = ("-f", "--file")
 _TALKING = frozenset({"up", "down", "call", "result", "cancel", "requests", "status", "catalog", "trace", "logs"})
 _TALKING |= {"plan", "apply", "rollback", "history", "diff", "drain", "retry", "why"}
-_READING = frozenset({"validate", "graph"})
+_READING = frozenset({"validate", "graph", "lock"})
 _COMMAND = re.compile(rf"`run-network ({'|'.join(sorted(_TALKING | _READING))})\b")
 
 

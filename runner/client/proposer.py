@@ -14,6 +14,7 @@ from runner.bus.questions import Questions
 from runner.client.generations import Generations
 from runner.config.bundling import bundled
 from runner.config.codes import Rule
+from runner.config.lock import lock_name
 from runner.config.reading import Reading, read_network
 from runner.diagnostics import Severity
 from runner.errors import EnsembleNetworkError, InvalidNetwork, NotRunning, ServerFailed, UsageProblem
@@ -69,6 +70,7 @@ class Proposer:
         if any(d.severity is Severity.ERROR and d.code != Rule.UNSET_REFERENCE for d in found.diagnostics):
             raise InvalidNetwork(found.diagnostics, found.sources)
         applied = await self._generations.applied()
+        _along_with_its_lock(found, applied)
         asked = ProposalRequest(
             id=token_hex(8),
             by=self._by,
@@ -144,3 +146,11 @@ def _kinds(kind: type[EnsembleNetworkError]) -> Iterator[type[EnsembleNetworkErr
     yield kind
     for below in kind.__subclasses__():
         yield from _kinds(below)
+
+
+def _along_with_its_lock(found: Reading, applied: AppliedReport) -> None:
+    """Where the network runs by its lock, that of these files goes along, and a runner holds them to it."""
+    lock = lock_name(found.file)
+    if lock_name(applied.file) in applied.files and found.content(lock) is None:
+        hint = "write it with `run-network lock`; to run without one, bring the network up without `--locked`"
+        raise UsageProblem(f"the network runs by its lock, and there is no {lock} here", hint=hint)

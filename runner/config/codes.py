@@ -68,6 +68,8 @@ class Rule(StrEnum):
     HANDOFF_TO_TOOL = "handoff-to-tool"
     DELEGATION_CYCLE = "delegation-cycle"
     AUTHORITY_EXCEEDED = "authority-exceeded"
+    MISSING_LOCK = "missing-lock"
+    LOCK_DRIFT = "lock-drift"
     # what works and is worth a second look
     SINGLE_PROVIDER = "single-provider"
     AMBIGUOUS_FIRST = "ambiguous-first"

@@ -15,6 +15,7 @@ from runner.config.fields import FileModel, Name
 from runner.config.kept import Kept
 from runner.config.library import Library, Source, Unread
 from runner.config.loading import Loader
+from runner.config.locking import held
 from runner.config.network_file import NetworkFile
 from runner.config.path import Path
 from runner.config.references import References
@@ -60,11 +61,13 @@ def read_network(
     *,
     before: Kept = _NOTHING,
     cautious: bool = False,
+    locked: bool = False,
 ) -> Reading:
     """Read the network file and every file it names. Never raises for what stands in them.
 
     `safe` has the files that `${file:…}` names, where the source has not. `before` is what an earlier reading kept:
     what has not changed since is not made anew. `cautious` also warns of what works and is worth a second look.
+    `locked` holds discovered uses to the lock beside the file, which is then one of the files that were read.
     """
     with _collector_paused(for_once=before is _NOTHING):
         loader = _loader(source, env, safe, before)
@@ -78,6 +81,8 @@ def read_network(
             for caution in CAUTIONS if cautious else ():
                 loader.diagnostics += caution(draft)
         kept = Kept.of(loader.parsed, draft, network)
+        if locked and draft is not None and network is not None:
+            network = held(loader, draft, network, file)
         return Reading(network, _finished(loader), loader.sources, file, loader.library, loader.references, kept)
 
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from runner.applied import Applied
-from runner.bundle import Bundled, differing
+from runner.bundle import Bundle, Bundled, differing
 from runner.bus.bundles import Bundles
 from runner.bus.connection import connect
 from runner.bus.questions import Questions
 from runner.bus.streams import ensure_applied
 from runner.config.bundling import bundled, changed
+from runner.config.lock import lock_name
 from runner.config.reading import Reading, read_network
 from runner.errors import InvalidNetwork
 from runner.host.happenings import Notice, Watcher
@@ -186,7 +187,13 @@ async def configuration_for(files: Files, reach: Reach, watcher: Watcher, *, own
 
 def reading_of(found: Bundled, workspace: Workspace) -> Reading:
     """A bundle, read with the environment of a directory, and with the secrets in the files there."""
-    return read_network(found, found.bundle.file, workspace.environment(), safe=workspace)
+    locked = is_locked(found.bundle)
+    return read_network(found, found.bundle.file, workspace.environment(), safe=workspace, locked=locked)
+
+
+def is_locked(bundle: Bundle) -> bool:
+    """Whether the network was brought up with its lock, which is then one of its files."""
+    return lock_name(bundle.file) in bundle.files
 
 
 def configured(reading: Reading, found: Bundled, applied: Applied) -> Configuration:

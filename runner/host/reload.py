@@ -21,7 +21,7 @@ from runner.config.reading import Reading, read_network
 from runner.diagnostics import Diagnostic
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, RestartNeeded
 from runner.event import Event
-from runner.host.applied import Configuration, Files
+from runner.host.applied import Configuration, Files, is_locked
 from runner.host.census import Census
 from runner.host.following import Following
 from runner.host.happenings import Notice, Reloaded, ReloadRefused, Watcher
@@ -174,7 +174,9 @@ class Reloading:
 
         def read(looking: Looking) -> Files | Reading:
             env = environment_of(looking.read)
-            found = read_network(looking, self._workspace.file.name, env, safe=looking, before=self._kept)
+            locked = is_locked(self._now.bundled.bundle)
+            name = self._workspace.file.name
+            found = read_network(looking, name, env, safe=looking, before=self._kept, locked=locked)
             self._kept = found.kept
             return found if found.network is None else Files.of(self._workspace, found.network, found)
 

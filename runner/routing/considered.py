@@ -99,6 +99,8 @@ def _against(wanted: Wanted, need: Discovery, capability: CapabilityInfo) -> Rea
         return Reason(Code.UNKNOWN_CAPABILITY, f"does not carry {_tagged(lacking)}")
     if capability.provider == wanted.asking:
         return Reason(Code.UNKNOWN_CAPABILITY, "an ensemble does not discover itself")
+    if not need.admits(capability.provider, capability.name):
+        return Reason(Code.NO_PROVIDER, f"is not locked: the lock names {', '.join(need.only or ()) or 'nobody'}")
     if wanted.tasks_only is not None and capability.type is CapabilityType.TOOL:
         return Reason(Code.INVALID_REQUEST, f"is a tool: {wanted.tasks_only}")
     if wanted.authority.rank > capability.authority.rank:

@@ -49,7 +49,7 @@ def candidates(use: Use, asking: str, catalog: Catalog) -> tuple[CapabilityInfo,
             found = catalog.get(ensemble, capability)
             return (found,) if found else ()
         case Discovery() as need:
-            return catalog.providers_for(need, asking=asking)
+            return tuple(c for c in catalog.providers_for(need, asking=asking) if need.admits(c.provider, c.name))
 
 
 def fallback(use: Use, catalog: Catalog) -> CapabilityInfo | None:

@@ -34,10 +34,11 @@ def read(
     *,
     links: Iterable[str] = (),
     cautious: bool = False,
+    locked: bool = False,
 ) -> Reading:
     """Read a network from memory: a mapping of files, or the network file alone."""
     source = MemorySource({"network.yaml": files} if isinstance(files, (str, bytes)) else files, links)
-    return read_network(source, "network.yaml", env or {}, cautious=cautious)
+    return read_network(source, "network.yaml", env or {}, cautious=cautious, locked=locked)
 
 
 def printed(diagnostics: Iterable[Diagnostic]) -> str:
@@ -58,9 +59,10 @@ def said(
     *,
     links: Iterable[str] = (),
     cautious: bool = False,
+    locked: bool = False,
 ) -> str:
     """What reading a network from memory says."""
-    return printed(read(files, env, links=links, cautious=cautious).diagnostics)
+    return printed(read(files, env, links=links, cautious=cautious, locked=locked).diagnostics)
 
 
 def codes(reading: Reading) -> list[str]:

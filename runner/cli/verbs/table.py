@@ -33,6 +33,7 @@ VERBS = {
     "history": Verb("history", "List the generations of the network's files."),
     "diff": Verb("diff", "Show how the files of two generations differ."),
     "why": Verb("why", "Say why a use goes where it goes."),
+    "lock": Verb("lock", "Write down what discovered uses come to."),
     "graph": Verb("graph", "Draw the ensembles and their wiring."),
     "trace": Verb("trace", "Show where a request went and how long it took."),
     "logs": Verb("logs", "Print what happened, one line an event."),
@@ -41,7 +42,5 @@ VERBS = {
     "explain": Verb("explain", "Tell the story of a code, with a failing and a fixed example."),
 }
 
-LATER = frozenset(
-    {"lock", "reviews", "approve", "deny", "mcp"} | {"provenance", "directive", "profile", "permissions", "test"}
-)
+LATER = frozenset({"reviews", "approve", "deny", "mcp"} | {"provenance", "directive", "profile", "permissions", "test"})
 """Verbs that a coming version brings: they are refused by name, not as a typing mistake."""

@@ -51,6 +51,9 @@ def run(
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not apply what is saved.")] = False,
     join: Annotated[bool, typer.Option("--join", help="Be one more runner of the network that runs here.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Apply what is saved, on a server of your own too.")] = False,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Hold discovered uses to `network.lock`, and refuse what drifted.")
+    ] = False,
     http: Annotated[str | None, typer.Option("--http", hidden=True)] = None,
     profile: Annotated[str | None, typer.Option("--profile", hidden=True)] = None,
     ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
@@ -67,17 +70,18 @@ def run(
       run-network up --join --only kitchen     one more runner, on the server of the one that runs here
       run-network up --nats nats://nats:4222 --only kitchen,procurement
       run-network up --no-watch                what is saved waits for the next start
+      run-network up --locked                  discovered uses come to what `run-network lock` wrote, or it refuses
     """
     refuse_later(http=http, profile=profile)
     workspace = workspace_of(file)
-    network, reading = read(workspace, warn=True)
+    network, reading = read(workspace, warn=True, locked=locked)
     _check(only, without, network, first=nats is None and not join)
     watches = _watches(network, nats, watch=watch, no_watch=no_watch)
     hosted = Hosted(_names(only), _names(without), nats, join, watches)
     if detach_:
         return _detached(
             workspace,
-            _arguments(file, only, without, nats, join=join, watches=watches, as_json=as_json),
+            _arguments(file, only, without, nats, join=join, watches=watches, locked=locked, as_json=as_json),
             alone=_alone(network, nats) and not join,
             as_json=as_json,
         )
@@ -332,10 +336,19 @@ def _detached(workspace: Workspace, arguments: Sequence[str], *, alone: bool, as
 
 
 def _arguments(
-    file: str, only: str | None, without: str | None, nats: str | None, *, join: bool, watches: bool, as_json: bool
+    file: str,
+    only: str | None,
+    without: str | None,
+    nats: str | None,
+    *,
+    join: bool,
+    watches: bool,
+    locked: bool,
+    as_json: bool,
 ) -> list[str]:
     """The command line of the background `up`."""
     given = {"--file": file, "--only": only, "--except": without, "--nats": nats}
     valued = [word for option, value in given.items() if value is not None for word in (option, value)]
     watching = "--watch" if watches else "--no-watch"
-    return [*valued, watching, *(["--join"] if join else []), *(["--json"] if as_json else [])]
+    flags = {"--join": join, "--locked": locked, "--json": as_json}
+    return [*valued, watching, *(flag for flag, given in flags.items() if given)]

@@ -24,6 +24,7 @@ def run(
     import_: Annotated[
         bool, typer.Option("--import", help="Also execute the Python modules, as bringing the network up does.")
     ] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Also hold the discovered uses to `network.lock`.")] = False,
     verbose: Verbose = False,
 ) -> int:
     """Say everything that is wrong with the network file and the files it names. Exits 1 if there is an error.
@@ -32,10 +33,11 @@ def run(
       run-network validate
       run-network validate --format github     notes beside the lines of a change, in GitHub Actions
       run-network validate --import            also run the Python modules, as warming up does
+      run-network validate --locked            also whether discovered uses come to what `run-network lock` wrote
     """
     chosen = Format.JSON if as_json else member(Format, format, "--format")
     workspace = Workspace.of(file)
-    loaded = load(workspace, cautious=True)
+    loaded = load(workspace, cautious=True, locked=locked)
     if import_ and loaded.network is not None:
         from runner.cli.importing import import_modules  # heavier: only for who asks
 
