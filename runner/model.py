@@ -44,7 +44,8 @@ class StaticTarget:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """A need without a name for who meets it: a capability name, tags that it must all carry, or both."""
+    """A need without a name for who meets it: a capability name, tags that it must all carry, or both. `only` are the
+    capabilities that it is locked to, as `ensemble/capability`, if it is."""
 
     name: str | None
     tags: tuple[str, ...]
@@ -56,11 +57,6 @@ class Discovery:
     key: str | None = None
     """Of `affinity`: a template that sees `request`, `context` and `input`."""
     only: tuple[str, ...] | None = None
-    """The capabilities that it is locked to, as `ensemble/capability`; None where it is not."""
-
-    def admits(self, provider: str, name: str) -> bool:
-        """Whether nothing locks it to others."""
-        return self.only is None or f"{provider}/{name}" in self.only
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
 from runner.model import Discovery, Mode, StaticTarget, Use
+from runner.routing.locked import admits
 from runner.work import Authority, CapabilityType, Code
 
 
@@ -99,7 +100,7 @@ def _against(wanted: Wanted, need: Discovery, capability: CapabilityInfo) -> Rea
         return Reason(Code.UNKNOWN_CAPABILITY, f"does not carry {_tagged(lacking)}")
     if capability.provider == wanted.asking:
         return Reason(Code.UNKNOWN_CAPABILITY, "an ensemble does not discover itself")
-    if not need.admits(capability.provider, capability.name):
+    if not admits(need, capability):
         return Reason(Code.NO_PROVIDER, f"is not locked: the lock names {', '.join(need.only or ()) or 'nobody'}")
     if wanted.tasks_only is not None and capability.type is CapabilityType.TOOL:
         return Reason(Code.INVALID_REQUEST, f"is a tool: {wanted.tasks_only}")

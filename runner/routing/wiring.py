@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog, declared
 from runner.model import Discovery, Network, StaticTarget, Use
+from runner.routing.locked import admits
 from runner.same import found_once
 
 
@@ -49,7 +50,7 @@ def candidates(use: Use, asking: str, catalog: Catalog) -> tuple[CapabilityInfo,
             found = catalog.get(ensemble, capability)
             return (found,) if found else ()
         case Discovery() as need:
-            return tuple(c for c in catalog.providers_for(need, asking=asking) if need.admits(c.provider, c.name))
+            return tuple(c for c in catalog.providers_for(need, asking=asking) if admits(need, c))
 
 
 def fallback(use: Use, catalog: Catalog) -> CapabilityInfo | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from runner.catalog import declared
+from runner.model import Discovery
 from runner.routing.explained import by_the_file
+from runner.routing.wiring import candidates
 from runner.why import WhyReport
 from tests.support.sources import read
 
@@ -62,3 +67,16 @@ def test_an_affinity_without_a_key_is_left_open() -> None:
         None,
         "each request goes by its key, {{ input }}: name one to see where it goes",
     )
+
+
+def test_a_lock_leaves_nobody_else() -> None:
+    text = f"network: n\nensembles:\n  bar: {{uses: {{meal: {{discover: cook}}}}}}\n{KITCHENS}"
+    network = read({"network.yaml": text, "m.py": "cook = str\n"}).network
+    assert network is not None
+    use = network.ensembles["bar"].uses["meal"]
+    assert isinstance(use.target, Discovery)
+    locked = replace(use, target=replace(use.target, only=("kitchen/cook",)))
+    report = by_the_file(network, "bar", locked)
+    assert report.chosen == "kitchen"
+    assert [c.reason for c in report.candidates if not c.eligible] == ["is not locked: the lock names kitchen/cook"] * 2
+    assert [c.provider for c in candidates(locked, "bar", declared(network))] == ["kitchen"]
