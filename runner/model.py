@@ -44,8 +44,7 @@ class StaticTarget:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """A need without a name for who meets it: a capability name, tags that it must all carry, or both. `only` are the
-    capabilities that it is locked to, as `ensemble/capability`, if it is."""
+    """A need that whoever has the name, carries all of the tags, or both, may meet; of `only` those, if it is locked."""
 
     name: str | None
     tags: tuple[str, ...]
