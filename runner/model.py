@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from runner.deliverable import AnyDelivery
 from runner.probe import Health
 from runner.removal import OnRemove
 from runner.work import Authority, CapabilityType, Dedupe, DeliverySpec, Placement, Priority
@@ -44,7 +45,7 @@ class StaticTarget:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """A need that whoever has the name, carries all of the tags, or both, may meet; of `only` those, if it is locked."""
+    """A need without a name for who meets it: a capability name, tags that it must all carry, or both."""
 
     name: str | None
     tags: tuple[str, ...]
@@ -56,6 +57,7 @@ class Discovery:
     key: str | None = None
     """Of `affinity`: a template that sees `request`, `context` and `input`."""
     only: tuple[str, ...] | None = None
+    """The capabilities that it is locked to, as `ensemble/capability`; None where it is not."""
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.name or "*", f"[{', '.join(self.tags)}]" if self.tags else ""]))
@@ -110,49 +112,6 @@ class Use:
     on_late_eta: OnLateEta = OnLateEta.ACCEPT
     on_constrained: OnConstrained = OnConstrained.WAIT
     dedupe: Dedupe | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyDelivery:
-    """To whoever waits, and to nobody else."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoDelivery:
-    """To nobody; the outcome is recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueDelivery:
-    """Into a durable queue: to one of its consumers."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class TopicDelivery:
-    """To a durable topic: to all of its subscribers."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoreDelivery:
-    """Under a key, for as long as `ttl` or until it is written again. `key` is a template that sees `request`."""
-
-    key: str
-    ttl: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnsupportedDelivery:
-    """A method that this version reads but does not have. A request that asks for it is refused."""
-
-    method: str
-
-
-Deliverable = ReplyDelivery | NoDelivery | QueueDelivery | TopicDelivery | StoreDelivery
-AnyDelivery = Deliverable | UnsupportedDelivery
 
 
 @dataclass(frozen=True, slots=True)

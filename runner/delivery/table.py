@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from runner.deliverable import Deliverable, NoDelivery, QueueDelivery, ReplyDelivery, StoreDelivery, TopicDelivery
 from runner.delivery.method import Method
 from runner.delivery.none import Nowhere
 from runner.delivery.queue import Queue
 from runner.delivery.reply import Reply
 from runner.delivery.store import Store
 from runner.delivery.topic import Topic
-from runner.model import (
-    Deliverable,
-    NoDelivery,
-    QueueDelivery,
-    ReplyDelivery,
-    StoreDelivery,
-    TopicDelivery,
-)
 
 
 def method_of(delivery: Deliverable) -> Method:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from runner.bus.away import AWAY
 from runner.bus.deliveries import Outbox
 from runner.bus.records import Bucket, Entry
+from runner.deliverable import AnyDelivery, StoreDelivery
 from runner.delivery.method import Method, Parcel, Undeliverable
 from runner.delivery.store import rendered_key
 from runner.delivery.table import method_of
 from runner.errors import ServerFailed
 from runner.host.desk import Delivered, StoreAway
-from runner.model import AnyDelivery, StoreDelivery
 from runner.payload import PayloadsAway
 from runner.routing.deliveries import settled
 from runner.work import Code, Record, WorkError, WorkRequest

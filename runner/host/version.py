@@ -9,9 +9,10 @@ from functools import cached_property
 
 from runner.capability import CapabilityInfo, versioned
 from runner.catalog import Catalog, declared
+from runner.deliverable import AnyDelivery
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
-from runner.model import AnyDelivery, Ensemble, Network, PythonStep, PythonTarget
+from runner.model import Ensemble, Network, PythonStep, PythonTarget
 from runner.routing.wiring import callers_of
 from runner.work import CapabilityType
 

@@ -13,6 +13,14 @@ from typing import TypeGuard, Union, cast
 
 from pydantic import JsonValue
 
+from runner.deliverable import (
+    NoDelivery,
+    QueueDelivery,
+    ReplyDelivery,
+    StoreDelivery,
+    TopicDelivery,
+    UnsupportedDelivery,
+)
 from runner.durations import format_duration
 from runner.model import (
     AnyModel,
@@ -23,16 +31,10 @@ from runner.model import (
     FanOut,
     HandoffStep,
     Network,
-    NoDelivery,
     PythonTarget,
-    QueueDelivery,
-    ReplyDelivery,
     ScriptedModel,
     StaticTarget,
     Step,
-    StoreDelivery,
-    TopicDelivery,
-    UnsupportedDelivery,
     UnsupportedModel,
     UnsupportedStep,
     Use,

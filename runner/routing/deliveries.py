@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.config.suggest import did_you_mean
-from runner.model import (
+from runner.deliverable import (
     AnyDelivery,
     Deliverable,
     NoDelivery,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from runner.model import StoreDelivery, UnsupportedDelivery
+from runner.deliverable import StoreDelivery, UnsupportedDelivery
 from runner.work import DeliverySpec
 from tests.support.sources import read, said
 
