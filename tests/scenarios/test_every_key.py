@@ -51,6 +51,10 @@ async def slow() -> str:
     return "late"
 
 
+def judged(given: object = None) -> object:
+    return given
+
+
 def third() -> str:
     if next(tries) % 3:
         raise ConnectionError("not now")
@@ -162,6 +166,9 @@ class Seen:
     async def slots(self) -> int:
         return self.network.runner._hosted["asker"].vitals.slots
 
+    async def state(self, name: str) -> str:
+        return next(e.state for e in (await self.network.client.status()).ensembles if e.name == name)
+
     async def announced(self, what: str) -> Any:
         return getattr(State(self.network.workspace.state).running(), what)
 
@@ -185,6 +192,10 @@ class Row:
 
 def steps(*steps: dict[str, Any]) -> dict[str, Any]:
     return {"asker.tasks.work.steps": list(steps)}
+
+
+def probed(**keys: Any) -> dict[str, Any]:
+    return {"interval": "50ms", "failures": 1, **keys}
 
 
 def use(name: str, **keys: Any) -> dict[str, Any]:
@@ -450,6 +461,24 @@ ROWS = {
             steps({"python": "keys:third", "retry": {"attempts": 3, "backoff": "1ms"}}),
             work,
             "at last",
+        ),
+        Row(
+            "health health.python health.input health.failures health.interval",
+            {"asker.health": probed(python="keys:judged", input=False)},
+            lambda s: s.state("asker"),
+            "DEGRADED",
+        ),
+        Row(
+            "health.tool health.timeout",
+            {"one.health": probed(tool="tell", timeout="50ms"), "one.tools.tell.python": "keys:slow"},
+            lambda s: s.state("one"),
+            "DEGRADED",
+        ),
+        Row(
+            "health.http",
+            {"two.health": probed(http="http://127.0.0.1:1/")},
+            lambda s: s.state("two"),
+            "DEGRADED",
         ),
     ),
 }
