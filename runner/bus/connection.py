@@ -287,6 +287,13 @@ async def settled(connection: Connection) -> None:
     await connection.flush()
 
 
+async def left(connection: Connection) -> None:
+    """It is closed, and the server has what was sent before. Raises as `settled`."""
+    if not connection.is_closed:
+        await settled(connection)
+        await connection.close()
+
+
 async def drain(subscription: Subscription) -> None:
     """End a subscription; what was delivered before is handled when this returns.
 

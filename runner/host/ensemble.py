@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from runner.beat import Vitals
 from runner.bus.away import AWAY
 from runner.bus.caller import Caller
-from runner.bus.connection import Connection, connect, settled
+from runner.bus.connection import Connection, connect, left, settled
 from runner.bus.events import Events
 from runner.bus.failures import Room
 from runner.bus.payloads import Payloads
@@ -309,7 +309,7 @@ class HostedEnsemble:
         if self._events is not None:
             await self._quietly(self._events.close())
         if self._connection is not None:
-            await self._quietly(self._disconnect(self._connection))
+            await self._quietly(left(self._connection))
         self._executor.shutdown()
         self.detail = f"stopped waiting for {', '.join(culprits)}" if culprits else None
         self._move(EnsembleState.STOPPED, self.detail)
@@ -374,11 +374,6 @@ class HostedEnsemble:
             self._caller.nudge()
         if self._serving is not None:
             self._serving.reconnected()
-
-    async def _disconnect(self, connection: Connection) -> None:
-        if not connection.is_closed:
-            await settled(connection)
-            await connection.close()
 
     async def _quietly(self, step: Awaitable[None]) -> None:
         """One step of stopping: a server that is away must not keep the next from happening."""
