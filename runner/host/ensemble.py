@@ -19,7 +19,7 @@ from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
 from runner.host.health import Ailment, HealthCheck
-from runner.host.hosted import AnyVersion, Hand
+from runner.host.hosted import AnyVersion, AtHome, Hand
 from runner.host.probes import tried
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
@@ -31,7 +31,7 @@ from runner.model import PythonTarget
 from runner.offer import UNKNOWN
 from runner.registration import Registration
 from runner.subjects import Subjects
-from runner.work import EnsembleState, Placement, Priority
+from runner.work import EnsembleState, Priority
 
 STEP_SECONDS = 5.0
 LAST_ANSWER_SECONDS = 0.25
@@ -43,7 +43,7 @@ MAX_THREADS = 1024
 """Plain functions run in threads; one that waits for another ensemble keeps its thread, though not its slot."""
 
 
-class HostedEnsemble:
+class HostedEnsemble(AtHome):
     """Hosts one ensemble in this very process. `start` and `stop` once each, in this order, and changes in between.
 
     Implements `runner.host.hosted.Hosted`. A change is `version_in`, `extend`, `switch`, and `contract` once the work
@@ -75,10 +75,6 @@ class HostedEnsemble:
         self._station: Station | None = None
         self._held = False
         self._succeeded = False
-
-    @property
-    def placement(self) -> Placement:
-        return Placement.INLINE
 
     @property
     def is_kept(self) -> bool:
@@ -233,15 +229,6 @@ class HostedEnsemble:
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
             self._slots.resize(count)
 
-    async def switched(self) -> None:
-        """It is at once."""
-
-    def told_of_reload(self) -> None:
-        """It sees its desk."""
-
-    async def look(self) -> None:
-        """What is told of it always is as of now."""
-
     async def register(self) -> None:
         """Tell the network what is on offer now."""
         self.retired = False
@@ -300,7 +287,7 @@ class HostedEnsemble:
             self._serving.shut()  # whoever sees it DRAINING may count on it: nothing begins any more
         self._move(EnsembleState.DRAINING)
         await self._quietly(self._register(EnsembleState.DRAINING))
-        if self._serving is not None:
+        if self._serving is not None and not self._succeeded:
             await self._quietly(self._serving.stop_intake())
         culprits = await self._crew.finish(drain_seconds)
         if self._serving is not None:

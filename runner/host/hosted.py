@@ -22,7 +22,7 @@ class Hand:
     request_id: str
     messages: tuple[int, ...]
     passed: bool = False
-    """It is somebody else's by now: only our message is left."""
+    """It is somebody else's, or its outcome is on record: only our message is left."""
 
 
 class AnyVersion(Protocol):
@@ -209,3 +209,20 @@ class Hosted(Protocol):
     async def stop(self, drain_seconds: float) -> None:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
         ...
+
+
+class AtHome:
+    """What there is little to do about for an ensemble in its runner's own process."""
+
+    @property
+    def placement(self) -> Placement:
+        return Placement.INLINE
+
+    async def look(self) -> None:
+        """What is told of it always is as of now."""
+
+    async def switched(self) -> None:
+        """It is at once."""
+
+    def told_of_reload(self) -> None:
+        """It sees its desk."""

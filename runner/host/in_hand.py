@@ -26,7 +26,7 @@ class InHand:
     work: asyncio.Task[object] | None = None
     cancelled: bool = False
     passed: bool = False
-    """It was handed off, and is somebody else's: only our message is left."""
+    """It was handed off and is somebody else's, or its outcome is on record: only our message is left."""
     progress: Progress | None = None
     kept: Checkpoints | None = None
     _over: asyncio.Event | None = None
@@ -47,7 +47,7 @@ class InHand:
         return self.progress.partial() if self.progress else None
 
     def cancel(self) -> bool:
-        """Stop the work. False where it is somebody else's by now."""
+        """Stop the work. False where there is none any more."""
         if self.passed:
             return False
         self.cancelled = True

@@ -211,6 +211,7 @@ class TaskWork:
 
     async def _end(self, hand: InHand, record: Record) -> None:
         """Our part of it is over: it has its outcome, or another goes on with it."""
+        hand.passed = True
         if record.response is None:
             await hand.ack()
         else:

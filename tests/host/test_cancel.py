@@ -15,6 +15,8 @@ from tests.support.deliveries import arrived
 from tests.support.networks import LiveNetwork, eventually, live
 from tests.support.servers import plain_server
 
+pytestmark = pytest.mark.usefixtures("both_placements")
+
 NETWORK = """\
 network: inn
 ensembles:

@@ -93,6 +93,7 @@ async def answered(inn: LiveNetwork, target: str, text: str, **given: Any) -> Wo
     return response
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_the_next_one_answers_the_original_caller_and_the_chain_shows_it(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         response = await answered(inn, "door/enter", "Ann", request_id="r1")
@@ -105,6 +106,7 @@ async def test_the_next_one_answers_the_original_caller_and_the_chain_shows_it(t
         assert [(report.provider, report.status) for report in reports] == [("kitchen", Status.COMPLETED)]
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_one_that_is_passed_over_leaves_the_answer_here(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         response = await answered(inn, "door/enter", "nobody")
@@ -162,6 +164,7 @@ async def test_who_delegated_to_one_that_hands_off_gets_the_answer_too(tmp_path:
         assert "door/ask, door/enter, desk/greet (1)" in response.result
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_a_full_queue_fails_the_one_who_hands_off(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         for number in range(2):
@@ -199,6 +202,7 @@ async def test_a_request_that_waits_longer_than_results_are_kept_is_its_callers_
         assert (response.status, response.result) == (Status.COMPLETED, "late: _client-tester late door/feed (1)")
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_what_was_handed_off_is_found_and_cancelled_where_it_is(tmp_path: Path) -> None:
     """One that runs at the next provider, and one that waits there."""
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
@@ -247,6 +251,7 @@ async def test_the_trace_has_a_span_for_each_who_had_it(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_the_last_one_delivers_what_the_first_was_asked_to_deliver(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         response = await answered(inn, "door/enter", "Ann", delivery=DeliverySpec(method="topic", address="board"))

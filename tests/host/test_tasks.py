@@ -11,6 +11,8 @@ from runner.errors import UsageProblem
 from runner.work import Standing, Status, TaskAccepted, TaskProgress, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
+pytestmark = pytest.mark.usefixtures("both_placements")
+
 NETWORK = """\
 network: inn
 defaults: {max_hops: 6}

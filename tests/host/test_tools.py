@@ -10,6 +10,8 @@ import pytest
 from runner.work import Status, WorkResponse
 from tests.support.networks import LiveNetwork, live
 
+pytestmark = pytest.mark.usefixtures("both_placements")
+
 NETWORK = """\
 network: inn
 defaults: {drain_timeout: 200ms, max_payload: 1000000}

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.client.connect import connect
@@ -15,6 +15,7 @@ from runner.config.reading import read_network
 from runner.host.happenings import Happening
 from runner.host.runner import Runner, running
 from runner.model import Network
+from runner.work import Placement
 from runner.workspace import Workspace
 
 PATIENCE_SECONDS = 20.0
@@ -45,6 +46,17 @@ def read(workspace: Workspace) -> Network:
     return reading.network
 
 
+placed = Placement.INLINE
+"""Where the ensembles of `live` run, beside those whose file says `placement: process`; `both_placements` sets it."""
+
+
+def _placed(network: Network) -> Network:
+    if placed is Placement.INLINE:
+        return network
+    ensembles = {name: replace(one, placement=placed) for name, one in network.ensembles.items()}
+    return replace(network, ensembles=ensembles)
+
+
 @asynccontextmanager
 async def live(
     directory: Path,
@@ -59,7 +71,7 @@ async def live(
     """Bring a network up from text; `modules` are Python files by name."""
     files = {"network.yaml": network_yaml, **{f"{name}.py": text for name, text in modules.items()}}
     workspace = files_in(directory, files)
-    network = read(workspace)
+    network = _placed(read(workspace))
     happenings: list[Happening] = []
     async with (
         running(network, workspace, nats=nats, without=without, watch=watch, watcher=happenings.append) as runner,
