@@ -243,7 +243,7 @@ async def test_a_handler_that_ignores_its_end_does_not_hold_the_drain_up_and_is_
 
 async def test_long_lists_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("runner.reports.PAGE_ENTRIES", 2)
-    monkeypatch.setattr("runner.client.network.PAGE_ENTRIES", 2)
+    monkeypatch.setattr("runner.client.pages.PAGE_ENTRIES", 2)
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         for number in range(5):
             await call(inn, "kitchen/cook", str(number), request_id=f"r{number}")
