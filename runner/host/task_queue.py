@@ -121,7 +121,8 @@ class TaskQueue:
 
     def in_hand(self) -> Mapping[Priority, int]:
         """How many tasks of each priority are worked on here."""
-        return Counter(hand.priority for hand in self._tasks.in_hand.values())
+        in_hand = self._tasks.in_hand  # asked of every ensemble for every beat, and mostly of those that have none
+        return Counter(hand.priority for hand in in_hand.values()) if in_hand else {}
 
     def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
         hand = self._tasks.in_hand.get((caller, request_id))
