@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -55,6 +55,16 @@ class Assignment(Protocol):
 
     async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         """Delegate through a use and return the result. The slot is free meanwhile. Raises CallFailed."""
+        ...
+
+    def found(self, uses: Sequence[str]) -> tuple[CapabilityInfo, ...]:
+        """Everybody who could be asked now through any of these uses, in order of provider and name."""
+        ...
+
+    async def use_found(
+        self, uses: Sequence[str], found: CapabilityInfo, input: JsonValue, *, place: Place
+    ) -> JsonValue:
+        """Delegate to one that was found through these uses, and to nobody else. Raises CallFailed."""
         ...
 
     async def hand_off(self, name: str, input: JsonValue) -> str:

@@ -278,12 +278,13 @@ AnyModel = ScriptedModel | UnsupportedModel
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A model route with instructions and tools (own tools and uses by name)."""
+    """A model route with instructions and tools: own tools and uses by name, and uses whose providers are all tools."""
 
     name: str
     model: str
     instructions: str
     tools: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,4 +358,3 @@ class Network:
     defaults: Defaults = Defaults()
     events_kept: timedelta = timedelta(days=7)
     tag_aliases: Mapping[str, str] = field(default_factory=dict)
-    """The tag that each other word of the vocabulary stands for."""

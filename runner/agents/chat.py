@@ -13,6 +13,10 @@ from runner.model import Agent
 class Toolbox(Protocol):
     """The agent's tools, own and remote alike. Offered for one reply."""
 
+    def offered(self) -> tuple[str, ...]:
+        """What can be called now, by name: the agent's own tools and uses, then what it finds in the catalog."""
+        ...
+
     def describe(self, name: str) -> CapabilityInfo | None:
         """What the model is told of a tool; None while nobody provides it."""
         ...

@@ -21,14 +21,15 @@ _EXCERPT = 80
 
 @dataclass(frozen=True, slots=True)
 class ScriptPlayer:
-    """Templates of a script see `prompt`, `agent`, `instructions`, the named groups of `match` (null where a group took
-    no part) and what the turns saved (null where a turn was skipped)."""
+    """Templates of a script see `prompt`, `agent`, `instructions`, `tools` (by name), the named groups of `match` (null
+    where a group took no part) and what the turns saved (null where a turn was skipped)."""
 
     script: ScriptedModel
 
     async def reply(self, agent: Agent, prompt: JsonValue, toolbox: Toolbox) -> JsonValue:
         """Play the first case that applies. Raises CallFailed: STEP_FAILED where none does, TEMPLATE_FAILED."""
-        seen = {"prompt": prompt, "agent": agent.name, "instructions": agent.instructions}
+        tools: list[JsonValue] = [*toolbox.offered()]
+        seen = {"prompt": prompt, "agent": agent.name, "instructions": agent.instructions, "tools": tools}
         try:
             for case in self.script.cases:
                 variables = _applies(case, seen)

@@ -23,6 +23,9 @@ class Callers:
             need = draft.need(use)
             if need is not None:
                 self._asking[need].add(member.name)
+        for member in draft.members.values():
+            for search in (one for agent in member.file.agents.values() for one in agent.searches.values()):
+                self._asking[search.name, frozenset(map(draft.canonical, search.tags))].add(member.name)
         for need in self._asking:
             for offer in draft.found(need).offers:
                 self._needs[_target(offer)].append(need)

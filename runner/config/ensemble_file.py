@@ -138,6 +138,44 @@ class ShareFile(FileModel):
     """What a call costs, in a unit that you choose: `select: lowest-cost` compares it."""
 
 
+class SearchFile(FileModel):
+    """Capabilities of others that an agent may call, whoever offers them when it works."""
+
+    tags: tuple[Name, ...] = ()
+    """Tags that they must all carry."""
+    name: Given[Name] = None
+    """What they are called."""
+
+    @model_validator(mode="after")
+    def _says_what(self) -> SearchFile:
+        if not self.tags and self.name is None:
+            raise problem(Rule.MISSING_KEY, "{key} says neither `tags` nor `name`", "name a tag at least")
+        return self
+
+
+class AgentToolFile(FileModel):
+    """One thing that an agent may call, or several that are looked up when it works."""
+
+    tool: Given[Name] = None
+    """A tool of this ensemble or a use; short for it is its name alone."""
+    catalog: Given[SearchFile] = None
+    """What is looked up in the catalog; the agent sees each as `provider__name`."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> AgentToolFile:
+        if (self.tool is None) is (self.catalog is None):
+            hint = "write the name of a tool or use, or `catalog: {tags: [TAG]}`"
+            raise problem(Rule.MISSING_KEY, "{key} says neither `tool` nor `catalog`, or both", hint)
+        return self
+
+
+def _agent_tool(value: object) -> object:
+    return {"tool": value} if isinstance(value, str) else value
+
+
+AgentToolEntry = Annotated[AgentToolFile, BeforeValidator(_agent_tool, json_schema_input_type=Name | AgentToolFile)]
+
+
 class AgentFile(FileModel):
     """A model route with instructions and tools."""
 
@@ -145,8 +183,18 @@ class AgentFile(FileModel):
     """A route of `models:`."""
     instructions: str = ""
     """What the agent is told: a text, or the path of a `.md`, `.txt` or `.j2` file."""
-    tools: tuple[Name, ...] = ()
-    """What it may call: tools of this ensemble and uses, by name."""
+    tools: tuple[AgentToolEntry, ...] = ()
+    """What it may call: tools of this ensemble and uses, by name; and `catalog: {tags: […]}`, whatever is on offer."""
+
+    @property
+    def named(self) -> dict[int, str]:
+        """The tools and uses among them, by place."""
+        return {place: entry.tool for place, entry in enumerate(self.tools) if entry.tool is not None}
+
+    @property
+    def searches(self) -> dict[int, SearchFile]:
+        """What is looked up, by place."""
+        return {place: entry.catalog for place, entry in enumerate(self.tools) if entry.catalog is not None}
 
 
 def _target(value: object) -> object:

@@ -59,6 +59,7 @@ Given = Annotated[T | None, BeforeValidator(_refuse_null)]
 """An optional key: it may be left out, and then is None, but not written without a value."""
 
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+ToolName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}(__{NAME_PATTERN})?$")]
 Target = Annotated[str, Field(pattern=f"^{NAME_PATTERN}/{NAME_PATTERN}$")]
 ScopePattern = Annotated[str, Field(pattern=rf"^(\*|{NAME_PATTERN}/(\*|{NAME_PATTERN}))$")]
 StepId = Annotated[str, Field(pattern=f"^{STEP_ID_PATTERN}$")]

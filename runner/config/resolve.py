@@ -8,7 +8,7 @@ from typing import cast
 
 from runner.config.delivery_file import AskedDelivery, DeliveryFile
 from runner.config.draft import Draft, Member, Script
-from runner.config.ensemble_file import CapacityFile, HealthFile, ShareFile, TaskFile, UseFile
+from runner.config.ensemble_file import CapacityFile, EnsembleFile, HealthFile, ShareFile, TaskFile, UseFile
 from runner.config.library import is_prompt_file, located, module_path
 from runner.config.network_file import ModelFile, NetworkFile
 from runner.config.script_file import CaseFile, TurnFile
@@ -130,9 +130,15 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
         health=None if file.health is None else _health(member, file.health),
         placement=Placement(file.placement),
         **({} if file.sla is None else {"sla": file.sla}),
-        uses={name: _use(draft, name, use) for name, use in file.uses.items()},
+        uses={**{name: _use(draft, name, use) for name, use in file.uses.items()}, **_searches(draft, file)},
         agents={
-            name: Agent(name, agent.model, _instructions(draft, member, agent.instructions), tuple(agent.tools))
+            name: Agent(
+                name,
+                agent.model,
+                _instructions(draft, member, agent.instructions),
+                tuple(agent.named.values()),
+                tuple(_search_name(name, place) for place in agent.searches),
+            )
             for name, agent in file.agents.items()
         },
         tools={
@@ -171,6 +177,21 @@ def _use(draft: Draft, name: str, use: UseFile) -> Use:
         on_constrained=OnConstrained(use.on_constrained),
         dedupe=_dedupe(use.dedupe),
     )
+
+
+def _searches(draft: Draft, file: EnsembleFile) -> dict[str, Use]:
+    """A use for all that an agent looks up: what is discovered is wired and allowed as for any other."""
+    return {
+        name: Use(name, Discovery(search.name, _tags(draft, search.tags)))
+        for agent, written in file.agents.items()
+        for place, search in written.searches.items()
+        for name in (_search_name(agent, place),)
+    }
+
+
+def _search_name(agent: str, place: int) -> str:
+    """What no use in a file can be called."""
+    return f"{agent}.catalog-{place}"
 
 
 def _static(target: str) -> StaticTarget:

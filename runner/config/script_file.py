@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runner.config.fields import Expression, FileModel, Given, Identifier, Name, Structure
+from runner.config.fields import Expression, FileModel, Given, Identifier, Structure, ToolName
 
 
 class TurnFile(FileModel):
     """One tool call of the model."""
 
-    tool: Name
-    """A tool or use of the agent."""
+    tool: ToolName
+    """A tool or use of the agent, or `provider__name` of what it finds in the catalog."""
     input: Structure = "{{ prompt }}"
     """What the tool is given, as a template; without it the prompt."""
     save: Given[Identifier] = None
@@ -28,11 +28,11 @@ class TurnFile(FileModel):
 
 
 class CaseFile(FileModel):
-    """One situation. Its templates see `prompt`, `agent`, `instructions`, the named groups of `match`, and what turns
-    saved."""
+    """One situation. Its templates see `prompt`, `agent`, `instructions`, `tools` (the names of what it may call now),
+    the named groups of `match`, and what turns saved."""
 
     when: Given[Expression] = None
-    """The case only applies where this holds. It sees `prompt`, `agent` and `instructions`."""
+    """The case only applies where this holds. It sees `prompt`, `agent`, `instructions` and `tools`."""
     match: Given[str] = None
     """A regular expression that must be found in the prompt; its named groups become variables."""
     turns: tuple[TurnFile, ...] = ()

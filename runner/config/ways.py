@@ -17,7 +17,7 @@ def named_by(member: Member, task: TaskFile) -> Iterator[str]:
             yield step.handoff
         agent = member.file.agents.get(step.agent) if step.agent is not None else None
         if agent is not None:
-            yield from agent.tools
+            yield from agent.named.values()
 
 
 def unnamed(member: Member) -> frozenset[str]:

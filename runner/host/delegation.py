@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -15,12 +15,13 @@ from runner.assignment import Place
 from runner.capability import CapabilityInfo
 from runner.errors import CallFailed
 from runner.host.asking import Asking
-from runner.host.child_request import Sending
+from runner.host.child_request import Sending, limits_of
 from runner.host.children import Children
 from runner.host.pipeline import WorkFailed
 from runner.host.successor import Successor, successor
 from runner.host.turn import Turn
 from runner.host.workplace import Workplace
+from runner.model import StaticTarget, Use
 from runner.payload import PayloadProblem, is_reference
 from runner.soundness import unsound
 from runner.work import CapabilityType, Code, Status, TaskProgress, WorkRequest
@@ -88,8 +89,28 @@ class Delegation:
         if use is None:
             hint = f"add it under `uses:` of {self.ensemble}"
             raise CallFailed(f"{self.ensemble} has no use called {name!r}", code=Code.NOT_WIRED, hint=hint)
+        return await self._asked(use, input, place)
+
+    def found(self, uses: Sequence[str]) -> tuple[CapabilityInfo, ...]:
+        resolving, here = self.workplace.resolving, f"{self.ensemble}/{self.capability}"
+        left = (self.request.expires_at - datetime.now(UTC)).total_seconds()
+        everybody: dict[tuple[str, str], CapabilityInfo] = {}
+        for use in (self.workplace.ensemble.uses[name] for name in uses):
+            choice = resolving.choice(use, resolving.next_occasion(use, "", left), limits_of(self.request, use, here))
+            eligible = (candidate.offer.capability for candidate in choice.candidates if candidate.eligible)
+            everybody |= {(one.provider, one.name): one for one in eligible}
+        return tuple(everybody[target] for target in sorted(everybody))
+
+    async def use_found(
+        self, uses: Sequence[str], found: CapabilityInfo, input: JsonValue, *, place: Place
+    ) -> JsonValue:
+        target = StaticTarget(found.provider, found.name)
+        use = replace(self.workplace.ensemble.uses[uses[0]], name=str(target), target=target)
+        return await self._asked(use, input, place)
+
+    async def _asked(self, use: Use, input: JsonValue, place: Place) -> JsonValue:
         if why := unsound(input):
-            raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
+            raise CallFailed(f"the input for {use.name} cannot be carried: {why}", code=Code.INVALID_INPUT)
         is_task = self.capability in self.workplace.ensemble.tasks
         context, generation = self._referred(input), self.workplace.generation
         sending = Sending(self.request, self.ensemble, self.capability, is_task, use, context, generation)

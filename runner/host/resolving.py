@@ -65,7 +65,7 @@ class Resolving:
     def considered(self, use: Use, tasks_only: bool = False) -> tuple[Considered, ...]:
         """Everybody who could be meant. A named provider is looked up in the file alone."""
         is_named = isinstance(use.target, StaticTarget)
-        catalog = self.declared if is_named else self.desk.catalog
+        catalog = self.declared if self._is_declared(use) else self.desk.catalog
         known = self._found.get((use.name, tasks_only))
         if known is not None and known[0] is catalog:
             return known[1]
@@ -75,6 +75,11 @@ class Resolving:
         found = considered(wanted, catalog) if is_named else considered(wanted, catalog, promised=self.declared)
         self._found[use.name, tasks_only] = catalog, found
         return found
+
+    def _is_declared(self, use: Use) -> bool:
+        """Whether the file says who it is. What an agent found by itself may have come with a later one."""
+        target = use.target
+        return isinstance(target, StaticTarget) and self.declared.get(target.ensemble, target.capability) is not None
 
     def example(self, use: Use) -> CapabilityInfo | None:
         """What the use may come to now, to be described to somebody; None where nobody is there."""

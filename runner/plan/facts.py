@@ -23,6 +23,7 @@ from runner.deliverable import (
 )
 from runner.durations import format_duration
 from runner.model import (
+    Agent,
     AnyModel,
     Discovery,
     EmbeddedServer,
@@ -114,6 +115,8 @@ def _entry(value: object) -> Facts:
             return {**_fields(value, but="feature"), feature: True}
         case HandoffStep(use=use):
             return {**_fields(value, but="use"), "handoff": use}
+        case Agent():
+            return _fields(value, but="searches")  # they are uses
         case Use(target=target):
             return {**_fields(value, but="target"), **_target(target)}
     return _fields(value)

@@ -68,6 +68,8 @@ _ENSEMBLE = {
     FieldClass.ROLLING: (
         "placement",
         *_below("agents", "*.model *.instructions *.tools"),
+        "agents.*.tools.*.tool",
+        *_below("agents.*.tools.*.catalog", "tags name"),
         *_below("tools", "*.python"),
         "health.python",
         *_below("tasks", "*.output *.input_schema"),

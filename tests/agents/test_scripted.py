@@ -25,6 +25,9 @@ class Tools:
     answer: Callable[[str, JsonValue], JsonValue] = lambda name, given: f"{name}({given})"
     calls: list[tuple[str, JsonValue]] = field(default_factory=list)
 
+    def offered(self) -> tuple[str, ...]:
+        return ("stock",)
+
     def describe(self, name: str) -> CapabilityInfo | None:
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -54,6 +54,14 @@ class MemoryAssignment:
 
     async def use(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:
         return await self._answer(self.uses, name, input, place)
+
+    def found(self, uses: Sequence[str]) -> tuple[CapabilityInfo, ...]:
+        return ()
+
+    async def use_found(
+        self, uses: Sequence[str], found: CapabilityInfo, input: JsonValue, *, place: Place
+    ) -> JsonValue:
+        return await self._answer(self.uses, f"{found.provider}__{found.name}", input, place)
 
     async def hand_off(self, name: str, input: JsonValue) -> str:
         self.calls.append((name, input, ()))

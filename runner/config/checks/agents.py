@@ -29,7 +29,7 @@ def _model(draft: Draft, member: Member, agent: str) -> Iterator[Diagnostic]:
 def _tools(member: Member, agent: str) -> Iterator[Diagnostic]:
     file = member.file
     known = file.tools.keys() | file.uses.keys()
-    for number, tool in enumerate(file.agents[agent].tools):
+    for number, tool in file.agents[agent].named.items():
         if tool in known or any(member.written.is_doubtful((kind, tool)) for kind in ("tools", "uses")):
             continue
         hint = did_you_mean(tool, known, otherwise="add it to `tools:` or `uses:`")

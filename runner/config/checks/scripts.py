@@ -16,7 +16,7 @@ from runner.config.script_file import CaseFile
 from runner.diagnostics import Diagnostic
 from runner.templates import Compiled, TemplateProblem, compile_expression, compile_value
 
-_VARIABLES = frozenset({"prompt", "agent", "instructions"})
+_VARIABLES = frozenset({"prompt", "agent", "instructions", "tools"})
 
 
 def scripts_fit_together(draft: Draft) -> Iterator[Diagnostic]:

@@ -20,12 +20,22 @@ def tags_are_in_the_vocabulary(draft: Draft) -> Iterator[Diagnostic]:
     for member, name, use in draft.uses():
         for key, tags in (("tags", use.tags), ("prefer", use.prefer), ("avoid", use.avoid)):
             yield from _strangers(draft, member.written, ("uses", name, key), tags)
+    yield from _searched(draft)
     for offer in draft.offers():
         if offer.share is not None and offer.share.tags:
             written = offer.provider.written
             place: Path = (*offer.place, "share")
             place = (*place, "tags") if isinstance(written.at(place), dict) else place
             yield from _strangers(draft, written, place, offer.share.tags)
+
+
+def _searched(draft: Draft) -> Iterator[Diagnostic]:
+    """What agents look up."""
+    for member in draft.members.values():
+        for name, agent in member.file.agents.items():
+            for place, search in agent.searches.items():
+                where: Path = ("agents", name, "tools", place, "catalog", "tags")
+                yield from _strangers(draft, member.written, where, search.tags)
 
 
 def _strangers(draft: Draft, written: Written, place: Path, tags: Sequence[str]) -> Iterator[Diagnostic]:

@@ -48,5 +48,5 @@ def _named_by_itself(member: Member) -> set[str]:
     """What the ensemble's own steps, agents and schedules name."""
     file = member.file
     own = {step.tool for task in file.tasks.values() for step in task.steps if step.tool is not None}
-    own |= {tool for agent in file.agents.values() for tool in agent.tools}
+    own |= {tool for agent in file.agents.values() for tool in agent.named.values()}
     return own | {schedule.task for schedule in file.schedules.values()}

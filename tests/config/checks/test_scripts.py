@@ -54,13 +54,13 @@ cases:
         _said(script)
         == """\
 s.yaml:5:35: error[unknown-variable]: there is no variable `find_guest` here
-  hint: there are `agent`, `instructions`, `prompt` and `room`
+  hint: there are `agent`, `instructions`, `prompt`, `room` and `tools`
 s.yaml:5:72: error[unknown-variable]: there is no variable `guests` here
-  hint: there are `agent`, `instructions`, `prompt` and `room`
+  hint: there are `agent`, `instructions`, `prompt`, `room` and `tools`
 s.yaml:7:10: error[unknown-variable]: there is no variable `order` here
-  hint: there are `agent`, `find_guest`, `instructions`, `meal`, `prompt` and `room`
+  hint: there are `agent`, `find_guest`, `instructions`, `meal`, `prompt`, `room` and `tools`
 s.yaml:7:10: error[unknown-variable]: there is no variable `steps` here
-  hint: there are `agent`, `find_guest`, `instructions`, `meal`, `prompt` and `room`
+  hint: there are `agent`, `find_guest`, `instructions`, `meal`, `prompt`, `room` and `tools`
 s.yaml:8:12: error[unknown-variable]: there is no variable `promt` here
   hint: did you mean `prompt`?
 s.yaml:8:33: error[unknown-variable]: there is no variable `room` here

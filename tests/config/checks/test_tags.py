@@ -68,3 +68,37 @@ ensembles:
     tasks: {count: {share: [inventory], steps: [{template: Done.}]}}
 """
     assert said(network) == ""
+
+
+def test_what_agents_look_up_is_in_the_vocabulary_and_counts_as_used() -> None:
+    files = {
+        "network.yaml": """\
+network: n
+tags: {food: {aliases: [meals]}, drinks: ""}
+models: {talk: [{provider: scripted, script: s.yaml}]}
+ensembles:
+  bar:
+    uses: {pour: cellar/pour}
+    agents: {host: {model: talk, tools: [pour, {catalog: {tags: [meals]}}, {catalog: {tags: [fodo]}}]}}
+    tasks: {serve: {steps: [{agent: host}]}}
+  cellar:
+    tasks: {pour: {share: [drinks], steps: [{template: Done.}]}}
+  kitchen:
+    tasks:
+      cook: {share: [food], steps: [{template: Done.}]}
+      mix: {share: [drinks], steps: [{template: Done.}]}
+  spa:
+    agents: {guide: {model: talk, tools: [{catalog: {}}]}}
+""",
+        "s.yaml": "cases: [{say: Yes.}]\n",
+    }
+    told = said(files)
+    assert (
+        told
+        == """\
+network.yaml:7:94: error[unknown-tag]: the tag `fodo` is not in the vocabulary
+  hint: did you mean `food`?
+network.yaml:16:44: error[missing-key]: `catalog` says neither `tags` nor `name`
+  hint: name a tag at least
+""".rstrip()
+    )
