@@ -67,6 +67,10 @@ class Kept:
         }
 
 
+NOTHING = Kept()
+"""Before the first reading."""
+
+
 def _has_its_own_file(member: Member, documents: Mapping[str, tuple[bytes, Parsed]]) -> bool:
     """Whether it is a whole file as it stands there, without references and without errors."""
     written = member.written

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from runner.config.checks import CAUTIONS, RULES
 from runner.config.draft import Draft
 from runner.config.fields import FileModel, Name
-from runner.config.kept import Kept
+from runner.config.kept import NOTHING, Kept
 from runner.config.library import Library, Source, Unread
 from runner.config.loading import Loader
 from runner.config.locking import held
@@ -27,7 +27,6 @@ from runner.diagnostics import Diagnostic, Severity, in_file_order
 from runner.errors import InvalidNetwork
 from runner.model import Network
 
-_NOTHING = Kept()
 _STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 
 
@@ -59,7 +58,7 @@ def read_network(
     env: Mapping[str, str],
     safe: Source | None = None,
     *,
-    before: Kept = _NOTHING,
+    before: Kept = NOTHING,
     cautious: bool = False,
     locked: bool = False,
 ) -> Reading:
@@ -69,7 +68,7 @@ def read_network(
     what has not changed since is not made anew. `cautious` also warns of what works and is worth a second look.
     `locked` holds discovered uses to the lock beside the file, which is then one of the files that were read.
     """
-    with _collector_paused(for_once=before is _NOTHING):
+    with _collector_paused(for_once=before is NOTHING):
         loader = _loader(source, env, safe, before)
         draft = _draft(loader, file)
         if draft is not None:
@@ -94,7 +93,7 @@ class _NameFile(FileModel):
 
 def read_network_name(source: Source, file: str, env: Mapping[str, str]) -> str:
     """The network's name alone, whatever else the file says. Raises InvalidNetwork."""
-    loader = _loader(source, env, None, _NOTHING)
+    loader = _loader(source, env, None, NOTHING)
     written = _open(loader, file)
     name = None
     if written is not None:

@@ -14,6 +14,7 @@ from runner.bus.connection import connect
 from runner.bus.questions import Questions
 from runner.bus.streams import ensure_applied
 from runner.config.bundling import bundled, changed
+from runner.config.kept import NOTHING, Kept
 from runner.config.lock import lock_name
 from runner.config.reading import Reading, read_network
 from runner.errors import InvalidNetwork
@@ -185,10 +186,10 @@ async def configuration_for(files: Files, reach: Reach, watcher: Watcher, *, own
         await connection.close()
 
 
-def reading_of(found: Bundled, workspace: Workspace) -> Reading:
+def reading_of(found: Bundled, workspace: Workspace, before: Kept = NOTHING) -> Reading:
     """A bundle, read with the environment of a directory, and with the secrets in the files there."""
-    locked = is_locked(found.bundle)
-    return read_network(found, found.bundle.file, workspace.environment(), safe=workspace, locked=locked)
+    locked, env = is_locked(found.bundle), workspace.environment()
+    return read_network(found, found.bundle.file, env, safe=workspace, before=before, locked=locked)
 
 
 def is_locked(bundle: Bundle) -> bool:

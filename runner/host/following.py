@@ -16,6 +16,7 @@ from runner.applied import Applied, Proposal, Readiness
 from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
 from runner.bus.questions import Questions
+from runner.config.kept import Kept
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, ServerFailed
 from runner.host.applied import Configuration, configured, reading_of
 from runner.host.ballot import BOUND_SECONDS
@@ -91,6 +92,7 @@ class Following:
         self._workspace = workspace
         self._applier = applier
         self._watcher = watcher
+        self._kept = Kept()
         self._pulse = pulse
         self._closed = False
         self._part: Part | None = None
@@ -249,7 +251,9 @@ class Following:
     async def _read(self, applied: Applied) -> Configuration:
         """Raises InvalidNetwork, ServerFailed."""
         found = await self._bundles.load(applied.bundle, self.now.bundled.blobs)
-        return configured(reading_of(found, self._workspace), found, applied)
+        reading = reading_of(found, self._workspace, self._kept)
+        self._kept = reading.kept
+        return configured(reading, found, applied)
 
     async def _apply(self, configuration: Configuration, commit: Callable[[], Awaitable[None]]) -> None:
         read, number = configuration.code(self._workspace), configuration.applied.generation
