@@ -12,7 +12,7 @@ from runner.cli.render.graph.dot import dot
 from runner.cli.render.graph.layout import layered
 from runner.cli.render.graph.mermaid import mermaid
 from runner.cli.render.graph.picture import picture
-from runner.cli.render.graph.placement import Size, placed
+from runner.cli.render.graph.placement import Size, placed, shelved
 from runner.cli.render.graph.svg import svg
 from runner.cli.render.graph.text import text
 from runner.model import Discovery, Ensemble, Network, PythonTarget, Share, StaticTarget, Tool, Use
@@ -50,7 +50,37 @@ def test_a_fallback_is_a_line_of_its_own() -> None:
         "  uses    food -.-> kitchen/cook  (discovered: cook)",
         "  uses    food -->  kitchen/cook  (fallback)",
     ]
-    assert [line.label for line in drawn.arrows] == ["food", "food (fallback)"]
+    assert [line.label for line in drawn.arrows] == ["food"], "to the same provider, one arrow says it"
+
+
+def test_a_fallback_to_somebody_else_is_an_arrow_of_its_own() -> None:
+    food = Use("food", Discovery("pour", ()), fallback=StaticTarget("kitchen", "cook"))
+    members = (ensemble("bar", "pour"), ensemble("desk", "greet", food), ensemble("kitchen", "cook"))
+    drawn = picture(Network("inn", {e.name: e for e in members}))
+    assert [(line.label, line.target) for line in drawn.arrows] == [("food", "bar"), ("food (fallback)", "kitchen")]
+
+
+def test_a_source_stands_close_to_what_it_leads_to() -> None:
+    """Of 0 → 1 → 2 → 3 and 4 → 3, the last begins where 2 stands."""
+    layout = layered(5, [(0, 1), (1, 2), (2, 3), (4, 3)])
+    assert [set(rank) for rank in layout.ranks] == [{0}, {1}, {2, 4}, {3}]
+
+
+def test_what_no_line_touches_stands_in_rows_below() -> None:
+    spots, bottom = shelved([Size(400, 80), Size(400, 120), Size(400, 60), Size(900, 50)], 500, 1000)
+    assert [(round(s.x), round(s.y)) for s in spots] == [(28, 500), (458, 500), (28, 650), (28, 740)]
+    assert bottom == 790
+
+
+def test_an_svg_is_light_or_dark_as_its_reader_likes() -> None:
+    drawn = svg(picture(HOTEL))
+    assert "@media (prefers-color-scheme: dark)" in drawn
+    assert 'fill="#' not in drawn, "every colour is one of the style's"
+
+
+def test_a_picture_is_the_same_every_time() -> None:
+    backwards = Network("hotel", dict(reversed(HOTEL.ensembles.items())))
+    assert svg(picture(HOTEL)) == svg(picture(backwards))
 
 
 def test_the_text_lists_what_each_shares_and_uses() -> None:

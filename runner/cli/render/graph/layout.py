@@ -69,7 +69,7 @@ def _backward(boxes: int, edges: Sequence[Edge]) -> frozenset[Edge]:
 
 
 def _ranks(boxes: int, edges: Sequence[Edge]) -> list[int]:
-    """The longest way from any source to each box."""
+    """The longest way from any source to each box; whatever nothing leads to stands close to what it leads to."""
     rank, indegree = [0] * boxes, [0] * boxes
     following: list[set[int]] = [set() for _ in range(boxes)]
     for source, target in set(edges):
@@ -82,6 +82,10 @@ def _ranks(boxes: int, edges: Sequence[Edge]) -> list[int]:
             indegree[target] -= 1
             if not indegree[target]:
                 ready.append(target)
+    led_to = {target for _, target in edges}
+    for box in range(boxes):
+        if following[box] and box not in led_to:
+            rank[box] = min(rank[target] for target in following[box]) - 1
     return rank
 
 

@@ -61,8 +61,11 @@ class Picture:
 
     @property
     def arrows(self) -> tuple[Line, ...]:
-        """The lines as drawn: a use that may go to two capabilities of one provider is one arrow."""
-        return tuple({(line.source, line.label, line.target): line for line in self.lines}.values())
+        """The lines as drawn: a use that may go to two capabilities of one provider is one arrow, and so is one whose
+        fallback it may find as well."""
+        found = {(line.source, line.use, line.target) for line in self.lines if not line.fallback}
+        drawn = (line for line in self.lines if not line.fallback or (line.source, line.use, line.target) not in found)
+        return tuple({(line.source, line.label, line.target): line for line in drawn}.values())
 
 
 def picture(network: Network) -> Picture:

@@ -12,7 +12,7 @@ from runner.cli.render.graph.layout import Layered
 PORT_GAP = 22.0
 BOX_GAP = 30.0
 MARGIN = 28.0
-_SWEEPS = 6
+_SWEEPS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,18 @@ def placed(layout: Layered, sizes: Sequence[Size], gaps: Sequence[float], top: f
     return Placed(spots, entering, leaving, x + MARGIN, bottom + MARGIN)
 
 
+def shelved(sizes: Sequence[Size], top: float, width: float) -> tuple[list[Spot], float]:
+    """Boxes that no line touches: side by side in rows of at most that width, from `top` down; and where they end."""
+    spots: list[Spot] = []
+    x, y, height = MARGIN, top, 0.0
+    for size in sizes:
+        if spots and x + size.width + MARGIN > width:
+            x, y, height = MARGIN, y + height + BOX_GAP, 0.0
+        spots.append(Spot(x, y, size))
+        x, height = x + size.width + BOX_GAP, max(height, size.height)
+    return spots, y + height
+
+
 def _passing(layout: Layered) -> dict[int, list[int]]:
     """Which lines pass each number."""
     passing: dict[int, list[int]] = defaultdict(list)
@@ -110,14 +122,22 @@ def _wish(number: int, near: set[int], size_of: Mapping[int, Size], tops: Mappin
 def _stack(
     column: Sequence[int], wished: Mapping[int, float], size_of: Mapping[int, Size], tops: dict[int, float]
 ) -> None:
-    """Put a column's members at their wishes, pushed down where they would touch; then the whole back up."""
-    floor = float("-inf")
+    """Put a column's members as near to their wishes as their order and the gaps between them allow: least squares, by
+    pooling adjacent violators. Only those who are in each other's way give way, so that nobody else is moved."""
+    pools: list[tuple[float, int]] = []  # the mean wish, less what stands above, of so many
+    above = 0.0
+    offsets = []
     for number in column:
-        tops[number] = max(wished[number], floor)
-        floor = tops[number] + size_of[number].height + BOX_GAP
-    drift = sum(tops[number] - wished[number] for number in column) / len(column)
-    for number in column:
-        tops[number] -= drift
+        mean, count = wished[number] - above, 1
+        while pools and pools[-1][0] >= mean:
+            other, others = pools.pop()
+            mean, count = (mean * count + other * others) / (count + others), count + others
+        pools.append((mean, count))
+        offsets.append(above)
+        above += size_of[number].height + BOX_GAP
+    placed_at = [mean for mean, count in pools for _ in range(count)]
+    for number, mean, offset in zip(column, placed_at, offsets, strict=True):
+        tops[number] = mean + offset
 
 
 def _ports(layout: Layered, spots: Mapping[int, Spot], *, leftwards: bool) -> dict[tuple[int, int], float]:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from runner.cli.render.graph.layout import Layered, layered
 from runner.cli.render.graph.picture import Line, Node, Picture
-from runner.cli.render.graph.placement import PORT_GAP, Placed, Size, Spot, placed
+from runner.cli.render.graph.placement import MARGIN, PORT_GAP, Placed, Size, Spot, placed, shelved
 from runner.cli.render.style import cells, clipped, visible
 
 _CHARACTER = 7.4  # the mean width of a character of the 13 px body text, on the generous side
@@ -18,7 +18,9 @@ _HEADER = 34.0
 _PADDING = 14.0
 _TOP = 62.0
 _CURVE = 70.0
+_WIDEST_SHELF = 1200.0
 _STYLE = """
+  .ground { fill: #fff }
   text { font-family: system-ui, "Segoe UI", Helvetica, Arial, sans-serif; font-size: 13px; fill: #1e293b }
   .network { font-size: 18px; font-weight: 600 }  .name { font-size: 15px; font-weight: 600 }
   .about, .kind { fill: #64748b }  .tags { fill: #0f766e }
@@ -27,11 +29,19 @@ _STYLE = """
   .line { fill: none; stroke: #1d4ed8; stroke-width: 1.5 }  .discovered { stroke: #b45309; stroke-dasharray: 6 4 }
   .label { font-size: 11.5px; fill: #1d4ed8; paint-order: stroke; stroke: #fff; stroke-width: 4px }
   .found { fill: #92400e }
+  .static-end { fill: #1d4ed8 }  .dashed-end { fill: #b45309 }
+  @media (prefers-color-scheme: dark) {
+    .ground { fill: #0f172a }  text { fill: #e2e8f0 }  .about, .kind { fill: #94a3b8 }  .tags { fill: #5eead4 }
+    .box { fill: #1e293b; stroke: #64748b }  .none { fill: #0f172a; stroke: #f87171 }
+    .line { stroke: #60a5fa }  .discovered { stroke: #fbbf24 }
+    .label { fill: #93c5fd; stroke: #0f172a }  .found { fill: #fcd34d }
+    .static-end { fill: #60a5fa }  .dashed-end { fill: #fbbf24 }
+  }
 """
 _ARROWS = "".join(
     f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-    f'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="{colour}"/></marker>'
-    for name, colour in (("static", "#1d4ed8"), ("dashed", "#b45309"))
+    f'orient="auto-start-reverse"><path class="{name}-end" d="M0 0L10 5L0 10z"/></marker>'
+    for name in ("static", "dashed")
 )
 
 
@@ -64,19 +74,23 @@ class Box:
 def svg(picture: Picture) -> str:
     """A whole SVG document that stands alone."""
     lines = [line for line in picture.arrows if line.target != line.source]
-    boxes, edges = _boxes(picture, lines)
+    boxes, edges, alone = _boxes(picture, lines)
     layout = layered(len(boxes), edges)
     placement = _place(boxes, lines, layout)
-    legend_y = placement.height + 4
-    width = max(placement.width, len(picture.network) * 11 + 60, 420.0)
+    sizes = [box.size(0) for box in alone]
+    shelf, below = shelved(sizes, placement.height if boxes else _TOP, max(placement.width, _WIDEST_SHELF))
+    legend_y = (below + MARGIN if alone else placement.height) + 4
+    farthest = max((spot.right + MARGIN for spot in shelf), default=0.0)
+    width = max(placement.width, farthest, len(picture.network) * 11 + 60, 420.0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{legend_y + 22:.0f}" '
         f'viewBox="0 0 {width:.0f} {legend_y + 22:.0f}" role="img" aria-label={_attribute(picture.network)}>',
         f"<style>{_STYLE}</style>",
         f"<defs>{_ARROWS}</defs>",
-        '<rect width="100%" height="100%" fill="#fff"/>',
+        '<rect class="ground" width="100%" height="100%"/>',
         f'<text class="network" x="28" y="36">{_text(picture.network)}</text>',
         *(_box(box, placement.spots[number]) for number, box in enumerate(boxes)),
+        *(_box(box, spot) for box, spot in zip(alone, shelf, strict=True)),
         *(_line(line, number, layout, placement) for number, line in enumerate(lines)),
         _legend(legend_y),
         "</svg>",
@@ -84,9 +98,12 @@ def svg(picture: Picture) -> str:
     return "\n".join(parts)
 
 
-def _boxes(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[int, int]]]:
-    """A box for each ensemble and for each missing provider, and the lines as pairs of box numbers."""
-    boxes = [Box(node.name, _rows(node, picture.lines)) for node in picture.nodes]
+def _boxes(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[int, int]], list[Box]]:
+    """A box for each ensemble and for each missing provider, the lines as pairs of box numbers, and the boxes that no
+    line touches."""
+    touched = {name for line in lines for name in (line.source, line.target)}
+    every = [Box(node.name, _rows(node, picture.lines)) for node in picture.nodes]
+    boxes = [box for box in every if box.name in touched]
     number_of = {box.name: number for number, box in enumerate(boxes)}
     edges = []
     for line in lines:
@@ -95,7 +112,7 @@ def _boxes(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[i
             target = len(boxes)
             boxes.append(Box(f"nobody offers {line.capability}", (), known=False))
         edges.append((number_of[line.source], target))
-    return boxes, edges
+    return boxes, edges, [box for box in every if box.name not in touched]
 
 
 def _rows(node: Node, lines: tuple[Line, ...]) -> tuple[Row, ...]:
