@@ -72,6 +72,28 @@ def test_status_is_the_runners_and_a_row_for_each_ensemble() -> None:
     )
 
 
+def test_status_tells_of_an_ensemble_that_is_removed_and_whose_tasks_are_held() -> None:
+    laundry = EnsembleReport(
+        name="laundry",
+        state=EnsembleState.STOPPED,
+        replicas=0,
+        in_flight=0,
+        queued=QueuedReport(normal=4),
+        held=4,
+        removed=True,
+        capabilities=(),
+    )
+    last = ReloadReport(ok=True, generation=3)
+    told = tables.status(
+        StatusReport(network="hotel", generation=3, runners=(), ensembles=(laundry,), last_reload=last)
+    )
+    assert told.split("\n")[3:] == [
+        "laundry   STOPPED  0         0          4 normal (held)  -",
+        "",
+        "laundry is removed from the files; 4 tasks held for its return",
+    ]
+
+
 def test_the_catalog_is_a_row_for_each_capability() -> None:
     entry = CatalogEntry(
         name="check-inventory",

@@ -30,6 +30,7 @@ ensembles:
 """
 LAUNDRY = """\
   laundry:
+    placement: inline
     capacity: {max_concurrent: 1}
     tasks: {wash: {share: true, steps: [{python: "inn:wash"}]}}
 """
@@ -64,10 +65,18 @@ def network(on_remove: str, *, wired: bool = False) -> str:
     return NETWORK % (on_remove, "wash: laundry/wash" if wired else "")
 
 
+@pytest.fixture(params=["inline", "process"])
+def laundry(request: pytest.FixtureRequest) -> str:
+    """In both placements it is the same."""
+    return LAUNDRY.replace("inline", str(request.param))
+
+
 @asynccontextmanager
-async def laundered(directory: Path, on_remove: str) -> AsyncIterator[tuple[Saver, list[asyncio.Task[WorkResponse]]]]:
+async def laundered(
+    directory: Path, on_remove: str, laundry: str = LAUNDRY
+) -> AsyncIterator[tuple[Saver, list[asyncio.Task[WorkResponse]]]]:
     """One task is in flight, four wait."""
-    async with live(directory, network(on_remove) + LAUNDRY, watch=True, inn=MODULE) as inn:
+    async with live(directory, network(on_remove) + laundry, watch=True, inn=MODULE) as inn:
         calls = [asyncio.ensure_future(wash(inn.client, number)) for number in range(5)]
 
         async def waits() -> bool:
@@ -100,8 +109,8 @@ async def standing(client: NetworkClient) -> Counter[str]:
     return Counter(report.state or report.status for report in await client.requests())
 
 
-async def test_what_waits_is_held_and_worked_off_when_the_ensemble_comes_back(tmp_path: Path) -> None:
-    async with laundered(tmp_path, "hold") as (saver, calls):
+async def test_what_waits_is_held_and_worked_off_when_the_ensemble_comes_back(tmp_path: Path, laundry: str) -> None:
+    async with laundered(tmp_path, "hold", laundry) as (saver, calls):
         client = saver.network.client
         saver.write("network.yaml", network("hold"))
         assert await saver_told(saver) == "- laundry (draining, 1 in flight, 4 queued → held)"
@@ -114,13 +123,13 @@ async def test_what_waits_is_held_and_worked_off_when_the_ensemble_comes_back(tm
         held = await client.requests("HELD")
         assert {(report.provider, report.caller) for report in held} == {("laundry", "_client-tester")}
 
-        await saver.does(("network.yaml", network("hold") + LAUNDRY))
+        await saver.does(("network.yaml", network("hold") + laundry))
         outcomes = await asyncio.gather(*calls)
         assert [outcome.result for outcome in outcomes] == [f"shirt {number} is clean" for number in range(5)]
 
 
-async def test_what_waits_fails_once_and_its_callers_are_answered(tmp_path: Path) -> None:
-    async with laundered(tmp_path, "fail") as (saver, calls):
+async def test_what_waits_fails_once_and_its_callers_are_answered(tmp_path: Path, laundry: str) -> None:
+    async with laundered(tmp_path, "fail", laundry) as (saver, calls):
         client = saver.network.client
         saver.write("network.yaml", network("fail"))
         assert await saver_told(saver) == "- laundry (draining, 1 in flight, 4 queued → failed)"
@@ -178,10 +187,10 @@ async def test_an_ensemble_that_is_gone_at_the_next_start_leaves_its_queue(
         await eventually(ended, "they are as `on_remove` says")
 
 
-async def test_what_began_before_may_still_ask_the_one_that_goes(tmp_path: Path) -> None:
+async def test_what_began_before_may_still_ask_the_one_that_goes(tmp_path: Path, laundry: str) -> None:
     """A reload never fails a request in flight: the laundry takes no other work, and is there for the errand."""
     wired, without = network("fail", wired=True), network("fail")
-    async with live(tmp_path, wired + LAUNDRY, watch=True, inn=MODULE) as inn:
+    async with live(tmp_path, wired + laundry, watch=True, inn=MODULE) as inn:
         saver = Saver(inn)
         saver.write("washed", "")
         errand = asyncio.ensure_future(inn.client.call("desk/errand", "coat", deadline=60))
