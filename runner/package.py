@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Set
+import zlib
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from runner.bundle import Bundle, Bundled, digest
 from runner.workspace import MAX_FILE_BYTES
 
 MAX_PACKAGE_BYTES = 256 * 1024**2
-"""Of all files together, as they are packed."""
+"""Of all files together, as they are packed and as they are unpacked."""
 
 _LIST = "bundle.json"
+_BROKEN = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, RuntimeError)
+"""What reading a zip raises that is damaged, encrypted or of a method that is not known, or lists no files."""
 
 
 class NoPackage(Exception):
@@ -50,13 +51,23 @@ def unpacked(data: bytes) -> Unpacked:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             bundle = Bundle.model_validate_json(_content(archive, _LIST))
             wanted = set(bundle.files.values())
-            blobs = {sha: _content(archive, sha) for sha in archive.namelist() if sha in wanted}
-    except (zipfile.BadZipFile, KeyError, ValidationError, EOFError, NotImplementedError) as problem:
+            blobs = dict(_blobs(archive, wanted))
+    except _BROKEN as problem:
         raise NoPackage(str(problem)) from problem
     for sha, content in blobs.items():
         if digest(content) != sha:
             raise NoPackage(f"a file is not what its name says: {sha}")
     return Unpacked(bundle, blobs)
+
+
+def _blobs(archive: zipfile.ZipFile, wanted: Set[str]) -> Iterator[tuple[str, bytes]]:
+    room = MAX_PACKAGE_BYTES
+    for sha in wanted & set(archive.namelist()):
+        content = _content(archive, sha)
+        room -= len(content)
+        if room < 0:
+            raise NoPackage("its files are larger than all files together may be")
+        yield sha, content
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from runner import package
 from runner.bundle import Bundled
 from runner.client import proposer
 from runner.client.connect import connect
@@ -28,6 +31,8 @@ ensembles:
   desk:
     tools: {say: {python: "desk:say", share: true}}
 """
+PACKED = Bundled.of("network.yaml", {"network.yaml": b"network: inn\n" * 50, "desk.py": b"x = 1\n" * 99})
+PACKAGE = packed(PACKED, frozenset())
 DESK = "def say(text: str) -> str:\n    return 'one'\n"
 SPA = "  spa: {tools: {relax: {python: 'spa:relax', share: true}}}\n"
 FILES = {"network.yaml": NETWORK, "desk.py": DESK}
@@ -177,6 +182,22 @@ async def test_a_client_that_stays_has_the_same_files_planned_at_any_time(
 def test_what_is_no_package_is_refused(data: bytes) -> None:
     with pytest.raises(NoPackage):
         unpacked(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(PACKAGE) - 1), st.integers(0, 255)), max_size=4))
+def test_a_package_is_whole_or_refused_whatever_became_of_it(damage: list[tuple[int, int]]) -> None:
+    data = bytearray(PACKAGE)
+    for place, value in damage:
+        data[place] = value
+    with suppress(NoPackage):
+        assert set(unpacked(bytes(data)).blobs.items()) <= set(PACKED.blobs.items())
+
+
+def test_what_would_be_too_much_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Bundled.of("n", {name: name.encode() * 1000 for name in "abc"})
+    monkeypatch.setattr(package, "MAX_PACKAGE_BYTES", 2500)
+    with pytest.raises(NoPackage, match="larger than all files together may be"):
+        unpacked(packed(files, frozenset()))
 
 
 def test_a_package_holds_what_is_not_there_yet() -> None:
