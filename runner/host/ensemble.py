@@ -20,6 +20,7 @@ from runner.host.crew import Crew
 from runner.host.desk import Desk
 from runner.host.health import Ailment, HealthCheck
 from runner.host.hosted import AnyVersion, AtHome, Hand
+from runner.host.losses import give_up_soon
 from runner.host.probes import tried
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
@@ -28,15 +29,11 @@ from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
 from runner.host.workplace import Station, Workplace
 from runner.model import PythonTarget
-from runner.offer import UNKNOWN
 from runner.registration import Registration
 from runner.subjects import Subjects
 from runner.work import EnsembleState, Priority
 
 STEP_SECONDS = 5.0
-LAST_ANSWER_SECONDS = 0.25
-"""How long an answer may be on its way from a provider that said goodbye."""
-
 """How long one step of stopping may take beside the draining itself."""
 
 MAX_THREADS = 1024
@@ -302,12 +299,9 @@ class HostedEnsemble(AtHome):
         self._move(EnsembleState.STOPPED, self.detail)
 
     def see_change(self) -> None:
-        """Runners came or went: calls whose provider went with one end soon, unless their answer is on its way."""
+        """Runners came or went, and calls in their hands end."""
         if self._caller is not None:
-            asyncio.get_running_loop().call_later(LAST_ANSWER_SECONDS, self._caller.give_up, self._is_gone)
-
-    def _is_gone(self, provider: str) -> bool:
-        return self._desk.condition(provider) == UNKNOWN
+            give_up_soon(self._caller, self._desk)
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task or a tool call in hand. False where it is not here."""
