@@ -86,3 +86,16 @@ def test_the_running_network_answers_for_itself(open_hotel: Directory) -> None:
     assert "STATE  LOAD  WAITING" in ran.out
     assert NOT_RUNNING not in ran.out
     assert "did you mean `find-stock`?" in open_hotel.run("why", "room-service", "find-stok").err
+
+
+def test_the_running_network_is_drawn_with_where_it_goes_now(open_hotel: Directory) -> None:
+    ran = open_hotel.run("graph", "--live")
+    assert (ran.code, ran.err) == (0, "")
+    assert "find-repair -.-> maintenance/repair-request  (discovered: repair-request [repair]; now)" in ran.out
+    wiring = json.loads(open_hotel.run("graph", "--live", "--json").out)["wiring"]
+    assert {line["use"] for line in wiring if line["now"]} == {"find-repair", "find-stock", "repair-progress"}
+
+
+def test_a_network_that_does_not_run_is_not_drawn_live(hotel: Directory) -> None:
+    assert hotel.run("graph", "--live").code == 4
+    assert "add `--live`" in hotel.run("graph", "--nats", "nats://127.0.0.1:1").err

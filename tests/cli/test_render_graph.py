@@ -8,14 +8,16 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.cli.render.graph.document import document
 from runner.cli.render.graph.dot import dot
 from runner.cli.render.graph.layout import layered
 from runner.cli.render.graph.mermaid import mermaid
-from runner.cli.render.graph.picture import picture
+from runner.cli.render.graph.picture import as_it_runs, picture
 from runner.cli.render.graph.placement import Size, placed, shelved
 from runner.cli.render.graph.svg import svg
 from runner.cli.render.graph.text import text
 from runner.model import Discovery, Ensemble, Network, PythonTarget, Share, StaticTarget, Tool, Use
+from runner.why import CandidateReport, WhyReport
 from runner.work import Authority
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -58,6 +60,31 @@ def test_a_fallback_to_somebody_else_is_an_arrow_of_its_own() -> None:
     members = (ensemble("bar", "pour"), ensemble("desk", "greet", food), ensemble("kitchen", "cook"))
     drawn = picture(Network("inn", {e.name: e for e in members}))
     assert [(line.label, line.target) for line in drawn.arrows] == [("food", "bar"), ("food (fallback)", "kitchen")]
+
+
+def report(use: str, target: str | None, *eligible: str, note: str | None = None) -> WhyReport:
+    candidates = [
+        CandidateReport(provider=p, capability="pour", eligible=True, type="TOOL", state="READY") for p in eligible
+    ]
+    fixed = {"ensemble": "desk", "kind": "discovered", "need": "pour", "strategy": "random"}
+    return WhyReport(use=use, target=target, candidates=tuple(candidates), note=note, **fixed)
+
+
+def test_a_running_network_shows_where_its_discovered_uses_go() -> None:
+    uses = (Use("drink", Discovery("pour", ())), Use("keyed", Discovery("pour", ())))
+    members = (ensemble("bar", "pour"), ensemble("desk", "greet", *uses), ensemble("pub", "pour"))
+    drawn = picture(Network("inn", {e.name: e for e in members}))
+    told = [report("drink", "pub/pour", "bar", "pub"), report("keyed", None, "pub", note="it goes by its key")]
+    live = as_it_runs(drawn, told)
+    assert [(line.use, line.target, line.now) for line in live.lines] == [
+        ("drink", "bar", False),
+        ("drink", "pub", True),
+        ("keyed", "bar", False),
+        ("keyed", "pub", None),
+    ], "what depends on the request is left open"
+    assert "  uses    drink -.-> pub/pour  (discovered: pour; now)" in text(live)
+    assert 'class="line discovered now"' in svg(live)
+    assert [line["now"] for line in document(live)["wiring"]] == [False, True, False, None]
 
 
 def test_a_source_stands_close_to_what_it_leads_to() -> None:

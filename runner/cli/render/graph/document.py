@@ -24,7 +24,7 @@ def _node(node: Node) -> JsonValue:
 
 
 def _line(line: Line) -> JsonValue:
-    """`provider` is null where nobody offers what is needed."""
+    """`provider` is null where nobody offers what is needed, `now` where it is not told of a running network."""
     return {
         "ensemble": line.source,
         "use": line.use,
@@ -32,4 +32,5 @@ def _line(line: Line) -> JsonValue:
         "provider": line.target,
         "capability": line.capability,
         "tags": list(line.tags),
+        "now": line.now,
     }

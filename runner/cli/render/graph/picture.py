@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from runner.model import Discovery, Network
 from runner.routing.wiring import Edge, wiring
+from runner.why import WhyReport
 from runner.work import CapabilityType
 
 
@@ -42,6 +44,8 @@ class Line:
     need: str
     tags: tuple[str, ...]
     fallback: bool = False
+    now: bool | None = None
+    """Of a running network: whether a request made now goes this way; None where that is not known or depends on it."""
 
     @property
     def label(self) -> str:
@@ -66,6 +70,22 @@ class Picture:
         found = {(line.source, line.use, line.target) for line in self.lines if not line.fallback}
         drawn = (line for line in self.lines if not line.fallback or (line.source, line.use, line.target) not in found)
         return tuple({(line.source, line.label, line.target): line for line in drawn}.values())
+
+
+def as_it_runs(drawn: Picture, reports: Iterable[WhyReport]) -> Picture:
+    """The picture with what the discovered uses come to now, as the running network tells."""
+    told = {(report.ensemble, report.use): report for report in reports}
+    return replace(drawn, lines=tuple(_now(line, told.get((line.source, line.use))) for line in drawn.lines))
+
+
+def _now(line: Line, report: WhyReport | None) -> Line:
+    if report is None or line.fallback:
+        return line
+    eligible = {f"{c.provider}/{c.capability}" for c in report.candidates if c.eligible}
+    target = f"{line.target}/{line.capability}"
+    if report.note is not None and target in eligible:
+        return line  # it depends on the request
+    return replace(line, now=target == report.target)
 
 
 def picture(network: Network) -> Picture:

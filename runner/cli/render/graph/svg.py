@@ -28,7 +28,7 @@ _STYLE = """
   .none { fill: #fff; stroke: #b91c1c; stroke-dasharray: 2 3 }
   .line { fill: none; stroke: #1d4ed8; stroke-width: 1.5 }  .discovered { stroke: #b45309; stroke-dasharray: 6 4 }
   .label { font-size: 11.5px; fill: #1d4ed8; paint-order: stroke; stroke: #fff; stroke-width: 4px }
-  .found { fill: #92400e }
+  .found { fill: #92400e }  .now { stroke-width: 2.6 }  .idle { opacity: .4 }
   .static-end { fill: #1d4ed8 }  .dashed-end { fill: #b45309 }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #0f172a }  text { fill: #e2e8f0 }  .about, .kind { fill: #94a3b8 }  .tags { fill: #5eead4 }
@@ -92,7 +92,7 @@ def svg(picture: Picture) -> str:
         *(_box(box, placement.spots[number]) for number, box in enumerate(boxes)),
         *(_box(box, spot) for box, spot in zip(alone, shelf, strict=True)),
         *(_line(line, number, layout, placement) for number, line in enumerate(lines)),
-        _legend(legend_y),
+        _legend(legend_y, live=any(line.now is not None for line in lines)),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -181,6 +181,8 @@ def _line(line: Line, number: int, layout: Layered, placement: Placed) -> str:
         (spot.x - 8, placement.entering[number, end]) if against else (spot.right + 8, placement.leaving[number, end])
     )
     style = "line discovered" if line.discovered else "line"
+    if line.now is not None:
+        style += " now" if line.now else " idle"
     marker = f'marker-{"start" if against else "end"}="url(#{"dashed" if line.discovered else "static"})"'
     anchor = ' text-anchor="end"' if against else ""
     return (
@@ -212,12 +214,13 @@ def _tooltip(line: Line) -> str:
     return f"{line.source} {line.use}: {line.target or 'nobody'}/{line.capability} ({kind}: {line.need})"
 
 
-def _legend(y: float) -> str:
+def _legend(y: float, *, live: bool) -> str:
+    told = "discovered: bold is where it goes now" if live else "discovered, as declared"
     return (
         f'<path class="line" d="M28 {y:.0f}h36" marker-end="url(#static)"/>'
         f'<text class="kind" x="72" y="{y + 4:.0f}">static</text>'
         f'<path class="line discovered" d="M136 {y:.0f}h36" marker-end="url(#dashed)"/>'
-        f'<text class="kind" x="180" y="{y + 4:.0f}">discovered, as declared</text>'
+        f'<text class="kind" x="180" y="{y + 4:.0f}">{told}</text>'
     )
 
 

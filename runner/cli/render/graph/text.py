@@ -5,6 +5,8 @@ from __future__ import annotations
 from runner.cli.render.graph.picture import Line, Node, Picture
 from runner.cli.render.style import counted, visible
 
+_NOW = {None: "", True: "; now", False: "; not now"}
+
 
 def text(picture: Picture) -> str:
     """Each ensemble with what it shares and what it uses. `-->` is static, `-.->` discovered."""
@@ -24,5 +26,7 @@ def _block(node: Node, picture: Picture) -> str:
 def _use(line: Line, width: int) -> str:
     arrow = "-.->" if line.discovered else "--> "
     target = f"{line.target}/{line.capability}" if line.target else "nobody offers it"
-    found = "  (fallback)" if line.fallback else f"  (discovered: {line.need})" if line.discovered else ""
+    found = (
+        "  (fallback)" if line.fallback else f"  (discovered: {line.need}{_NOW[line.now]})" if line.discovered else ""
+    )
     return f"  uses    {line.use:<{width}} {arrow} {target}{found}"
