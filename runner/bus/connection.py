@@ -185,6 +185,12 @@ class Connection(Client):
             except Exception:  # noqa: BLE001 - one message: it must not take the connection down with it
                 _log.exception("a message on %s could not be taken", message.subject)
 
+    async def _process_pong(self) -> None:
+        """As the library's, which would stop reading for good where whoever flushed was cancelled meanwhile."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._direct.pop(sid, None)
         super()._remove_sub(sid, max_msgs)

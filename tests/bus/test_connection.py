@@ -126,3 +126,18 @@ async def test_a_server_that_reads_its_configuration_again_is_asked_again(tmp_pa
                     assert info.num_pending == 0
         finally:
             await connection.close()
+
+
+async def test_whoever_gives_up_a_flush_does_not_make_the_connection_deaf(tmp_path: Path) -> None:
+    async with plain_server(tmp_path) as url:
+        connection = await connect([url], caller="_client-a", credentials=None)
+        try:
+            for _ in range(3):
+                flushing = asyncio.ensure_future(connection.flush())
+                await asyncio.sleep(0)  # it has asked
+                assert connection._pongs
+                flushing.cancel()
+                await asyncio.wait((flushing,))
+                await connection.flush()
+        finally:
+            await connection.close()
