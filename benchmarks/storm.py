@@ -3,7 +3,7 @@
 Every file of a version says its number: the code, a helper that it imports, another that it imports as it runs, and the
 ensemble file whose steps use them. Each answer carries all of them, so that one made by half a configuration shows. The
 files of a version lie in a folder of their own, and a link is swapped from one to the next, as config maps are; single
-files are replaced by renaming.
+files are replaced by renaming, or written in place.
 """
 
 from __future__ import annotations
@@ -205,7 +205,10 @@ class Storm:
         self.helper()
 
     def _save(self, name: str, text: str) -> None:
-        """As editors do: nobody reads half a file."""
+        """By renaming and in place, in turn."""
+        if next(self._edits) % 2:
+            (self.directory / name).write_text(text)
+            return
         (self.directory / "draft").write_text(text)
         os.replace(self.directory / "draft", self.directory / name)
 
