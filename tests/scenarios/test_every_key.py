@@ -194,6 +194,11 @@ def steps(*steps: dict[str, Any]) -> dict[str, Any]:
     return {"asker.tasks.work.steps": list(steps)}
 
 
+def searched(**keys: Any) -> dict[str, Any]:
+    """The agent says which tools it has."""
+    return {"asker.agents.bot.tools": [keys], **script("bot.yaml", say="{{ tools }}")}
+
+
 def probed(**keys: Any) -> dict[str, Any]:
     return {"interval": "50ms", "failures": 1, **keys}
 
@@ -398,6 +403,14 @@ ROWS = {
         Row("agents agents.*.model", CALLS, talk, "hi"),
         Row("agents.*.instructions", {"asker.agents.bot.instructions": "polite.md"}, talk, "Be polite: hi"),
         Row("agents.*.tools", CALLS | {"asker.agents.bot.tools": []}, talk, "STEP_FAILED"),
+        Row("agents.*.tools.*.tool", searched(tool="mine"), talk, ["mine"]),
+        Row(
+            "agents.*.tools.*.catalog agents.*.tools.*.catalog.tags",
+            searched(catalog={"tags": ["blue"]}),
+            talk,
+            ["two__offer"],
+        ),
+        Row("agents.*.tools.*.catalog.name", searched(catalog={"name": "told"}), talk, ["one__told"]),
         Row("tasks", {"asker.tasks.more": task({"template": "more"})}, lambda s: s.call("asker/more"), "more"),
         Row(
             "tasks.*.description",
