@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ from runner.work import Placement
 
 SETTLED_SECONDS = 5.0
 """How long the server may take to say that it has what was sent to it."""
+
+REGISTERED_SECONDS = 10.0
+"""How long it is tried, after the commit, to tell others what is on offer."""
+
+AGAIN_SECONDS = 0.1
 
 WARM_SECONDS = 10.0
 """How long loading everybody's code may take, beside the work that goes on."""
@@ -212,11 +218,11 @@ class Applying:
         removed = [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
         asked = still_asked(removed, generation.leaving_callers, self._is_busy)
         told = [
-            self.hosted[name].register()
+            _registered(self.hosted[name])
             for name, version in warm.changing.items()
             if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
         ]
-        told += [ensemble.register() for ensemble in warm.starting.values()]
+        told += [_registered(ensemble) for ensemble in warm.starting.values()]
         switched = [self.hosted[name].switched() for name in warm.changing]
         retired = [self.hosted[name].retire(still_asked=name in asked) for name in removed]
         await asyncio.gather(*switched, *told, *retired)
@@ -266,6 +272,19 @@ def needs_successor(hosted: Hosted, placement: Placement, modules: ModuleSpace) 
 
 def _differs(old: AnyVersion | None, new: AnyVersion) -> bool:
     return old is None or old.ensemble != new.ensemble or old.modules is not new.modules
+
+
+async def _registered(ensemble: Hosted) -> None:
+    """Others know what it offers now, or the log says that they do not: it is in force, and nothing takes it back."""
+    give_up = time.monotonic() + REGISTERED_SECONDS
+    while True:
+        try:
+            return await ensemble.register()
+        except (ServerFailed, *AWAY) as problem:
+            if time.monotonic() > give_up:
+                _log.warning("nobody is told what %s offers now: %s", ensemble.name, problem or type(problem).__name__)
+                return None
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def nothing() -> None:

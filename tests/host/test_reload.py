@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from runner.client.connect import connect
 from runner.errors import InvalidNetwork
 from runner.event import Event
+from runner.host.ensemble import HostedEnsemble
 from runner.host.happenings import Worked
 from runner.host.runner import running
 from tests.support.networks import eventually, live, read
@@ -152,6 +155,24 @@ async def test_a_module_that_breaks_as_it_is_imported_changes_nothing(tmp_path: 
         assert await said(saver) == "one"
         await saver.does(("words.py", "SAID = 'two'\n"))
         assert await said(saver) == "two"
+
+
+async def test_a_server_that_is_away_just_after_the_commit_is_told_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in force is not said to be refused, and others come to know what is on offer."""
+    real, away = HostedEnsemble.register, iter((True, True))
+
+    async def register(ensemble: HostedEnsemble) -> None:
+        if next(away, False):
+            raise TimeoutError
+        await real(ensemble)
+
+    async with inn(tmp_path, NETWORK.replace("share: true", "share: [old]")) as saver:
+        monkeypatch.setattr(HostedEnsemble, "register", register)
+        block = await saver.does(("network.yaml", NETWORK.replace("share: true", "share: [new]")))
+        assert block == "~ kitchen  tools.say.share.tags [old] → [new] (live)"
+        assert [entry.tags for entry in await saver.network.client.catalog()] == [("new",)]
 
 
 async def test_a_comment_is_nothing_to_do(tmp_path: Path) -> None:
