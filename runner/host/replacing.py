@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
 from runner.bus.away import AWAY
 from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
@@ -46,10 +46,10 @@ async def taken_over(successors: Mapping[str, Hosted], hosted: MutableMapping[st
     async def take_over(name: str, one: Hosted) -> None:
         before = hosted[name]
         hosted[name] = Succession(one, before)
-        await _served(one)
+        await _until_done(one.serve, f"{name} does not serve yet")
         one.admit()
         await before.leave()
-        await one.register()
+        await _until_done(one.register, f"nobody is told yet what {name} offers now")
 
     await asyncio.gather(*(take_over(name, one) for name, one in successors.items()))
 
@@ -68,12 +68,13 @@ async def _opened(one: Hosted, reach: Reach) -> None:
         raise StartFailed(f"{one.name} did not come up: {problem.message}", hint=problem.hint) from problem
 
 
-async def _served(one: Hosted) -> None:
+async def _until_done(step: Callable[[], Awaitable[None]], otherwise: str) -> None:
+    """The change is in force already: while the server is away, it is tried again."""
     for _ in range(TRIES):
         try:
-            await one.serve()
+            await step()
         except (StartFailed, ServerFailed, *AWAY) as problem:
-            _log.warning("%s does not serve yet: %s", one.name, problem)
+            _log.warning("%s: %s", otherwise, problem)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
