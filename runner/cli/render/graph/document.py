@@ -9,10 +9,11 @@ from runner.cli.render.graph.picture import Line, Node, Picture
 
 def document(picture: Picture) -> JsonValue:
     """`{network, ensembles: [{name, description, capabilities}], wiring: [{ensemble, use, kind, ...}]}`."""
+    live = any(line.now is not None for line in picture.lines)
     return {
         "network": picture.network,
         "ensembles": [_node(node) for node in picture.nodes],
-        "wiring": [_line(line) for line in picture.lines],
+        "wiring": [_line(line, live=live) for line in picture.lines],
     }
 
 
@@ -23,8 +24,8 @@ def _node(node: Node) -> JsonValue:
     return {"name": node.name, "description": node.description, "capabilities": offers}
 
 
-def _line(line: Line) -> JsonValue:
-    """`provider` is null where nobody offers what is needed, `now` where it is not told of a running network."""
+def _line(line: Line, *, live: bool) -> JsonValue:
+    """`provider` is null where nobody offers what is needed, `now` is told of a running network alone."""
     return {
         "ensemble": line.source,
         "use": line.use,
@@ -32,5 +33,5 @@ def _line(line: Line) -> JsonValue:
         "provider": line.target,
         "capability": line.capability,
         "tags": list(line.tags),
-        "now": line.now,
+        **({"now": line.now} if live else {}),
     }
