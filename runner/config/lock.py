@@ -12,6 +12,9 @@ from runner.config.lock_file import LockFile
 from runner.model import Discovery, Ensemble, Network
 from runner.routing.wiring import wiring
 
+_NO_TEXT = frozenset({"null", "true", "false"})
+"""Names that YAML would not take for text."""
+
 
 @dataclass(frozen=True, slots=True)
 class LockedUse:
@@ -98,7 +101,7 @@ def written(lock: Lock) -> str:
         "# What the discovered uses of this network come to, with the fingerprint of each contract.",
         "# Written by `run-network lock`; `up --locked` and `validate --locked` hold to it.",
         "version: 1",
-        f"network: {lock.network}",
+        f"network: {_name(lock.network)}",
         "uses:" if lock.uses else "uses: {}",
     ]
     for name in sorted(lock.uses):
@@ -107,6 +110,11 @@ def written(lock: Lock) -> str:
         lines.append("    providers:" if use.providers else "    providers: {}")
         lines += [f"      {target}: {json.dumps(use.providers[target])}" for target in sorted(use.providers)]
     return "\n".join(lines) + "\n"
+
+
+def _name(network: str) -> str:
+    """As YAML reads it: some words, such as `null`, are names as well."""
+    return json.dumps(network) if network in _NO_TEXT else network
 
 
 def drifts(before: Lock, after: Lock) -> Iterator[Drift]:

@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from runner.config.fields import FileModel, Name, Target
+from runner.subjects import NAME_PATTERN
+
+UseName = Annotated[str, Field(pattern=rf"^{NAME_PATTERN}/{NAME_PATTERN}(\.catalog-[0-9]+)?$")]
+"""`ensemble/use`, or `ensemble/agent.catalog-place` for what an agent looks up."""
 
 
 class LockedUseFile(FileModel):
@@ -25,5 +29,5 @@ class LockFile(FileModel):
     """The version of this format."""
     network: Name
     """Of which network."""
-    uses: dict[Target, LockedUseFile] = Field(default_factory=dict)
-    """By `ensemble/use`."""
+    uses: dict[UseName, LockedUseFile] = Field(default_factory=dict)
+    """By use."""

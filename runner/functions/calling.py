@@ -43,6 +43,10 @@ class UserFunction:
         """None where it takes natural language."""
         return self._signature.input_schema
 
+    def on(self, executor: Executor) -> UserFunction:
+        """The same function, run in other threads where it is a plain one."""
+        return UserFunction(self._function, self._signature, executor, self._shown)
+
     async def __call__(self, input: JsonValue, assignment: Assignment, place: Place) -> JsonValue:
         """The result. Raises InvalidInput before the function runs, CallFailed with INVALID_RESPONSE after."""
         arguments = self._signature.arguments(input)

@@ -61,7 +61,8 @@ class HostedEnsemble(AtHome):
         self._slots = Slots(generation.network.ensembles[name].capacity.max_concurrent, self._slot_freed)
         self._times = ServiceTimes()
         self._ailment = Ailment()
-        self._health = HealthCheck(self._ailment, lambda one: tried(one, self._serving, self._executor), self._ailing)
+        self._probing = DaemonThreads(1, f"{name}-health")  # a probe that hangs takes no thread from the work
+        self._health = HealthCheck(self._ailment, lambda one: tried(one, self._serving, self._probing), self._ailing)
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._events: Events | None = None
@@ -295,6 +296,7 @@ class HostedEnsemble(AtHome):
         if self._connection is not None:
             await self._quietly(left(self._connection))
         self._executor.shutdown()
+        self._probing.shutdown()
         self.detail = f"stopped waiting for {', '.join(culprits)}" if culprits else None
         self._move(EnsembleState.STOPPED, self.detail)
 
@@ -347,8 +349,11 @@ class HostedEnsemble(AtHome):
     async def _ailing(self) -> None:
         """It fell ill, or is well again. Raises where the server is away."""
         if self.state is EnsembleState.READY and self._serving is not None:
-            await self._serving.ail(lambda: self._register(EnsembleState.READY))
-            self._desk.moved(self.name, self._ailment.shown(self.state), self._ailment.problem)
+            # one that the network has no more is not to be found again for being well
+            shown = EnsembleState.DRAINING if self.retired else EnsembleState.READY
+            await self._serving.ail(lambda: self._register(shown))
+            if not self.retired:
+                self._desk.moved(self.name, self._ailment.shown(self.state), self._ailment.problem)
 
     async def _on_reconnect(self) -> None:
         if self._caller is not None:

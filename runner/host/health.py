@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from runner.bus.away import AWAY
 from runner.durations import format_duration
 from runner.errors import ServerFailed
+from runner.functions.raised import described, words
 from runner.probe import Health
 from runner.routing.damping import Wellness, checked
 from runner.work import EnsembleState
 
 MOST_WORDS = 300
+"""Characters of what is told of a probe."""
+
 RETRY_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+"""How long a probe that is cancelled may take to end."""
 
 Probe = Callable[[Health], Awaitable[str | None]]
 """Tries once: None where all is well, else what is not."""
@@ -52,6 +57,7 @@ class HealthCheck:
         self._health: Health | None = None
         self._news = asyncio.Event()
         self._checking: asyncio.Task[None] | None = None
+        self._trying: asyncio.Future[str | None] | None = None
 
     def follow(self, health: Health | None) -> None:
         """From now on this is what is checked; None: nothing, and it counts as well."""
@@ -63,9 +69,12 @@ class HealthCheck:
             self._checking = asyncio.ensure_future(self._check())
 
     async def close(self) -> None:
-        if self._checking is not None:
-            self._checking.cancel()
-            await asyncio.wait((self._checking,))
+        """Nothing is checked any more. A probe that will not end is left behind, and said so."""
+        owned = [task for task in (self._checking, self._trying) if task is not None]
+        for task in owned:
+            task.cancel()
+        if owned and (await asyncio.wait(owned, timeout=CLOSE_SECONDS))[1]:
+            _log.warning("a health probe does not end although it is cancelled, and is left behind")
 
     async def _check(self) -> None:
         while True:
@@ -92,13 +101,18 @@ class HealthCheck:
                 await self._news.wait()
 
     async def _tried(self, health: Health) -> str | None:
-        try:
-            async with asyncio.timeout(health.timeout.total_seconds()):
-                return await self._probe(health)
-        except TimeoutError:
+        """What the probe found. One that does not end when it is cut off is waited for before the next begins."""
+        seconds = health.timeout.total_seconds()
+        if self._trying is not None:
+            await asyncio.wait((self._trying,), timeout=seconds)
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.ensure_future(_found(self._probe, health))
+            await asyncio.wait((self._trying,), timeout=seconds)
+        if not self._trying.done():
+            self._trying.cancel()
             return f"the {health.kind} probe gave no answer within {format_duration(health.timeout)}"
-        except Exception as problem:  # noqa: BLE001 - the user's code: whatever it raises is what it found
-            return f"the {health.kind} probe failed: {str(problem) or type(problem).__name__}"[:MOST_WORDS]
+        trying, self._trying = self._trying, None
+        return trying.result()
 
     async def _tell(self, problem: str | None) -> None:
         self._ailment.problem = problem
@@ -109,6 +123,17 @@ class HealthCheck:
             self._told = problem
         except (ServerFailed, OSError, *AWAY) as away:
             _log.warning("how well it is cannot be told yet: %s", str(away) or type(away).__name__)
+
+
+async def _found(probe: Probe, health: Health) -> str | None:
+    """What the user's code says, raises, or was cut off by."""
+    try:
+        problem = await probe(health)
+    except asyncio.CancelledError:
+        return f"the {health.kind} probe was cancelled"
+    except Exception as error:  # noqa: BLE001 - the user's code: whatever it raises is what it found
+        problem = f"the {health.kind} probe failed: {words(error) or described(error)}"
+    return problem if problem is None or len(problem) <= MOST_WORDS else f"{problem[:MOST_WORDS]}…"
 
 
 def _ailing(wellness: Wellness, why: str) -> str:

@@ -27,12 +27,12 @@ async def tried(health: Health, serving: Serving | None, threads: Executor) -> s
     if health.http is not None:
         return await asyncio.get_running_loop().run_in_executor(threads, _fetched, health.http, _seconds(health))
     target = health.python or workplace.ensemble.tools[health.tool or ""].python
-    return await _called(target, health, workplace)
+    return await _called(target, health, workplace, threads)
 
 
-async def _called(target: PythonTarget, health: Health, workplace: Workplace) -> str | None:
+async def _called(target: PythonTarget, health: Health, workplace: Workplace, threads: Executor) -> str | None:
     """What is false says that it is not well, and so does whatever is raised."""
-    function = workplace.functions(target)
+    function = workplace.functions(target).on(threads)
     given = health.input if health.input is not None else "" if function.input_schema is None else {}
     capability = health.tool or "health"
     request = WorkRequest(

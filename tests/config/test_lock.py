@@ -125,3 +125,32 @@ def test_drift_is_found_from_both_sides(one: Lock, other: Lock) -> None:
     forth, back = list(drifts(one, other)), list(drifts(other, one))
     assert bool(forth) == bool(back) == (one.uses != other.uses)
     assert sum(d.moved is Moved.PROVIDER_ADDED for d in forth) == sum(d.moved is Moved.PROVIDER_REMOVED for d in back)
+
+
+AGENT = """\
+network: "null"
+models: {chef: [{provider: scripted, script: script.yaml}]}
+ensembles:
+  bar:
+    agents: {chef: {model: chef, tools: [{catalog: {tags: [hot]}}]}}
+    tasks: {serve: {share: true, steps: [{agent: chef}]}}
+  grill: {tasks: {cook: {share: [hot], steps: [{template: Grilled.}]}}}
+"""
+
+
+def test_what_an_agent_looks_up_is_locked_like_any_use_whatever_the_network_is_called() -> None:
+    files = {"network.yaml": AGENT, "script.yaml": "cases: [{say: Done.}]\n"}
+    found = read(files).network
+    assert found is not None
+    reading = read({**files, "network.lock": written(lock_of(found))}, locked=True)
+    assert reading.diagnostics == ()
+    assert reading.network is not None
+    target = reading.network.ensembles["bar"].uses["chef.catalog-0"].target
+    assert isinstance(target, Discovery)
+    assert target.only == ("grill/cook",)
+
+
+def test_what_an_agent_looks_up_anew_is_drift() -> None:
+    files = {"network.yaml": AGENT, "script.yaml": "cases: [{say: Done.}]\n"}
+    drifted = said({**files, "network.lock": written(Lock("null", {}))}, locked=True)
+    assert "error[lock-drift]: `bar/chef.catalog-0` is discovered and not locked" in drifted

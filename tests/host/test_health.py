@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from runner.host import health as checking
 from runner.host.ensemble import HostedEnsemble
+from runner.host.health import Ailment, HealthCheck
 from runner.host.runner import running
+from runner.model import PythonTarget
+from runner.probe import Health
 from runner.work import Code, EnsembleState, Status
 from tests.support.networks import LiveNetwork, eventually, live
 
@@ -167,3 +175,105 @@ async def test_an_ensemble_in_a_process_of_its_own_is_checked_there(tmp_path: Pa
         (tmp_path / "cold").unlink()
         await eventually(lambda: is_in(network, EnsembleState.READY), "READY again")
         assert (await network.client.call("kitchen/count", "soup")).result == "3"
+
+
+QUICK = Health(
+    python=PythonTarget("inn", "is_hot"), interval=timedelta(milliseconds=1), timeout=timedelta(seconds=5), failures=2
+)
+
+
+def checked_by(probe: Callable[[Health], Awaitable[str | None]]) -> tuple[Ailment, HealthCheck]:
+    async def nobody_to_tell() -> None: ...
+
+    ailment = Ailment()
+    return ailment, HealthCheck(ailment, probe, nobody_to_tell)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (asyncio.CancelledError(), "the python probe was cancelled"),
+        (Unspeakable(), "the python probe failed: Unspeakable"),
+        (TimeoutError("busy"), "the python probe failed: busy"),
+        (RuntimeError("x" * 9000), f"the python probe failed: {'x' * 9000}"[:300] + "…"),
+    ],
+)
+async def test_whatever_a_probe_raises_is_what_it_found_and_it_is_tried_again(raised: BaseException, told: str) -> None:
+    answers: list[BaseException | None] = [raised]
+
+    async def probe(_: Health) -> str | None:
+        if answers[0] is not None:
+            raise answers[0]
+        return None
+
+    ailment, check = checked_by(probe)
+    check.follow(QUICK)
+    await eventually(lambda: ailment.problem is not None, "it is ill")
+    assert ailment.problem == told
+    answers[0] = None
+    await eventually(lambda: ailment.problem is None, "it is well again")
+    await check.close()
+
+
+async def test_a_probe_that_will_not_end_is_begun_once_and_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "CLOSE_SECONDS", 0.01)
+    released, begun = asyncio.Event(), [0]
+
+    async def probe(_: Health) -> str | None:
+        begun[0] += 1
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+        return None
+
+    ailment, check = checked_by(probe)
+    check.follow(Health(python=QUICK.python, interval=QUICK.interval, timeout=timedelta(milliseconds=1), failures=3))
+    await eventually(lambda: ailment.problem is not None, "it is ill")
+    assert ailment.problem == "the python probe gave no answer within 1ms"
+    assert begun == [1]
+    async with asyncio.timeout(10):
+        await check.close()
+    released.set()
+
+
+async def test_a_plain_probe_that_hangs_takes_one_thread_and_none_from_the_work(tmp_path: Path) -> None:
+    module = (
+        INN
+        + """
+import threading
+
+ENOUGH = Path(__file__).parent / "enough"
+
+def hangs() -> None:
+    with (Path(__file__).parent / "begun").open("a") as out:
+        out.write("x")
+    while not ENOUGH.exists():
+        threading.Event().wait(0.01)
+"""
+    )
+    probe = 'python: "inn:hangs"'
+    text = NETWORK.replace("PROBE", probe).replace("timeout: 1s, failures: 2", "timeout: 10ms, failures: 5")
+    async with live(tmp_path, text, inn=module) as network:
+        await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+        assert (tmp_path / "begun").read_text() == "x"
+        (tmp_path / "enough").touch()
+        await eventually(lambda: is_in(network, EnsembleState.READY), "READY again")
+
+
+async def test_one_that_the_network_has_no_more_is_not_found_again_for_being_well(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK.replace("PROBE", "tool: oven"), inn=INN) as network:
+        kitchen = network.runner._hosted["kitchen"]
+        assert isinstance(kitchen, HostedEnsemble)
+        (tmp_path / "cold").touch()
+        await eventually(lambda: is_in(network, EnsembleState.DEGRADED), "DEGRADED")
+        await kitchen.retire(still_asked=True)
+        (tmp_path / "cold").unlink()
+        await eventually(lambda: kitchen._health._told is None, "it is well, and all is told")
+        assert {one.provider for one in network.runner._ground.registry.catalog.capabilities} == {"annex", "desk"}
