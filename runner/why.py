@@ -42,6 +42,9 @@ class WhyReport(Report):
     """How a runner would resolve the use now. `chosen` is a provider, `target` its capability as `ensemble/capability`,
     and `order` who is asked one after the other where one does not take it; the `fallback` comes after all of them.
 
+    Of very many candidates the eligible come first into `candidates`, and `omitted` says how many are not in it; of an
+    order that is long, its first part is told.
+
     `chosen` is null where nobody is eligible, and where it depends on the request: `note` says on what. Without a
     `runner` and a `generation` it is what the file alone tells, and every ensemble of it counts as up.
     """
@@ -52,6 +55,7 @@ class WhyReport(Report):
     need: str
     """What is wanted: `ensemble/capability`, or a name and tags."""
     candidates: tuple[CandidateReport, ...] = ()
+    omitted: int = 0
     chosen: str | None = None
     target: str | None = None
     strategy: str

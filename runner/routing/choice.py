@@ -16,6 +16,12 @@ from runner.work import CapabilityType, Code, EnsembleState
 NAMED = "static"
 """The strategy of a use that names its provider."""
 
+MOST_TOLD = 5
+"""Of how many the reason is told where nobody can be asked: a tag may be carried by thousands."""
+
+MOST_IN_ORDER = 20
+"""How many are told to come one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -70,8 +76,12 @@ class Choice:
 
     @property
     def told(self) -> str:
-        """Every candidate that is not eligible, with the reason."""
-        return "; ".join(f"{c.considered.target}: {c.against.words}" for c in self.candidates if c.against is not None)
+        """Candidates that are not eligible, with the reason: first those who are what was wanted, and not too many."""
+        against = [(c.considered.target, c.against) for c in self.candidates if c.against is not None]
+        against.sort(key=lambda one: one[1].code is Code.UNKNOWN_CAPABILITY)
+        more = len(against) - MOST_TOLD
+        words = [f"{target}: {reason.words}" for target, reason in against[:MOST_TOLD]]
+        return "; ".join([*words, f"and {more:,} more"] if more > 0 else words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +145,23 @@ def in_order(
     live: Callable[[str], Condition],
     occasion: Occasion,
 ) -> tuple[Offer, ...]:
-    """Who is asked one after the other where one after the other does not take it; a named provider alone."""
+    """Who is asked one after the other where one after the other does not take it, up to MOST_IN_ORDER; a named
+    provider alone.
+
+    As `choose` would say it for each in turn, and judged anew only where all the equals were asked: among the rest of
+    them nothing else speaks for or against anybody.
+    """
+    conditions = [live(one.capability.provider) for one in considered]
     order: list[Offer] = []
     tried: dict[str, str] = {}
-    while (following := choose(target, considered, live, occasion, Limits(tried=tried)).chosen) is not None:
-        order.append(following)
-        tried[f"{following.provider}/{following.capability.name}"] = "no"
-        if isinstance(target, StaticTarget):
+    while best := standing(target, considered, conditions, Limits(tried=tried)).best:
+        while best and len(order) < MOST_IN_ORDER:
+            following = picked(target, Standing((), best), occasion).chosen
+            assert following is not None
+            order.append(following)
+            tried[f"{following.provider}/{following.capability.name}"] = "no"
+            best = tuple(offer for offer in best if offer is not following)
+        if isinstance(target, StaticTarget) or len(order) == MOST_IN_ORDER:
             break
     return tuple(order)
 

@@ -23,6 +23,9 @@ _GOES_BY = {
 }
 """What strategies go by that no file tells."""
 
+MOST_CANDIDATES = 1000
+"""How many are told of: an answer has to fit into a message."""
+
 
 def report(
     ensemble: str,
@@ -43,7 +46,8 @@ def report(
         use=use.name,
         kind="discovered" if isinstance(target, Discovery) else "static",
         need=str(target),
-        candidates=tuple(map(_candidate, choice.candidates)),
+        candidates=tuple(map(_candidate, _some(choice.candidates))),
+        omitted=max(0, len(choice.candidates) - MOST_CANDIDATES),
         chosen=chosen.provider if chosen is not None else None,
         target=_named(chosen) if chosen is not None else None,
         strategy=choice.strategy,
@@ -102,6 +106,14 @@ def _unknowable(target: StaticTarget | Discovery, choice: Choice) -> str | None:
     if sum(rank == min(ranks) for rank in ranks) < 2:
         return None
     return f"`{target.select}` goes by {_GOES_BY[target.select]}: only a running network knows"
+
+
+def _some(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Not too many, in the same order: rather those who are eligible."""
+    if len(candidates) <= MOST_CANDIDATES:
+        return candidates
+    eligible_first = sorted(range(len(candidates)), key=lambda place: not candidates[place].eligible)
+    return tuple(candidates[place] for place in sorted(eligible_first[:MOST_CANDIDATES]))
 
 
 def _candidate(candidate: Candidate) -> CandidateReport:

@@ -204,3 +204,53 @@ def test_everybody_who_is_up_has_a_turn_and_those_with_too_much_to_do_the_last(
 
 def test_a_named_provider_is_asked_once() -> None:
     assert asked(StaticTarget("kitchen", "cook"), {"kitchen": UNKNOWN}) == ["kitchen"]
+
+
+@given(
+    select=st.sampled_from(Selection),
+    states=st.tuples(*[st.sampled_from((EnsembleState.READY, EnsembleState.DEGRADED, EnsembleState.STOPPED))] * 3),
+    full=st.sets(st.sampled_from(NAMES)),
+    seed=st.integers(0, 99),
+)
+def test_the_order_is_what_each_choice_without_those_before_it_comes_to(
+    select: Selection, states: tuple[EnsembleState, ...], full: set[str], seed: int
+) -> None:
+    live = conditions(
+        {n: replace(READY, state=state, constrained=n in full) for n, state in zip(NAMES, states, strict=True)}
+    )
+    target = Discovery("cook", ("food",), select, prefer=("near",), avoid=("cloud",))
+    found = considered(Wanted.by(Use("need", target), "desk"), CATALOG)
+    one_by_one, tried, occasion = [], {}, Occasion(random.Random(seed), turn=seed)
+    while (following := choose(target, found, live, occasion, Limits(tried=tried)).chosen) is not None:
+        one_by_one.append(following)
+        tried[f"{following.provider}/{following.capability.name}"] = "no"
+    assert list(in_order(target, found, live, Occasion(random.Random(seed), turn=seed))) == one_by_one
+
+
+class Counted:
+    """How often somebody's condition is asked for."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, _: str) -> Condition:
+        self.times += 1
+        return READY
+
+
+def test_of_thousands_the_order_is_short_and_each_is_looked_at_once() -> None:
+    many = Catalog.of([capability(f"inn-{number}", tags=("food",)) for number in range(3000)])
+    target, live = Discovery("cook", ("food",), Selection.LEAST_LOADED), Counted()
+    found = considered(Wanted.by(Use("need", target), "desk"), many)
+    order = in_order(target, found, live, Occasion(random.Random(7)))
+    assert (len({one.provider for one in order}), live.times) == (20, 3000)
+
+
+def test_where_thousands_cannot_be_asked_the_reasons_of_a_few_are_told_first_of_those_who_are_what_was_wanted() -> None:
+    many = [capability(f"inn-{number}", tags=("food",)) for number in range(3000)]
+    both = capability("zoo", tags=("food", "hot"))
+    target = Discovery(None, ("food", "hot"))
+    found = considered(Wanted.by(Use("need", target), "desk"), Catalog.of([*many, both]))
+    choice = choose(target, found, lambda _: UNKNOWN, Occasion(random.Random(7)))
+    assert choice.told.startswith("zoo/cook: zoo is STOPPED; inn-0/cook: does not carry the tag `hot`; ")
+    assert choice.told.endswith("; and 2,996 more")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.catalog import declared
+from runner.cli.render.why import why as rendered
 from runner.model import Discovery
 from runner.routing.explained import by_the_file
 from runner.routing.wiring import candidates
@@ -80,3 +81,16 @@ def test_a_lock_leaves_nobody_else() -> None:
     assert report.chosen == "kitchen"
     assert [c.reason for c in report.candidates if not c.eligible] == ["is not locked: the lock names kitchen/cook"] * 2
     assert [c.provider for c in candidates(locked, "bar", declared(network))] == ["kitchen"]
+
+
+def test_of_thousands_the_eligible_are_listed_and_the_rest_is_counted() -> None:
+    inns = "".join(
+        f'  inn-{number}: {{tools: {{cook: {{python: "m:cook", share: [hot]}}}}}}\n' for number in range(1200)
+    )
+    text = f"network: n\nensembles:\n  bar: {{uses: {{meal: {{tags: [hot, cold], select: random}}}}}}\n{KITCHENS}{inns}"
+    network = read({"network.yaml": text, "m.py": "cook = str\n"}).network
+    assert network is not None
+    report = by_the_file(network, "bar", network.ensembles["bar"].uses["meal"])
+    assert (len(report.candidates), report.omitted, report.target) == (1000, 203, "kitchen/cook")
+    assert [c.provider for c in report.candidates if c.eligible] == ["kitchen"]
+    assert "and 203 more candidates" in rendered(report, None)

@@ -68,7 +68,8 @@ def _candidates(report: WhyReport, width: int | None, colour: bool) -> str:
         for number, c in enumerate(report.candidates)
     ]
     indented = table(heads, rows, width=width and width - 2, colour=colour).splitlines()
-    return "\n".join(f"  {line}" for line in indented)
+    rest = [f"and {report.omitted:,} more candidates"] if report.omitted else []
+    return "\n".join(f"  {line}" for line in [*indented, *rest])
 
 
 def _reason(report: WhyReport, candidate: CandidateReport) -> str:
