@@ -81,6 +81,7 @@ MOVED = Call("moved", TypeAdapter(tuple[EnsembleState, str | None]), _NOTHING)
 TASK_IN_HAND = Call("task-in-hand", TypeAdapter(tuple[str]), _NOTHING)
 CALL_IN_HAND = Call("call-in-hand", TypeAdapter(tuple[str, str]), _NOTHING)
 LET_GO = Call("let-go", TypeAdapter(tuple[str]), _NOTHING)
+ALIVE = Call("alive", TypeAdapter(tuple[()]), _NOTHING)
 LOGGED = Call("logged", TypeAdapter(tuple[str, int, str]), _NOTHING)
 
 # what the runner asks of the process: `runner.host.hosted.Hosted`

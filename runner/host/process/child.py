@@ -17,12 +17,10 @@ from pathlib import Path
 import runner
 from runner.host.process.line import Line
 from runner.host.process.sources import Giving
+from runner.host.process.talk import Printed
 
 MOST_BYTES = 1024 * 1024 * 1024
 """What one frame of a process may have: a result is bounded by `max_payload`, and that by the file."""
-
-LINE_BYTES = 8 * 1024
-"""What is logged of one line that a process prints."""
 
 LAST_WORDS_SECONDS = 0.5
 END_SECONDS = 2.0
@@ -67,7 +65,9 @@ class Child:
         self._over()
 
     def _over(self) -> None:
-        if self._status is not None and not self.line.is_open and not self.ended.done():
+        if self._status is None:  # one that nobody hears any more is of no use: it ends by itself, or is ended
+            asyncio.get_running_loop().call_later(END_SECONDS, self.kill)
+        elif not self.line.is_open and not self.ended.done():
             self.ended.set_result(_told(self._status))
 
 
@@ -104,28 +104,6 @@ async def spawned(name: str, line: Line, sources: Giving) -> Child:
     log = logging.getLogger(f"runner.ensemble.{name}")
     await loop.connect_read_pipe(lambda: Printed(log), os.fdopen(output, "rb", 0))
     return Child(process, line, sources)
-
-
-class Printed(asyncio.Protocol):
-    """What a process prints goes to the runner's log, line by line."""
-
-    def __init__(self, log: logging.Logger) -> None:
-        self._log = log
-        self._begun = b""
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        if len(self._begun) > LINE_BYTES:
-            lines, self._begun = [*lines, self._begun], b""
-        for line in lines:
-            self._print(line)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._print(self._begun)
-
-    def _print(self, line: bytes) -> None:
-        if text := line[:LINE_BYTES].decode(errors="backslashreplace").rstrip():
-            self._log.info("printed: %s", text)
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

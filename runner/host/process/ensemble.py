@@ -7,6 +7,7 @@ ends nothing else. What needs no other code is changed in place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from runner.host.process.backoff import Backoff
 from runner.host.process.child import Child
 from runner.host.process.handover import packed, seen_by
 from runner.host.process.line import LineLost
-from runner.host.process.room import STEP_SECONDS, Room
+from runner.host.process.room import STEP_SECONDS, Room, Unanswered
 from runner.host.process.surroundings import ProcessVersion, Surroundings
 from runner.host.users import LONGEST_DEADLINE
 from runner.host.version import Generation
@@ -32,6 +33,9 @@ from runner.work import EnsembleState, Placement, Priority
 
 LOOK_SECONDS = 1.0
 """How long whoever wants to know how it is waits for a process that is busy."""
+
+SETTLED_SECONDS = 2.0
+"""How long all others wait, while the server is told of a change, for a process that is busy."""
 
 _log = logging.getLogger("runner.host")
 
@@ -165,7 +169,7 @@ class ProcessEnsemble:
         loop = asyncio.get_running_loop()
         while True:
             stood_from = loop.time()
-            how = await asyncio.shield(child.ended)
+            how = await self._ended(child)
             pause = self._backoff.pause(loop.time() - stood_from)
             await self._fell(child, how, pause)
             if self._ending:
@@ -184,6 +188,25 @@ class ProcessEnsemble:
                     await self._down(f"its process does not come up: {why}; trying again in {pause:g} s")
             assert self._room.child is not None
             child = self._room.child
+
+    async def _ended(self, child: Child) -> str:
+        """How it ended. While it is not heard, nobody is led to it."""
+        silent = False
+        while not child.ended.done():
+            await asyncio.wait((child.ended,), timeout=LOOK_SECONDS)
+            if child.ended.done() or self._ending or silent == self._room.is_silent:
+                continue
+            silent = not silent
+            if silent and self.state is EnsembleState.READY:
+                await self._down(f"its process (pid {child.pid}) does not answer: it is stopped, or blocks")
+            elif not silent and self.state is EnsembleState.DEGRADED:
+                self._move(EnsembleState.READY)
+                await self._offered()
+        return child.ended.result()
+
+    async def _offered(self) -> None:
+        if not (self.retired or self._held):
+            await self._room.quietly(calls.OFFER)
 
     async def _admitted(self) -> None:
         """It was admitted while this process came up."""
@@ -225,12 +248,13 @@ class ProcessEnsemble:
     async def extend(self, version: AnyVersion) -> None:
         assert isinstance(version, ProcessVersion)
         version.capabilities = self._version.capabilities
+        self._extended, child = None, self._room.child
         if self.state is not EnsembleState.READY:  # the process that comes up next begins with it
             return
         seen = packed(seen_by(self.name, version.generation))
-        self._extended, child = None, self._room.child
-        version.capabilities = await self._room.asked_bytes(calls.EXTEND, seen, seconds=STEP_SECONDS)
-        self._extended = child
+        with contextlib.suppress(Unanswered):  # nobody else waits for one that hangs: the next begins with it
+            version.capabilities = await self._room.asked_bytes(calls.EXTEND, seen, seconds=STEP_SECONDS)
+            self._extended = child
 
     def switch(self, version: AnyVersion) -> None:
         assert isinstance(version, ProcessVersion)
@@ -239,11 +263,11 @@ class ProcessEnsemble:
             return
         if self._extended is self._room.child:
             self._room.child.line.tell(calls.SWITCH)
-        else:  # it came up in between, with what was before
+        else:  # it came up in between with what was before, or does not answer
             self._room.child.kill()
 
     async def switched(self) -> None:
-        await self._room.quietly(calls.SETTLED)
+        await self._room.quietly(calls.SETTLED, seconds=SETTLED_SECONDS)
 
     async def register(self) -> None:
         self.retired = False
@@ -257,8 +281,9 @@ class ProcessEnsemble:
         await self._room.quietly(calls.RETIRE, still_asked)
 
     async def settled(self) -> None:
+        """One that hangs is not waited for: it hears of the reload before it does anything else."""
         self.told_of_reload()
-        await self._room.quietly(calls.SETTLED)
+        await self._room.quietly(calls.SETTLED, seconds=SETTLED_SECONDS)
 
     def told_of_reload(self) -> None:
         if self._room.line is not None:
@@ -269,14 +294,15 @@ class ProcessEnsemble:
         return self._look.leaving if self._look is not None else ()
 
     async def begun(self) -> None:
-        await self._room.quietly(calls.BEGUN, more=LONGEST_DEADLINE.total_seconds())
+        await self._room.quietly(calls.BEGUN, seconds=LONGEST_DEADLINE.total_seconds())
         await self.look()
 
     # going
 
     async def leave(self) -> None:
         self._ending = self._succeeded = True
-        await self._room.quietly(calls.LEAVE)
+        if not await self._room.quietly(calls.LEAVE) and self._room.is_silent and self._room.child is not None:
+            self._room.child.kill()  # it would go on being sent what the other is there for
 
     async def stop(self, drain_seconds: float) -> None:
         if self.state is EnsembleState.STOPPED:
@@ -285,7 +311,7 @@ class ProcessEnsemble:
         child, detail = self._room.child, None
         if child is not None and not child.ended.done():
             try:
-                detail = await child.line.ask(calls.STOP, drain_seconds, seconds=drain_seconds + 3 * STEP_SECONDS)
+                detail = await child.line.ask(calls.STOP, drain_seconds, seconds=self._patience(drain_seconds))
             except (TimeoutError, ConnectionError, RuntimeError, EnsembleNetworkError):
                 detail = "its process did not stop in time and was killed"
                 child.kill()
@@ -301,6 +327,12 @@ class ProcessEnsemble:
             await self._gone()
         self._look, self.detail = None, detail
         self._move(EnsembleState.STOPPED, detail)
+
+    def _patience(self, drain_seconds: float) -> float:
+        """How long it may take to stop. One that is silent has at most its work to finish."""
+        if self._room.is_silent:
+            return drain_seconds if self.in_flight else 0.0
+        return drain_seconds + STEP_SECONDS
 
     async def _gone(self) -> None:
         """Nothing is registered any more, also where the process could not say so."""

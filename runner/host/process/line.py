@@ -20,6 +20,9 @@ from runner.host.process.frames import Frame, Frames, Garbled, Kind
 AT_ONCE = 1024
 """How many questions of the other end are worked on side by side; then no more are read."""
 
+BYTES_AT_ONCE = 128 * 1024 * 1024
+"""How many bytes they may have brought together before no more are read."""
+
 CLOSE_SECONDS = 5.0
 _log = logging.getLogger("runner.host")
 _A = TypeVar("_A")
@@ -57,6 +60,7 @@ class Line(asyncio.Protocol):
         self._answers: dict[bytes, tuple[Call[Any], Worked, bool]] = {}
         self._hears: dict[bytes, tuple[Call[Any], Heard]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._weight = 0
         self._number = 0
         self._writable = asyncio.Event()
         self._writable.set()
@@ -156,10 +160,11 @@ class Line(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         if frame.kind is Kind.ASK:
-            task = asyncio.ensure_future(self._worked(frame))
+            task, weight = asyncio.ensure_future(self._worked(frame)), len(frame.body)
             self._work.add(task)
-            task.add_done_callback(self._done)
-            if len(self._work) > AT_ONCE and self._transport is not None:
+            self._weight += weight
+            task.add_done_callback(lambda task: self._done(task, weight))
+            if self._has_enough and self._transport is not None:
                 self._transport.pause_reading()
         elif frame.kind is Kind.TELL:
             verb, arguments = _parts(frame)
@@ -168,9 +173,15 @@ class Line(asyncio.Protocol):
         elif (answer := self._asked.get(frame.number)) is not None and not answer.done():
             answer.set_result(frame)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    @property
+    def _has_enough(self) -> bool:
+        return len(self._work) > AT_ONCE or self._weight > BYTES_AT_ONCE
+
+    def _done(self, task: asyncio.Task[None], weight: int) -> None:
+        had_enough = self._has_enough
         self._work.discard(task)
-        if len(self._work) == AT_ONCE and self._transport is not None and self.is_open:
+        self._weight -= weight
+        if had_enough and not self._has_enough and self._transport is not None and self.is_open:
             self._transport.resume_reading()
 
     async def _worked(self, frame: Frame) -> None:

@@ -127,10 +127,12 @@ class Guest:
         return calls.Look(hosted.vitals, hosted.hands(), hosted.calls(), hosted.leaving, hosted.client)
 
     async def watch(self) -> None:
-        """End with a runner that says nothing any more."""
+        """Say that this process goes on, and end with a runner that says nothing any more."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1.0)
+            if not self.line.is_full:
+                self.line.tell(calls.ALIVE)
             if loop.time() - self.line.heard_at > SILENT_SECONDS:
                 os._exit(_SILENT)
 
@@ -184,6 +186,8 @@ def die_with(parent: int) -> None:
 def main() -> None:
     line, sources, parent = map(int, sys.argv[1:4])
     die_with(parent)
+    for number in (line, sources):
+        os.set_inheritable(number, False)  # what this process starts is not its runner's guest
     asyncio.run(host(line, sources))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,10 @@ from runner.host.process.child import MOST_BYTES, Child, spawned
 from runner.host.process.counter import Counter
 from runner.host.process.grip import Grip
 from runner.host.process.handover import Handover, seen_by
-from runner.host.process.line import Call, Line, LineLost
+from runner.host.process.line import Call, Line, LineLost, nobody_minds
 from runner.host.process.sources import Giving
 from runner.host.process.surroundings import ProcessVersion, Surroundings
+from runner.host.process.talk import Logged
 from runner.work import EnsembleState
 
 UP_SECONDS = 60.0
@@ -22,6 +24,13 @@ UP_SECONDS = 60.0
 
 STEP_SECONDS = 10.0
 """How long it may take for anything else that it does at once."""
+
+SILENT_SECONDS = 5.0
+"""One that says nothing for so long is stopped, hangs, or blocks its event loop: its tasks go to others by then."""
+
+
+class Unanswered(StartFailed):
+    """A process is there, and did not answer in time."""
 
 
 class Room:
@@ -44,6 +53,7 @@ class Room:
         self._around = around
         self._version = version
         self._moved = moved
+        self._logged = Logged(name)
         self._log = logging.getLogger(f"runner.ensemble.{name}")
 
     @property
@@ -55,6 +65,13 @@ class Room:
         """Whether a process is there to be asked."""
         return self.line is not None and self.line.is_open
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether a process is there that has not been heard for too long."""
+        if self.line is None or not self.line.is_open:
+            return False
+        return asyncio.get_running_loop().time() - self.line.heard_at > SILENT_SECONDS
+
     async def bring_up(self, *, held: bool) -> None:
         """A process that is loaded and connected. Raises StartFailed, ServerFailed."""
         around, version = self._around, self._version()
@@ -64,7 +81,8 @@ class Room:
         counter.serve(line)
         grip.listen(line)
         line.hear(calls.MOVED, self._moved)
-        line.hear(calls.LOGGED, self._logged)
+        line.hear(calls.LOGGED, self._logged.hear)
+        line.hear(calls.ALIVE, nobody_minds)
         try:
             child = self.child = await spawned(self._name, line, sources)
         except OSError as problem:
@@ -106,17 +124,18 @@ class Room:
         except LineLost:
             raise StartFailed(f"its process ended with {await child.gone()}") from None
         except TimeoutError:
-            raise StartFailed(f"its process did not answer for {seconds:g} s") from None
+            raise Unanswered(f"the process of {self._name} did not answer for {seconds:g} s") from None
 
-    async def quietly(self, call: Call[Any], *arguments: object, more: float = 0.0) -> None:
-        """A process that is not there needs not be asked: another one begins with what there is then."""
+    async def quietly(self, call: Call[Any], *arguments: object, seconds: float = STEP_SECONDS) -> bool:
+        """Whether it did. A process that is not there needs not be asked: another one begins with what there is then.
+
+        One that is silent is told, and not waited for.
+        """
         if self.line is None or not self.line.is_open:
-            return
+            return True
         try:
-            await self.line.ask(call, *arguments, seconds=STEP_SECONDS + more)
+            await self.line.ask(call, *arguments, seconds=0.0 if self.is_silent else seconds)
         except (LineLost, TimeoutError, EnsembleNetworkError, RuntimeError) as problem:
             self._log.warning("`%s` came to nothing: %s", call.name, problem)
-
-    def _logged(self, name: str, level: int, text: str) -> None:
-        log = logging.getLogger(name if name.startswith("runner.") else f"runner.ensemble.{self._name}.{name}")
-        log.log(level, "%s", text)
+            return False
+        return True
