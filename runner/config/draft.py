@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from pydantic import JsonValue
@@ -56,12 +57,22 @@ Need = tuple[str | None, frozenset[str]]
 """What a discovered use looks for: a name or None, and tags in their canonical words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """Every shared capability that meets one need, whoever asks. `of` counts them by ensemble."""
 
     offers: Sequence[Offer]
     of: Mapping[str, int]
+
+    @cached_property
+    def tasks(self) -> Found:
+        """Those that can be asked without waiting for the answer."""
+        tasks = tuple(offer for offer in self.offers if offer.kind == "tasks")
+        return Found(tasks, Counter(offer.provider.name for offer in tasks))
+
+    def asked_by(self, use: UseFile) -> Found:
+        """Those that a use may come to, as it asks."""
+        return self.tasks if use.mode == "async" else self
 
     def number(self, *, asking: str) -> int:
         """How many there are for an ensemble: its own do not count."""

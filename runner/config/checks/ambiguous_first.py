@@ -17,7 +17,8 @@ _MOST_LISTED = 3
 
 def first_is_clear(draft: Draft) -> Iterator[Diagnostic]:
     """`select: first`, written or not, takes the first in order of name of those that its tags put before others."""
-    for member, name, use, found in draft.discovered():
+    for member, name, use, meeting in draft.discovered():
+        found = meeting.asked_by(use)
         number = found.number(asking=member.name)
         if use.select != "first" or number < 2 or _preferred(draft, use, found, member.name) == 1:
             continue

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from runner.config.callers import Callers
 from runner.config.codes import Rule
 from runner.config.draft import LEVELS, Draft, Member, Need, Offer
-from runner.config.ensemble_file import UseFile
+from runner.config.ensemble_file import SearchFile, UseFile
+from runner.config.path import Path
 from runner.config.suggest import listed
 from runner.config.ways import named_by, named_offers, unnamed
 from runner.diagnostics import Diagnostic, Severity
@@ -29,7 +30,14 @@ def authority_does_not_rise_unasked(draft: Draft) -> Iterator[Diagnostic]:
         for name, use in member.file.uses.items():
             peak = peaks.of(member, use)
             if peak is not None and LEVELS.index(use.authority) < _level(peak):
-                yield from _risen(draft, callers, member, name, peak)
+                hint = f"add `authority: {peak.authority}` to this use, or "
+                yield from _risen(callers, draft, _leading(draft, member, name), peak, (member, ("uses", name), hint))
+        for agent, written in member.file.agents.items():
+            for number, search in written.searches.items():
+                peak = peaks.of_search(member, search)
+                if peak is not None and _level(peak):
+                    place = (member, ("agents", agent, "tools", number), "")
+                    yield from _risen(callers, draft, _working(draft, member, agent), peak, place)
 
 
 class _Peaks:
@@ -38,6 +46,11 @@ class _Peaks:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._of_need: dict[Need, list[Offer]] = {}
+
+    def of_search(self, member: Member, search: SearchFile) -> Offer | None:
+        """Of those that an agent may find."""
+        found = self._highest((search.name, frozenset(map(self._draft.canonical, search.tags))))
+        return max((offer for offer in found if offer.provider is not member), key=_level, default=None)
 
     def of(self, member: Member, use: UseFile) -> Offer | None:
         need = self._draft.need(use)
@@ -56,9 +69,12 @@ class _Peaks:
         return known
 
 
-def _risen(draft: Draft, callers: Callers, member: Member, name: str, peak: Offer) -> Iterator[Diagnostic]:
-    """At the use, for the first capability that it makes one with nobody asked."""
-    for offer in _leading(draft, member, name):
+def _risen(
+    callers: Callers, draft: Draft, leading: Iterator[Offer], peak: Offer, at: tuple[Member, Path, str]
+) -> Iterator[Diagnostic]:
+    """At the use or the search, for the first capability that it makes one with nobody asked."""
+    member, place, remedy = at
+    for offer in leading:
         if offer.share is None or _level(offer) >= _level(peak):
             continue
         through = sorted(callers.only_of(offer, beside=peak)) + _clients(draft, offer, peak)
@@ -67,8 +83,8 @@ def _risen(draft: Draft, callers: Callers, member: Member, name: str, peak: Offe
                 f"`{offer}` ({offer.authority}) leads {_some(through)}, without a use of it, to `{peak}` "
                 f"({peak.authority}), and requires no authority on the way"
             )
-            hint = f"add `authority: {peak.authority}` to this use, or register `{offer}` as `{peak.authority}`"
-            span = member.written.span(("uses", name), key=True)
+            hint = f"{remedy}register `{offer}` as `{peak.authority}`"
+            span = member.written.span(place, key=True)
             yield Diagnostic(Rule.AUTHORITY_LAUNDERING, message, span, Severity.WARNING, hint)
             return
 
@@ -90,6 +106,14 @@ def _leading(draft: Draft, member: Member, name: str) -> Iterator[Offer]:
     for task, file in member.file.tasks.items():
         if name in named_by(member, file):
             yield offers[task]
+
+
+def _working(draft: Draft, member: Member, agent: str) -> Iterator[Offer]:
+    """The tasks of an ensemble that let an agent work."""
+    offers = draft.offers_of(member.name)
+    for name, task in member.file.tasks.items():
+        if any(step.agent == agent for step in task.steps):
+            yield offers[name]
 
 
 def _clients(draft: Draft, offer: Offer, peak: Offer) -> list[str]:

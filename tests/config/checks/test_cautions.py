@@ -53,6 +53,18 @@ def test_nothing_is_cautioned_of_in_a_file_with_errors() -> None:
 # an ambiguous `first`
 
 
+def test_who_cannot_be_asked_without_waiting_is_no_provider_of_an_asynchronous_use() -> None:
+    bar = "  bar: {uses: {meal: {discover: cook, mode: async}}}"
+    tool = "  larder: {tools: {cook: {python: 'm:cook', share: true}}}"
+    files = {"m.py": "cook = str\n"}
+    assert said({**files, "network.yaml": network(bar, tool)}).startswith(
+        "network.yaml:3:33: warning[no-provider]: no other ensemble shares a task called `cook`\n"
+    )
+    one = said({**files, "network.yaml": network(bar, tool, provider("kitchen", "cook"))})
+    assert "warning[single-provider]: `kitchen/cook` alone meets `meal`" in one
+    assert "ambiguous-first" not in one
+
+
 def test_first_of_several_is_a_warning_written_or_not() -> None:
     two = (provider("grill", "cook"), provider("kitchen", "cook"))
     told = (
@@ -260,3 +272,22 @@ def test_it_is_found_behind_a_need_and_on_a_longer_way() -> None:
         *office().split("\n")[3:5],
     )
     assert said(longer).count("authority-laundering") == 1
+
+
+def test_it_is_found_behind_what_an_agent_looks_up() -> None:
+    def searching(close: str) -> str:
+        return network(
+            "  bar: {uses: {close: office/close}}",
+            "  office:",
+            "    agents: {clerk: {model: m, tools: [{catalog: {name: transfer}}]}}",
+            f"    tasks: {{close: {{share: {close}, steps: [{{agent: clerk}}]}}}}",
+            provider("bank", "transfer", share="{authority: human_required}"),
+            head="models: {m: [{provider: scripted, script: s.yaml}]}",
+        )
+
+    script = {"s.yaml": "cases: [{say: Done.}]\n"}
+    assert said({**script, "network.yaml": searching("true")}) == (
+        "network.yaml:6:40: warning[authority-laundering]: `office/close` (autonomous) leads `bar`, without a use of it, to `bank/transfer` (human_required), and requires no authority on the way\n"
+        "  hint: register `office/close` as `human_required`"
+    )
+    assert said({**script, "network.yaml": searching("{authority: human_required}")}) == ""
