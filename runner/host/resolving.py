@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
@@ -16,11 +17,19 @@ from runner.host.desk import Desk
 from runner.model import StaticTarget, Use
 from runner.offer import Condition
 from runner.routing.choice import ANYTHING, Choice, Limits, Standing, picked, standing
-from runner.routing.considered import Considered, Wanted, considered
+from runner.routing.considered import NOTHING, Considered, Wanted, considered
 from runner.routing.strategy import Occasion
 from runner.work import Code
 
 NO_TOOLS = "that cannot be handed a task"
+
+
+class _Asked(NamedTuple):
+    """How a use is looked up: for whom it may come to, or for all of whom there is a word to say."""
+
+    use: str
+    tasks_only: bool
+    near: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -37,10 +46,10 @@ class Resolving:
     chance: random.Random = field(default_factory=random.Random)
     _asked: Counter[str] = field(default_factory=Counter)
     _turns: Counter[str] = field(default_factory=Counter)
-    _stood: dict[tuple[str, bool], tuple[tuple[Considered, ...], tuple[Condition, ...], Limits, Standing]] = field(
+    _stood: dict[_Asked, tuple[tuple[Considered, ...], tuple[Condition, ...], Limits, Standing]] = field(
         default_factory=dict
     )
-    _found: dict[tuple[str, bool], tuple[Catalog, tuple[Considered, ...]]] = field(default_factory=dict)
+    _found: dict[_Asked, tuple[Catalog, tuple[Considered, ...]]] = field(default_factory=dict)
 
     def occasion(self, use: Use, key: str, seconds_left: float) -> Occasion:
         """One more request through a use; whoever is asked for it, it is the same occasion."""
@@ -53,27 +62,38 @@ class Resolving:
         return Occasion(copy.copy(self.chance), self._turns[use.name], key, seconds_left, Counter(self._asked))
 
     def choice(self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False) -> Choice:
-        """Who is asked, and why nobody else is."""
-        found = self.considered(use, tasks_only)
+        """Who is asked; where nobody can be, of everybody who is near to what is wanted why not."""
+        choice = self._choice(use, occasion, limits, _Asked(use.name, tasks_only, near=False))
+        return choice if choice.chosen is not None else self.explained(use, occasion, limits, tasks_only=tasks_only)
+
+    def explained(self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False) -> Choice:
+        """The same choice, with why nobody else is asked of everybody who is near to what is wanted."""
+        return self._choice(use, occasion, limits, _Asked(use.name, tasks_only, near=True))
+
+    def _choice(self, use: Use, occasion: Occasion, limits: Limits, asked: _Asked) -> Choice:
+        found = self._considered(use, asked)
         conditions = tuple([self.desk.condition(one.capability.provider) for one in found])
-        known = self._stood.get((use.name, tasks_only))
+        known = self._stood.get(asked)
         if known is None or known[0] is not found or known[1] != conditions or known[2] != limits:
             known = found, conditions, limits, standing(use.target, found, conditions, limits)
-            self._stood[use.name, tasks_only] = known
+            self._stood[asked] = known
         return picked(use.target, known[3], occasion)
 
-    def considered(self, use: Use, tasks_only: bool = False) -> tuple[Considered, ...]:
-        """Everybody who could be meant. A named provider is looked up in the file alone."""
+    def considered(self, use: Use) -> tuple[Considered, ...]:
+        """Everybody who meets the use. A named provider is looked up in the file alone."""
+        return self._considered(use, _Asked(use.name, tasks_only=False, near=False))
+
+    def _considered(self, use: Use, asked: _Asked) -> tuple[Considered, ...]:
         is_named = isinstance(use.target, StaticTarget)
         catalog = self.declared if self._is_declared(use) else self.desk.catalog
-        known = self._found.get((use.name, tasks_only))
+        known = self._found.get(asked)
         if known is not None and known[0] is catalog:
             return known[1]
         wanted = Wanted.by(use, self.ensemble)
-        if tasks_only and wanted.tasks_only is None:
+        if asked.tasks_only and wanted.tasks_only is None:
             wanted = Wanted(wanted.target, wanted.asking, wanted.authority, NO_TOOLS)
-        found = considered(wanted, catalog) if is_named else considered(wanted, catalog, promised=self.declared)
-        self._found[use.name, tasks_only] = catalog, found
+        found = considered(wanted, catalog, NOTHING if is_named else self.declared, near=asked.near)
+        self._found[asked] = catalog, found
         return found
 
     def _is_declared(self, use: Use) -> bool:

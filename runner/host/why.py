@@ -52,7 +52,7 @@ class Why:
         given = use.deadline or self.in_force.network.defaults.deadline
         key, note = key_of(target, asked.key)
         occasion = resolving.next_occasion(use, key, asked.deadline or given.total_seconds())
-        choice = resolving.choice(use, occasion)
+        choice = resolving.explained(use, occasion)
         again = resolving.next_occasion(use, key, occasion.seconds_left)
         order = in_order(target, resolving.considered(use), self.desk.condition, again) if note is None else ()
         generation = self.in_force.generation.number

@@ -5,7 +5,7 @@ What comes of it holds for one state of the catalog, so that it can be kept unti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.capability import CapabilityInfo
@@ -59,13 +59,17 @@ class Wanted:
 NOTHING = Catalog()
 
 
-def considered(wanted: Wanted, catalog: Catalog, promised: Catalog = NOTHING) -> tuple[Considered, ...]:
+def considered(
+    wanted: Wanted, catalog: Catalog, promised: Catalog = NOTHING, *, near: bool = True
+) -> tuple[Considered, ...]:
     """Every capability that is near enough to what is wanted to be worth a word, in order of provider and name.
 
-    What is live is in `catalog`; of what is only `promised` by the file it is told why it is not asked.
+    What is live is in `catalog`; of what is only `promised` by the file it is told why it is not asked. Without `near`
+    those who lack one of the tags are left out: nobody of them is chosen, and a tag may be carried by thousands.
     """
-    live = {(found.provider, found.name): found for found in _near(wanted.target, catalog)}
-    rest = {(found.provider, found.name): found for found in _near(wanted.target, promised)}
+    look = _near if near else _meeting
+    live = {(found.provider, found.name): found for found in look(wanted.target, catalog)}
+    rest = {(found.provider, found.name): found for found in look(wanted.target, promised)}
     every = {**rest, **live}
     return tuple(_judged(wanted, every[target], promised=target not in live) for target in sorted(every))
 
@@ -81,6 +85,13 @@ def _near(target: StaticTarget | Discovery, catalog: Catalog) -> Iterator[Capabi
         case Discovery(tags=tags):
             for tag in tags:
                 yield from catalog.find(tags=(tag,))
+
+
+def _meeting(target: StaticTarget | Discovery, catalog: Catalog) -> Iterable[CapabilityInfo]:
+    """Those of that name and with all of the tags."""
+    if isinstance(target, StaticTarget):
+        return _near(target, catalog)
+    return catalog.find(name=target.name, tags=target.tags)
 
 
 def _judged(wanted: Wanted, capability: CapabilityInfo, *, promised: bool) -> Considered:

@@ -254,3 +254,22 @@ def test_where_thousands_cannot_be_asked_the_reasons_of_a_few_are_told_first_of_
     choice = choose(target, found, lambda _: UNKNOWN, Occasion(random.Random(7)))
     assert choice.told.startswith("zoo/cook: zoo is STOPPED; inn-0/cook: does not carry the tag `hot`; ")
     assert choice.told.endswith("; and 2,996 more")
+
+
+@given(
+    select=st.sampled_from(Selection),
+    tags=st.sets(st.sampled_from(("food", "near", "cloud", "drinks"))),
+    name=st.sampled_from(("cook", "count", None)),
+    down=st.sets(st.sampled_from([c.provider for c in CATALOG.capabilities])),
+)
+def test_whoever_lacks_a_tag_is_told_of_and_decides_nothing(
+    select: Selection, tags: set[str], name: str | None, down: set[str]
+) -> None:
+    target = Discovery(name, tuple(sorted(tags)), select)
+    wanted, live = Wanted.by(Use("need", target), "desk"), conditions(dict.fromkeys(down, UNKNOWN))
+    near, meeting = (considered(wanted, CATALOG, near=near) for near in (True, False))
+    assert set(meeting) <= set(near) or not tags
+    if name is not None or tags:
+        told, decided = (choose(target, found, live, Occasion(random.Random(7))) for found in (near, meeting))
+        assert told.chosen == decided.chosen
+        assert [c for c in told.candidates if c.eligible] == [c for c in decided.candidates if c.eligible]
