@@ -1,6 +1,8 @@
-"""`kill -9` of a random runner or of the server, again and again, while tasks go on that last longer than the killing.
+"""`kill -9` of a random runner, or of the server, again and again, while tasks go on that last longer than the killing.
 
-    python benchmarks/chaos.py [--kills 20] [--tasks 200] [--runners 2] [--seed N]
+    python benchmarks/chaos.py [--kills 20] [--tasks 200] [--runners 2] [--placement inline] [--seed N]
+
+With `--placement process` each ensemble has a process of its own, and these are killed as well.
 
 Every runner is a `run-network up` of its own that is started again whenever it ends, as a supervisor would. Callers
 wait for their answers, and have no code of their own for failures. Half of the tasks are begun before the first kill
@@ -38,12 +40,14 @@ network: chaos
 defaults: {{deadline: 30m, max_attempts: {attempts}}}
 ensembles:
   desk:
+    placement: {placement}
     capacity: {{max_concurrent: {slots}}}
     uses: {{cook: kitchen/cook, roast: kitchen/roast}}
     tasks:
       order: {{share: true, steps: [{{use: cook}}, {{python: "chaos:pack"}}]}}
       feast: {{share: true, steps: [{{use: roast}}, {{python: "chaos:pack"}}]}}
   kitchen:
+    placement: {placement}
     capacity: {{max_concurrent: {slots}}}
     tasks:
       cook: {{share: true, steps: [{{python: "chaos:cook"}}]}}
@@ -175,9 +179,13 @@ class Chaos:
         self.answers[request_id] = response
 
     async def kill_one(self) -> None:
-        """Kill a live runner or the live server, and see that it is dead."""
+        """Kill a live runner, the live server or a process of an ensemble, and see that it is dead."""
         while True:
-            victim = self.chance.choice([*self.runners, None])
+            victim = self.chance.choice([*self.runners, None, *self._processes()])
+            if isinstance(victim, int):
+                os.kill(victim, signal.SIGKILL)
+                self.killed["process"] += 1
+                return
             if victim is not None and victim.alive:
                 await victim.kill()
                 self.killed["runner"] += 1
@@ -188,6 +196,12 @@ class Chaos:
                 self.killed["server"] += 1
                 return
             await asyncio.sleep(0.05)
+
+    def _processes(self) -> list[int]:
+        """Those that ensembles have to themselves."""
+        return [
+            pid for one in self.runners if one.alive and one.process is not None for pid in hosted_by(one.process.pid)
+        ]
 
     def _server(self) -> int | None:
         try:
@@ -250,6 +264,15 @@ class Chaos:
             tally.two_outcomes.append(f"{request_id}: answered {answered}, recorded {recorded}, repeated {repeated}")
 
 
+def hosted_by(runner: int) -> list[int]:
+    """The processes that a runner has for its ensembles."""
+    try:
+        found = [int(pid) for pid in Path(f"/proc/{runner}/task/{runner}/children").read_text().split()]
+        return [pid for pid in found if b"runner.host.process.main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
 def lives(pid: int) -> bool:
     """Whether the process runs; one that nobody has buried yet does not."""
     try:
@@ -267,9 +290,11 @@ async def until(holds: Callable[[], bool], what: str, seconds: float = START_SEC
 
 
 @asynccontextmanager
-async def chaotic(directory: Path, runners: int, kills: int, tasks: int, seed: int) -> AsyncIterator[Chaos]:
+async def chaotic(
+    directory: Path, runners: int, kills: int, tasks: int, seed: int, placement: str = "inline"
+) -> AsyncIterator[Chaos]:
     """Bring the network up on so many runners, and down again."""
-    (directory / "network.yaml").write_text(NETWORK.format(slots=tasks, attempts=kills + 5))
+    (directory / "network.yaml").write_text(NETWORK.format(slots=tasks, attempts=kills + 5, placement=placement))
     (directory / "chaos.py").write_text(MODULE)
     kept = [Kept(directory, f"runner-{number}", joins=runners > 1) for number in range(runners)]
     keeping: list[asyncio.Task[None]] = []
@@ -329,11 +354,11 @@ def show(tally: Tally, seconds: float) -> None:
             print(f"{name}: {what}", file=sys.stderr)
 
 
-async def measure(kills: int, tasks: int, runners: int, seed: int) -> bool:
+async def measure(kills: int, tasks: int, runners: int, seed: int, placement: str) -> bool:
     """Print what came of it, and the end of what the runners said where that is not all well."""
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
-        async with chaotic(Path(place), runners, kills, tasks, seed) as chaos:
+        async with chaotic(Path(place), runners, kills, tasks, seed, placement) as chaos:
             well = False
             try:
                 tally = await killing(chaos, kills, tasks)
@@ -350,11 +375,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--runners", type=int, default=2)
+    parser.add_argument("--placement", choices=("inline", "process"), default="inline")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     logging.getLogger("runner.bus").setLevel(logging.ERROR)  # the client tells of every connection that it lost
     print(f"{options.kills} kills, {options.tasks} tasks, {options.runners} runners, seed {options.seed}", flush=True)
-    if not asyncio.run(measure(options.kills, options.tasks, options.runners, options.seed)):
+    if not asyncio.run(measure(options.kills, options.tasks, options.runners, options.seed, options.placement)):
         sys.exit(1)
 
 

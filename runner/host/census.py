@@ -83,6 +83,8 @@ class Census:
 
     async def load(self, name: str) -> Running:
         """What an ensemble has to do, on all runners."""
+        if (here := self._hosted.get(name)) is not None:
+            await here.look()
         report = await self._ensemble(name, self._beats())
         return Running(report.in_flight, sum(amount for _, amount in report.queued))
 

@@ -194,6 +194,7 @@ async def cook(text: str) -> str:
 """
 
 
+@pytest.mark.usefixtures("both_placements")
 @pytest.mark.parametrize(("context", "status"), [("nobody", Status.FAILED), ("us", Status.EXPIRED)])
 async def test_what_a_task_finished_goes_with_its_end(tmp_path: Path, context: str, status: Status) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
@@ -223,6 +224,7 @@ async def begun(directory: Path, times: int) -> None:
     await eventually(lambda: effects.exists() and effects.read_text().count("waiting") == times, "the second step")
 
 
+@pytest.mark.usefixtures("both_placements")
 @pytest.mark.parametrize(
     ("context", "last", "effects"),
     [
@@ -269,6 +271,7 @@ async def kept_of(inn: LiveNetwork) -> list[str]:
     return [entry.key async for entry in bucket.entries()]
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_what_an_earlier_start_finished_goes_with_the_end_of_one_that_is_not_started_again(
     tmp_path: Path,
 ) -> None:
@@ -283,6 +286,7 @@ async def test_what_an_earlier_start_finished_goes_with_the_end_of_one_that_is_n
         assert (response.status, response.partial) == (Status.EXPIRED, {"soup": "soup"})
 
 
+@pytest.mark.usefixtures("both_placements")
 async def test_what_waits_for_another_start_is_cancelled_with_what_it_had_finished(tmp_path: Path) -> None:
     network = RESTARTED.replace("LAST", "last")
     async with live(tmp_path, network, inn=MODULE) as inn:

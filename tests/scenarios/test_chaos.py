@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos import Tally, chaotic, killing
+from runner.work import Placement
 
 KILLS, TASKS = 3, 16
 
 
-@pytest.mark.parametrize("runners", [1, 2])
-async def test_nothing_is_lost_nothing_has_two_outcomes_and_everybody_is_answered(tmp_path: Path, runners: int) -> None:
-    async with chaotic(tmp_path, runners, KILLS, TASKS, seed=runners) as chaos:
+@pytest.mark.parametrize(
+    ("runners", "placement"), [(1, Placement.INLINE), (2, Placement.INLINE), (2, Placement.PROCESS)]
+)
+async def test_nothing_is_lost_nothing_has_two_outcomes_and_everybody_is_answered(
+    tmp_path: Path, runners: int, placement: Placement
+) -> None:
+    """In processes of their own, it is also these that are killed."""
+    async with chaotic(tmp_path, runners, KILLS, TASKS, seed=runners, placement=placement) as chaos:
         tally = await killing(chaos, KILLS, TASKS)
     assert tally.killed.total() == KILLS
     unimportant = {"killed": tally.killed, "worked_again": tally.worked_again}

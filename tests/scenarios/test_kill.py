@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 from runner.bus.server import server_binary
 from runner.bus.server_config import ServerFiles
 from runner.work import WorkResponse
-from tests.support.networks import eventually
+from tests.support.networks import PLACEMENTS, eventually
 from tests.support.processes import (
     answer_of,
     client,
@@ -111,7 +111,11 @@ async def test_killed_while_it_comes_up_it_leaves_nothing_behind_either(inn: Dir
             assert [e.state for e in (await network.status()).ensembles] == ["READY"]
 
 
-async def test_queued_and_running_tasks_are_worked_after_the_restart_once_each(inn: Directory) -> None:
+@PLACEMENTS
+async def test_queued_and_running_tasks_are_worked_after_the_restart_once_each(
+    inn: Directory, place: Callable[[str], str]
+) -> None:
+    inn.write("network.yaml", place(NETWORK))
     ids = [f"dish-{number}" for number in range(12)]
     with up(inn) as process:
         async with client(inn) as network:
@@ -134,8 +138,10 @@ async def test_queued_and_running_tasks_are_worked_after_the_restart_once_each(i
     assert Counter(lines(inn, "begun")) == {ids[0]: 2, **dict.fromkeys(ids[1:], 1)}, "only what ran began twice"
 
 
-async def test_what_was_done_before_the_kill_stays_done(inn: Directory) -> None:
+@PLACEMENTS
+async def test_what_was_done_before_the_kill_stays_done(inn: Directory, place: Callable[[str], str]) -> None:
     """Killed among finishing tasks: wherever each of them was, it has one outcome in the end, and none is lost."""
+    inn.write("network.yaml", place(NETWORK))
     (inn.path / "release").touch()
     ids = [f"dish-{number}" for number in range(60)]
     with up(inn) as process:
@@ -158,8 +164,12 @@ async def test_what_was_done_before_the_kill_stays_done(inn: Directory) -> None:
     assert len(again) <= 1, f"at most the one in hand at the {cooked}th effect was done again, not {again}"
 
 
-async def test_a_call_that_waits_in_another_process_gets_its_answer_after_the_restart(inn: Directory) -> None:
+@PLACEMENTS
+async def test_a_call_that_waits_in_another_process_gets_its_answer_after_the_restart(
+    inn: Directory, place: Callable[[str], str]
+) -> None:
     """The port is kept and the client re-attaches: the one who waits does nothing about it."""
+    inn.write("network.yaml", place(NETWORK))
     with up(inn) as process:
         url = announced(inn)
         calling = inn.start("call", "kitchen/cook", "soup", "--deadline", "2m")

@@ -13,7 +13,7 @@ import pytest
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.work import WorkResponse
-from tests.support.networks import eventually
+from tests.support.networks import apart, eventually
 from tests.support.terminal import Directory, read_until
 
 MAX_ATTEMPTS = 2
@@ -95,6 +95,18 @@ async def test_a_task_that_kills_its_runner_at_once_is_dead_after_so_many_starts
     raise AssertionError(f"started {begun(inn, 'poison')} times, and still not dead")
 
 
+async def test_a_task_that_kills_its_ensembles_process_is_dead_after_so_many_starts_and_the_runner_lives(
+    inn: Directory,
+) -> None:
+    inn.write("network.yaml", apart(NETWORK))
+    with up(inn) as process:
+        await eventually(lambda: inn.run("status").code == 0, "the network")
+        async with connect(inn.path / "network.yaml", name="tester") as network:
+            await network.call("kitchen/cook", "poison", mode="async", request_id="bad", deadline="10m")
+            await answered(inn, network)
+        assert process.poll() is None
+
+
 async def lasts(inn: Directory, process: subprocess.Popen[str]) -> bool:
     """Whether the runner lives to answer that the task is dead."""
     await eventually(lambda: process.poll() is not None or is_dead(inn), "an end of the task, or of the runner")
@@ -107,8 +119,8 @@ def is_dead(inn: Directory) -> bool:
 
 
 async def answered(inn: Directory, network: NetworkClient) -> None:
-    assert MAX_ATTEMPTS <= begun(inn, "poison") <= MAX_ATTEMPTS + 1
     outcome = await network.result("bad")
+    assert MAX_ATTEMPTS <= begun(inn, "poison") <= MAX_ATTEMPTS + 1
     assert isinstance(outcome, WorkResponse)
     assert outcome.error is not None
     assert outcome.error.code == "DEAD_LETTER"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +12,10 @@ from pathlib import Path
 from runner.client.network import NetworkClient
 from runner.host.happenings import Worked
 from runner.work import EnsembleState, Status, WorkResponse
-from tests.support.networks import eventually, live
+from tests.support.networks import PLACEMENTS, eventually, live
 from tests.support.saving import Saver
+
+Place = Callable[[str], str]
 
 NETWORK = """\
 network: inn
@@ -95,14 +97,17 @@ async def busy(directory: Path, network: str = NETWORK, *, torn: bool = False) -
         assert torn or [pair for pair in pairs if pair["a"] != pair["b"]] == []
 
 
-async def test_an_invalid_save_under_load_changes_nothing_and_the_next_good_one_applies(tmp_path: Path) -> None:
+@PLACEMENTS
+async def test_an_invalid_save_under_load_changes_nothing_and_the_next_good_one_applies(
+    tmp_path: Path, place: Place
+) -> None:
     """FAULTS 5: it shows in the terminal, which tells `saver`, in `status`, and as an event."""
-    async with busy(tmp_path) as (saver, callers):
+    async with busy(tmp_path, place(NETWORK)) as (saver, callers):
         for n in range(2, 12):
-            await saver.breaks(("network.yaml", NETWORK.replace("max_concurrent: 4", f"max_concurrent: x{n}")))
+            await saver.breaks(("network.yaml", place(NETWORK).replace("max_concurrent: 4", f"max_concurrent: x{n}")))
             assert not (await saver.network.client.status()).last_reload.ok
             await callers.some_more()
-            await saver.does(("network.yaml", NETWORK.replace("max_concurrent: 4", f"max_concurrent: {n + 3}")))
+            await saver.does(("network.yaml", place(NETWORK).replace("max_concurrent: 4", f"max_concurrent: {n + 3}")))
             assert (await saver.network.client.status()).last_reload.ok
         assert (await saver.network.client.status()).generation == 11
         await eventually(lambda: len(events(saver)) == 20, "an event for each")
@@ -115,11 +120,12 @@ def events(saver: Saver) -> list[tuple[Status | None, str | None]]:
     return [(event.status, event.message) for event in found if event.kind == "reload"]
 
 
+@PLACEMENTS
 async def test_truncated_renamed_swapped_touched_deleted_and_hasty_saves_end_with_the_last_valid_content(
-    tmp_path: Path,
+    tmp_path: Path, place: Place
 ) -> None:
     """FAULTS 6."""
-    async with busy(tmp_path) as (saver, callers):
+    async with busy(tmp_path, place(NETWORK)) as (saver, callers):
         kitchen = saver.network.runner._hosted["kitchen"]
 
         async def settles(slots: int) -> None:
@@ -127,7 +133,7 @@ async def test_truncated_renamed_swapped_touched_deleted_and_hasty_saves_end_wit
             await callers.some_more()
 
         def slots(number: int) -> str:
-            return NETWORK.replace("max_concurrent: 4", f"max_concurrent: {number}")
+            return place(NETWORK).replace("max_concurrent: 4", f"max_concurrent: {number}")
 
         await saver.breaks(("network.yaml", slots(5)[:40]))  # cut off in the middle
         await settles(4)
@@ -154,29 +160,33 @@ async def test_truncated_renamed_swapped_touched_deleted_and_hasty_saves_end_wit
         await settles(9)
 
 
-async def test_a_removed_ensemble_finishes_what_it_works_on_and_the_queue_waits_for_its_return(tmp_path: Path) -> None:
+@PLACEMENTS
+async def test_a_removed_ensemble_finishes_what_it_works_on_and_the_queue_waits_for_its_return(
+    tmp_path: Path, place: Place
+) -> None:
     """FAULTS 7; `tests/scenarios/test_removed.py` has what `on_remove` decides."""
-    async with busy(tmp_path, NETWORK + LAUNDRY) as (saver, _):
+    async with busy(tmp_path, place(NETWORK + LAUNDRY)) as (saver, _):
         client = saver.network.client
         washing = [asyncio.ensure_future(client.call("laundry/wash", {"number": n}, deadline=60)) for n in range(5)]
         laundry = saver.network.runner._hosted["laundry"]
         await eventually(lambda: laundry.in_flight == 2, "two are washed")
-        block = await saver.does(("network.yaml", NETWORK))
+        block = await saver.does(("network.yaml", place(NETWORK)))
         assert block.startswith("- laundry (draining, 2 in flight")
         saver.write("release", "")
         done, _ = await asyncio.wait(washing, return_when=asyncio.FIRST_COMPLETED)
         await eventually(lambda: "laundry" not in saver.network.runner._hosted, "it is gone")
         assert {task.result().status for task in done} == {Status.COMPLETED}
-        await saver.does(("network.yaml", NETWORK + LAUNDRY))
+        await saver.does(("network.yaml", place(NETWORK + LAUNDRY)))
         outcomes = await asyncio.gather(*washing)
         assert [outcome.result for outcome in outcomes] == [0, 1, 2, 3, 4]
 
 
-async def test_a_new_ensemble_that_does_not_come_up_leaves_everything_as_it_was(tmp_path: Path) -> None:
+@PLACEMENTS
+async def test_a_new_ensemble_that_does_not_come_up_leaves_everything_as_it_was(tmp_path: Path, place: Place) -> None:
     """FAULTS 8: a new ensemble that fails to warm up."""
-    async with busy(tmp_path) as (saver, callers):
+    async with busy(tmp_path, place(NETWORK)) as (saver, callers):
         spa = '  spa: {tools: {rest: {python: "wellness:rest", share: true}}}\n'
-        changed = NETWORK.replace("max_concurrent: 4", "max_concurrent: 9") + spa
+        changed = place(NETWORK).replace("max_concurrent: 4", "max_concurrent: 9") + spa
         broken = "raise RuntimeError('no water')\n\n\ndef rest() -> str:\n    return 'ah'\n"
         refused = await saver.breaks(("wellness.py", broken), ("network.yaml", changed))
         assert "no water" in refused.problem.message
@@ -191,9 +201,10 @@ async def test_a_new_ensemble_that_does_not_come_up_leaves_everything_as_it_was(
         assert (await saver.network.client.call("spa/rest", {})).result == "ah"
 
 
-async def test_what_is_saved_while_a_change_is_applied_comes_after_it_as_one(tmp_path: Path) -> None:
+@PLACEMENTS
+async def test_what_is_saved_while_a_change_is_applied_comes_after_it_as_one(tmp_path: Path, place: Place) -> None:
     """FAULTS 8: a reload during a reload."""
-    async with busy(tmp_path, torn=True) as (saver, callers):
+    async with busy(tmp_path, place(NETWORK), torn=True) as (saver, callers):
         slow = "import time\n\ntime.sleep(0.3)\n"  # a module that takes its time holds nobody up but the change
         for n in range(2, 6):
             saver.write("dishes.py", slow + DISHES % {"n": n})

@@ -3,7 +3,8 @@
     python -m tests.support.killpoint POINT MARKER VERB …
 
 The code that runs is the product's own; only the connection's `publish` is watched, through which every message goes.
-The process dies once: where the file MARKER exists already, it lives on.
+The process dies once: where the file MARKER exists already, it lives on. An ensemble's process arms itself, by the code
+of the ensemble: there also what it asks of its runner is watched.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from runner.applied import Readiness
 from runner.bus.connection import Connection
 from runner.cli.app import main
+from runner.host.process import calls
+from runner.host.process.line import Call, Line
 
 Point = Callable[[str, bytes], bool]
 """Whether a publication (subject, payload) is the one to die before."""
@@ -83,18 +87,44 @@ def arm(dies: Point, marker: Path) -> None:
     """Die before the first publication that is meant."""
     publish = Connection.publish
 
-    def die_if_meant(subject: str, payload: bytes) -> None:
-        if dies(subject, payload) and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-
     async def watched(
         self: Connection, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, str] | None = None
     ) -> None:
-        die_if_meant(subject, payload)
+        if dies(subject, payload):
+            _die_once(marker)
         await publish(self, subject, payload, reply, headers)
 
     Connection.publish = watched  # type: ignore[method-assign]
+
+
+def _die_once(marker: Path) -> None:
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _of(call: Call[Any], caller: str) -> Callable[[Call[Any], tuple[Any, ...]], bool]:
+    """Of an ensemble's process: it asks its runner for this about the outcome of a request of this caller."""
+    return lambda asked, given: asked is call and given[0].caller.startswith(caller) and given[0].response is not None
+
+
+ASKED = {"asking to record": calls.RECORD, "asking to deliver": calls.DELIVER}
+
+
+def arm_process(point: str, marker: Path) -> None:
+    """In an ensemble's process: die before what `point` names is published, or asked of the runner."""
+    what, _, whose = point.rpartition(" ")
+    if what not in ASKED:
+        arm(POINTS[what](whose), marker)
+        return
+    dies, ask = _of(ASKED[what], whose), Line.ask_bytes
+
+    async def watched(self: Line, call: Call[Any], *arguments: Any, **terms: Any) -> Any:
+        if dies(call, arguments):
+            _die_once(marker)
+        return await ask(self, call, *arguments, **terms)
+
+    Line.ask_bytes = watched  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

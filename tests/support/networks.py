@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
@@ -55,6 +58,16 @@ def _placed(network: Network) -> Network:
         return network
     ensembles = {name: replace(one, placement=placed) for name, one in network.ensembles.items()}
     return replace(network, ensembles=ensembles)
+
+
+def apart(network_yaml: str) -> str:
+    """The same file with each of its ensembles in a process of its own, where each has lines of its own."""
+    head, key, ensembles = network_yaml.partition("ensembles:\n")
+    return head + key + re.sub(r"(?m)^  ([\w-]+):$", r"  \1:\n    placement: process", ensembles)
+
+
+PLACEMENTS = pytest.mark.parametrize("place", [str, apart], ids=["inline", "process"])
+"""A scenario whose files go through `place`, and so run in both placements."""
 
 
 @asynccontextmanager

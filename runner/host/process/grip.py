@@ -26,7 +26,7 @@ Request = tuple[str, str]
 class _Task:
     """A delivered task. `requests` is whose it is, once that was looked up."""
 
-    looking: asyncio.Task[frozenset[Request]]
+    looking: asyncio.Task[None]
     requests: frozenset[Request] | None = None
 
 
@@ -55,13 +55,20 @@ class Grip:
     async def has(self, caller: str, request_id: str) -> bool:
         """Whether a request was delivered to this ensemble, and its process still has it. Raises StoreAway."""
         if not self._known[caller, request_id]:
-            for ticket, task in [(t, task) for t, task in self._tasks.items() if task.requests is None]:
-                if task.looking.done() and self._tasks.get(ticket) is task:  # the server was away
-                    task = self._look(ticket)
-                await asyncio.wait((task.looking,))
-                if not task.looking.cancelled() and isinstance(problem := task.looking.exception(), AWAY):
-                    raise StoreAway from problem
+            for ticket in list(self._tasks):
+                await self._see_whose(ticket)
         return self._known[caller, request_id] > 0
+
+    async def _see_whose(self, ticket: str) -> None:
+        """Return once it is known whose the task is, or it was let go. Raises StoreAway."""
+        task = self._tasks.get(ticket)
+        if task is None or task.requests is not None:
+            return
+        if task.looking.done():  # the server was away
+            task = self._look(ticket)
+        await asyncio.wait((task.looking,))
+        if not task.looking.cancelled() and isinstance(problem := task.looking.exception(), AWAY):
+            raise StoreAway from problem
 
     def saw(self, record: Record) -> None:
         """A record of a request in hand stands so."""
@@ -90,17 +97,16 @@ class Grip:
         self._look(ticket)
 
     def _look(self, ticket: str) -> _Task:
-        looking = asyncio.ensure_future(self.queues.requests_at(ticket, self.name))
+        looking = asyncio.ensure_future(self._find(ticket))
+        looking.add_done_callback(lambda _: looking.cancelled() or looking.exception())
         task = self._tasks[ticket] = _Task(looking)
-        looking.add_done_callback(lambda _: self._looked(ticket, task))
         return task
 
-    def _looked(self, ticket: str, task: _Task) -> None:
-        if task.looking.cancelled() or task.looking.exception() is not None:
-            return
-        task.requests = task.looking.result()
-        if self._tasks.get(ticket) is task:
-            self._known.update(task.requests)
+    async def _find(self, ticket: str) -> None:
+        """What was found is known from the moment at which this is done."""
+        requests = await self.queues.requests_at(ticket, self.name)
+        self._tasks[ticket].requests = requests
+        self._known.update(requests)
 
     def _call(self, reply: str, request_id: str) -> None:
         self._calls[reply] = request_id
