@@ -131,7 +131,7 @@ class Answers:
 
     async def _catalog(self, _: str, body: bytes) -> bytes:
         wanted = CatalogRequest.read(body)
-        return Page.of(self._census.catalog(wanted), wanted).dump(CATALOG)
+        return Page(self._census.catalog(wanted)).dump(CATALOG)
 
     async def _requests(self, _: str, body: bytes) -> bytes:
         wanted = PageRequest.read(body)

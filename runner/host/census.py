@@ -19,6 +19,7 @@ from runner.reports import (
     CatalogEntry,
     CatalogRequest,
     EnsembleReport,
+    Page,
     QueuedReport,
     ReloadReport,
     RunnerReport,
@@ -89,7 +90,9 @@ class Census:
         return Running(report.in_flight, sum(amount for _, amount in report.queued))
 
     def catalog(self, wanted: CatalogRequest) -> tuple[CatalogEntry, ...]:
-        """Those that the file declares and somebody asks for, with the state of their provider, and what that tells."""
+        """A page of those that the file declares and somebody asks for, with the state of their provider, and what that
+        tells. It costs what is on the page: of a large network there are hundreds.
+        """
         live, beats = self._registry.catalog, self._beats()
         promised = self._in_force.generation.declared
         found = promised.find(
@@ -104,7 +107,7 @@ class Census:
                 status=self._state(declared.provider, beats),
                 load=loads.get(declared.provider, 0.0),
             )
-            for declared in found
+            for declared in Page.of(found, wanted).entries
             for capability in (live.get(declared.provider, declared.name) or versioned(declared),)
         )
 

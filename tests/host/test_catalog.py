@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from runner.reports import CatalogRequest
 from runner.work import CapabilityType
 from tests.support.networks import eventually, live
 
@@ -52,3 +53,11 @@ async def test_it_is_asked_by_name_tags_type_and_domain_and_an_alias_stands_for_
         assert await ask(["food"], domain="repairs") == await ask(["unheard"]) == ()
         called = await network.client.call("count", "soup", tags=["inventory"])
         assert called.result == "3"
+
+
+async def test_only_what_is_on_the_page_is_put_together(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=INN) as network:
+        census = network.runner.census
+        assert [entry.name for entry in census.catalog(CatalogRequest())] == ["cook", "count"]
+        assert [entry.name for entry in census.catalog(CatalogRequest(offset=1))] == ["count"]
+        assert census.catalog(CatalogRequest(offset=2)) == ()
