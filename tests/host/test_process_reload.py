@@ -133,3 +133,24 @@ async def test_one_that_is_new_and_one_that_is_removed_begin_and_end_with_their_
         assert pid not in (os.getpid(), await answer(saver, "kitchen/pid"))
         await saver.does(("network.yaml", NETWORK))
         await eventually(lambda: not Path(f"/proc/{pid}").exists(), "the end of its process")
+
+
+async def test_a_word_that_becomes_a_tag_of_its_own_is_found_by_the_process_that_runs(tmp_path: Path) -> None:
+    text = """\
+network: inn
+tags: {stock: {description: counts, aliases: [goods]}}
+ensembles:
+  kitchen:
+    placement: process
+    uses: {look: {tags: [goods]}}
+    tools: {pid: {python: "inn:pid", share: true}}
+    tasks: {ask: {share: true, steps: [{use: look, input: {}}]}}
+  desk:
+    tools: {say: {python: "inn:say", share: [goods]}}
+"""
+    async with inn(tmp_path, text) as saver:
+        assert await answer(saver, "kitchen/ask") == "one"
+        before = await answer(saver, "kitchen/pid")
+        await saver.does(("network.yaml", text.replace(", aliases: [goods]}", "}, goods: things")))
+        assert await answer(saver, "kitchen/ask") == "one"
+        assert await answer(saver, "kitchen/pid") == before

@@ -67,9 +67,7 @@ class Guest:
 
     async def _open(self, body: bytes) -> tuple[tuple[CapabilityInfo, ...], bytes]:
         given = Handover.unpacked(body)
-        desk = self._desk = RemoteDesk(
-            given.name, self.line, given.reloads, given.outlook, given.generation.declared.aliases
-        )
+        desk = self._desk = RemoteDesk(given.name, self.line, given.reloads, given.outlook)
         for outlook in self._early:
             desk.see(outlook)
         modules = ModuleSpace(self._sources.read, Path(given.directory), given.generation.number)

@@ -31,15 +31,14 @@ _A = TypeVar("_A")
 class RemoteDesk:
     """Implements `runner.host.desk.Desk` for the ensemble `name`."""
 
-    def __init__(self, name: str, line: Line, reloads: int, outlook: calls.Outlook, aliases: Mapping[str, str]) -> None:
+    def __init__(self, name: str, line: Line, reloads: int, outlook: calls.Outlook) -> None:
         self.reloads = reloads
         self.discovery_away: str | None = None
         self._name = name
         self._line = line
         self._offered: dict[tuple[str, str], Any] = {}
         self._conditions: dict[str, Condition] = {}
-        self._aliases = aliases
-        self._catalog = Catalog(aliases)
+        self._catalog = Catalog()  # of no aliases: needs are canonical, and the vocabulary changes as files are saved
         self.see(outlook)
 
     def see(self, outlook: calls.Outlook) -> None:
@@ -50,7 +49,7 @@ class RemoteDesk:
             for target in outlook.gone:
                 self._offered.pop(target, None)
             self._offered |= {(c.provider, c.name): c for c in outlook.offered}
-            self._catalog = Catalog.of(self._offered.values(), self._aliases)
+            self._catalog = Catalog.of(self._offered.values())
 
     @property
     def catalog(self) -> Catalog:
