@@ -36,6 +36,7 @@ from runner.routing.claims import (
     Verdict,
     judge,
 )
+from runner.routing.locked import leaves
 from runner.subjects import is_outside
 from runner.work import EnsembleState
 
@@ -184,8 +185,9 @@ class Duties:
         if need is None:
             return
         callers = self._in_force.generation.wired_callers
-        for found in self._desk.catalog.providers_for(Discovery(need.name, need.tags), asking=caller):
-            if self._is_up(found.provider):
+        wanted, asking = Discovery(need.name, need.tags), self._in_force.network.ensembles.get(caller, Ensemble(caller))
+        for found in self._desk.catalog.providers_for(wanted, asking=caller):
+            if self._is_up(found.provider) and leaves(asking, wanted, found):
                 wired = is_outside(caller) or caller in callers.get((found.provider, found.name), ())
                 yield Candidate(found, wired=wired, constrained=self._desk.constrained(found.provider))
 

@@ -16,13 +16,16 @@ from runner.bus.events import Events
 from runner.bus.requeue import Requeue
 from runner.bus.work_queues import WorkQueues
 from runner.checkpoint import Checkpoint
+from runner.config.lock import Lock, LockedUse, bound
 from runner.event import Event
 from runner.host.attempts import GONE, recorded
 from runner.host.desk import StoreAway
 from runner.host.duties import Duties, _Looked
 from runner.host.foundation import Foundation
+from runner.host.version import Generation
 from runner.registration import Registration
-from runner.subjects import Subjects, publication_of_epoch
+from runner.routing.claims import Unclaimed
+from runner.subjects import Subjects, TaskCall, publication_of_epoch
 from runner.work import (
     Attempt,
     Code,
@@ -188,6 +191,20 @@ async def test_the_caller_that_waits_is_told_who_answers_now(tmp_path: Path) -> 
         async with asyncio.timeout(20):
             assert b'"type":"task_moved"' in (told := await heard.get())
         assert b'"provider":"bistro"' in told
+
+
+async def test_what_is_locked_to_others_is_not_given_a_task_that_a_static_use_could_give_it(tmp_path: Path) -> None:
+    text = f"""{NETWORK}  desk:
+    uses: {{meal: {{discover: cook}}, named: bistro/cook}}
+"""
+    async with live(tmp_path, text, without=frozenset({"kitchen"}), inn=MODULE) as network:
+        leader = Leader(network)
+        request = await leader.submit("dish", caller="desk")
+        task = Unclaimed(TaskCall("desk", "kitchen", Priority.NORMAL, "cook"), request, datetime.now(UTC))
+        assert [one.target for one in leader.duties()._candidates(task)] == ["bistro/cook"]
+        locked = bound(network.network, Lock("inn", {"desk/meal": LockedUse("cook", {"kitchen/cook": "1"})}))
+        leader.ground.in_force.generation = Generation.of(locked, 1)
+        assert list(leader.duties()._candidates(task)) == []
 
 
 async def test_a_need_by_tags_is_met_by_a_capability_of_another_name(tmp_path: Path) -> None:
