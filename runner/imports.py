@@ -13,7 +13,8 @@ import posixpath
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+
+from runner.same import InUse
 
 Exists = Callable[[str], bytes | None]
 """The content of a file by its path from the top, or None."""
@@ -97,7 +98,7 @@ class Imports:
         return self._named[directory, name]
 
 
-@lru_cache(maxsize=4096)
+@InUse
 def imports_in(source: bytes) -> tuple[Import, ...]:
     """Every import of a module, in order. A module that does not parse has none."""
     if b"import" not in source:
@@ -105,7 +106,7 @@ def imports_in(source: bytes) -> tuple[Import, ...]:
     return tuple(_found(_parsed(source)))
 
 
-@lru_cache(maxsize=512)
+@InUse
 def exports_in(source: bytes) -> tuple[str, ...]:
     """The strings that a module assigns to `__all__`."""
     return tuple(
@@ -115,6 +116,12 @@ def exports_in(source: bytes) -> tuple[str, ...]:
         for item in ast.walk(node)
         if isinstance(item, ast.Constant) and isinstance(item.value, str)
     )
+
+
+def forget_unused() -> None:
+    """To be called by whoever has followed every import of a configuration: let go of what was edited away."""
+    imports_in.turn()
+    exports_in.turn()
 
 
 def _found(module: ast.Module) -> Iterator[Import]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from runner.same import InUse
 from runner.soundness import unsound
 
 if TYPE_CHECKING:
@@ -116,12 +116,18 @@ def rendered(value: JsonValue, variables: Mapping[str, JsonValue]) -> JsonValue:
     return result
 
 
-@lru_cache(maxsize=4096)
+@InUse
 def compile_expression(text: str) -> Compiled:
     """Compile an expression, with or without its braces; rendering gives its value. Raises TemplateProblem."""
     from runner.sandbox.program import compile_expression_program
 
     return _Text(compile_expression_program(text))
+
+
+def forget_unused() -> None:
+    """To be called by whoever has compiled every template of a configuration: let go of those of earlier ones."""
+    compile_expression.turn()
+    _compile_text.turn()
 
 
 def holds(condition: Compiled, variables: Mapping[str, JsonValue]) -> bool:
@@ -132,7 +138,7 @@ def holds(condition: Compiled, variables: Mapping[str, JsonValue]) -> bool:
     return value
 
 
-@lru_cache(maxsize=4096)
+@InUse
 def _compile_text(text: str) -> Compiled:
     if not any(marker in text for marker in _MARKERS):
         return _Plain(text)

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -66,7 +65,6 @@ async def _play(case: Case, variables: dict[str, JsonValue], toolbox: Toolbox) -
     return rendered(case.say, variables)
 
 
-@lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)

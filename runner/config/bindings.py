@@ -6,7 +6,8 @@ import ast
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+
+from runner.same import InUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Broken:
     line: int | None = None
 
 
-@lru_cache(maxsize=4096)
+@InUse
 def bound_names(source: bytes) -> frozenset[str] | Broken:
     """What a module with this source has as attributes once imported; branches and tries count as taken."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from runner.bundle import Bundled
 from runner.config.reading import Reading
-from runner.imports import Imports, imported_files
+from runner.imports import Imports, forget_unused, imported_files
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
 from runner.same import found_once
 
@@ -18,6 +18,7 @@ def bundled(reading: Reading) -> Bundled:
     """
     touched = reading.library.contents()
     modules = imported_files((path for path in touched if path.endswith(".py")), reading.content)
+    forget_unused()
     found = reading.library.contents()
     return Bundled.of(reading.file, {path: found[path] for path in sorted(touched.keys() | modules)})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from runner.config.bindings import bound_names
 from runner.config.checks import CAUTIONS, RULES
 from runner.config.draft import Draft
 from runner.config.fields import FileModel, Name
@@ -26,6 +27,7 @@ from runner.config.written import Written
 from runner.diagnostics import Diagnostic, Severity, in_file_order
 from runner.errors import InvalidNetwork
 from runner.model import Network
+from runner.templates import forget_unused as forget_unused_templates
 
 _STAND_INS: Mapping[str, JsonValue] = {"network": "unnamed", "ensembles": {}}
 
@@ -77,6 +79,7 @@ def read_network(
         network = None
         if draft is not None and not any(d.severity is Severity.ERROR for d in loader.diagnostics):
             network = resolve(draft, before.resolved(draft))
+            _forget_unused()
             for caution in CAUTIONS if cautious else ():
                 loader.diagnostics += caution(draft)
         kept = Kept.of(loader.parsed, draft, network)
@@ -151,6 +154,12 @@ def _switchable(written: Written) -> Iterator[Path]:
     for name, route in models.items() if isinstance(models, dict) else ():
         for place in reversed(range(len(route) if isinstance(route, list) else 0)):
             yield ("models", name, place)
+
+
+def _forget_unused() -> None:
+    """Every rule has looked at all there is, and it is in order: what none of them asked for was edited away."""
+    forget_unused_templates()
+    bound_names.turn()
 
 
 def _finished(loader: Loader) -> tuple[Diagnostic, ...]:

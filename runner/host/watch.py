@@ -92,7 +92,7 @@ class Watch:
             is_hasty = took <= DEBOUNCE_MILLISECONDS / 1000 and looking.is_hasty(STEP_MILLISECONDS)
             if not is_hasty and (took > STEADY_SECONDS or await self._is_same()):
                 return found
-            await asyncio.sleep(STEP_MILLISECONDS / 1000 if is_hasty else 0)
+            await asyncio.sleep(STEP_MILLISECONDS / 1000)
 
     async def in_thread(self, look: Callable[[], _T]) -> _T:
         """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""
