@@ -14,7 +14,7 @@ Entry = TypeVar("Entry")
 
 
 class Report(BaseModel):
-    model_config = ConfigDict(populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(populate_by_name=True, frozen=True, extra="ignore", cache_strings="keys")
 
 
 class QueuedReport(Report):

@@ -110,7 +110,12 @@ class Wire(BaseModel):
     """The manners that every wire model shares: camelCase JSON, absent rather than null, frozen."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", ser_json_timedelta="iso8601"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        ser_json_timedelta="iso8601",
+        cache_strings="keys",  # of all texts, pydantic would keep 16,384: mostly ids, which nobody sends again
     )
 
     def encode(self) -> bytes:

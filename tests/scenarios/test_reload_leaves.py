@@ -18,11 +18,13 @@ from runner.host.ensemble import HostedEnsemble
 from runner.host.happenings import Happening, Reloaded, ReloadRefused
 from runner.host.runner import Runner, running
 from runner.host.version import Generation, Version
+from runner.same import InUse
 from runner.workspace import Workspace
 from tests.support.networks import eventually, read
 
-ROOM = Counter(tasks=5)
-"""What comes and goes by the moment: a beat, an answer. 39 saves that each left one would show."""
+ROOM = Counter(tasks=5, remembered=20)
+"""What comes and goes by the moment: a beat, an answer, what the last edit replaced. 39 saves that each left one would
+show."""
 
 KEPT = (Connection, Generation, HostedEnsemble, ModuleSpace, Version)
 
@@ -32,6 +34,7 @@ def kept() -> Counter[str]:
     gc.collect()
     found = Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, KEPT))
     found["modules"] = sum(name.startswith("_network_") for name in sys.modules)
+    found["remembered"] = sum(len(one) for one in gc.get_objects() if isinstance(one, InUse))
     found["tasks"] = len(asyncio.all_tasks())
     return found
 
