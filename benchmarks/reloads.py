@@ -1,13 +1,15 @@
 """A hundred reloads under 200 calls a second: whether any call fails, is lost, or is answered by half a configuration.
 
-    python benchmarks/reloads.py [--reloads 100] [--rate 200] [--memory]
+    python benchmarks/reloads.py [--reloads 100] [--rate 200] [--placement inline] [--memory]
 
 The network of benchmarks/storm.py is `run-network up --json` in a process of its own. Calls are made at a steady rate,
 however long the answers take. One save follows another as soon as that is in force, or refused where it is no good.
 It prints what was counted, and ends with 1 where any of these is not 0: calls that failed; calls that were lost;
 answers that mix two versions; answers by a version older than the one in force when they were asked for, or newer than
-what was saved by then; connections of ensembles that are never removed that are not what they were. With `--memory`,
-the resident set of the runner and of nats-server at the start and after each third of the saves, and what both keep.
+what was saved by then; connections of ensembles that are never removed that are not what they were. With `--placement
+process`, two of the ensembles have a process each: one whose code is edited, and one whose code is not. With
+`--memory`, the resident set of the runner and of nats-server at the start and after each third of the saves, and what
+both keep.
 """
 
 from __future__ import annotations
@@ -37,6 +39,12 @@ from runner.work import TaskAccepted, WorkResponse
 PATIENCE_SECONDS = 60.0
 UNTOUCHED = ("garden", "kitchen", "waiter")
 """Ensembles that are never removed: their connections stay, whatever is saved."""
+
+APART = frozenset({"garden", "waiter"})
+"""Other code for an ensemble in a process is another process: of these, the connection of the garden stays.
+
+The one that asks others follows what it asks: a process takes its place some milliseconds after others have changed.
+"""
 
 
 @dataclass
@@ -199,9 +207,14 @@ class Outcome:
 Look = Callable[[Up, int], Awaitable[None]]
 
 
-async def storm_over(directory: Path, reloads: int, rate: float, look: Look) -> Outcome:
-    """Bring a network up, call it and save its files; `look` is awaited at first and after each third."""
-    storm, judge, done = Storm(directory), Judge(), Reloads()
+async def storm_over(
+    directory: Path, reloads: int, rate: float, look: Look, apart: frozenset[str] = frozenset()
+) -> Outcome:
+    """Bring a network up, call it and save its files; `look` is awaited at first and after each third.
+
+    `apart` names ensembles that have a process to themselves.
+    """
+    storm, judge, done = Storm(directory, apart), Judge(), Reloads()
     storm.begin()
     async with up(directory) as network, connect(directory / "network.yaml", name="storm") as client:
         callers = Callers(client, storm, judge, rate)
@@ -218,7 +231,8 @@ async def storm_over(directory: Path, reloads: int, rate: float, look: Look) -> 
         calling.cancel()
         await callers.finish()
         after = await network.connections()
-    return Outcome(done, judge, seconds, tuple(name for name in UNTOUCHED if before[name] != after[name]))
+    stay = [name for name in UNTOUCHED if name == "garden" or name not in apart]
+    return Outcome(done, judge, seconds, tuple(name for name in stay if before[name] != after[name]))
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
@@ -227,9 +241,9 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def measure(reloads: int, rate: float, *, memory: bool) -> bool:
+async def measure(reloads: int, rate: float, apart: frozenset[str], *, memory: bool) -> bool:
     with tempfile.TemporaryDirectory() as place:
-        outcome = await storm_over(Path(place), reloads, rate, show_memory if memory else look_away)
+        outcome = await storm_over(Path(place), reloads, rate, show_memory if memory else look_away, apart)
         show(outcome)
         return outcome.is_fine
 
@@ -270,9 +284,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--reloads", type=int, default=100)
     parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--placement", choices=("inline", "process"), default="inline")
     parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args()
-    if not asyncio.run(measure(asked.reloads, asked.rate, memory=asked.memory)):
+    apart = APART if asked.placement == "process" else frozenset[str]()
+    if not asyncio.run(measure(asked.reloads, asked.rate, apart, memory=asked.memory)):
         raise SystemExit(1)
 
 

@@ -148,10 +148,12 @@ several saves do."""
 class Storm:
     """The directory. `saved` is the highest version whose files were saved, `in_force` the highest that is known to be.
 
+    `apart` names ensembles that have a process to themselves.
     `numbered` names versions, all by as many digits: their files have the same size.
     """
 
     directory: Path
+    apart: frozenset[str] = frozenset()
     saved: int = 0
     in_force: int = 0
     spa: bool = False
@@ -168,7 +170,7 @@ class Storm:
     def live(self) -> None:
         """Another description and other slots for the garden, which keeps all it has."""
         slots = 16 + next(self._edits) % 90
-        self._save("garden.yaml", GARDEN.format(v=f"{slots} feet high", slots=slots))
+        self._save("garden.yaml", self._placed("garden.yaml", GARDEN.format(v=f"{slots} feet high", slots=slots)))
 
     def version(self) -> None:
         """The next version of everything that has one, by a swap. Sizes and times are those of the one before."""
@@ -177,7 +179,7 @@ class Storm:
         folder.mkdir()
         for name, text in VERSIONED.items():
             path = folder / name
-            path.write_text(text.format(v=f"{self.saved:05}"))
+            path.write_text(self._placed(name, text.format(v=f"{self.saved:05}")))
             self._stamp = self._stamp or (path.stat().st_atime_ns, path.stat().st_mtime_ns)
             os.utime(path, ns=self._stamp)
         (self.directory / "next").symlink_to(folder.name)
@@ -203,6 +205,9 @@ class Storm:
     def mends(self) -> None:
         self._network()
         self.helper()
+
+    def _placed(self, name: str, text: str) -> str:
+        return text + "placement: process\n" if name.removesuffix(".yaml") in self.apart else text
 
     def _save(self, name: str, text: str) -> None:
         """By renaming and in place, in turn."""

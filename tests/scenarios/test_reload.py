@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +12,8 @@ from pathlib import Path
 from runner.client.network import NetworkClient
 from runner.host.happenings import Worked
 from runner.work import EnsembleState, Status, WorkResponse
-from tests.support.networks import PLACEMENTS, eventually, live
+from tests.support.networks import PLACEMENTS, Place, eventually, live
 from tests.support.saving import Saver
-
-Place = Callable[[str], str]
 
 NETWORK = """\
 network: inn

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.reloads import look_away, storm_over
+from benchmarks.reloads import APART, look_away, storm_over
 from benchmarks.storm import SAVES, Judge
 from runner.work import Status, WorkResponse
 
 
+@pytest.mark.parametrize(("apart", "rounds"), [(frozenset(), 2), (APART, 1)], ids=["inline", "process"])
 async def test_no_call_fails_or_is_lost_and_no_answer_is_of_two_configurations_or_of_one_that_is_past(
-    tmp_path: Path,
+    tmp_path: Path, apart: frozenset[str], rounds: int
 ) -> None:
-    outcome = await storm_over(tmp_path, 2 * len(SAVES), 60.0, look_away)
+    outcome = await storm_over(tmp_path, rounds * len(SAVES), 60.0, look_away, apart)
     assert outcome.judge.examples == {}
     assert outcome.judge.answers > 3 * len(SAVES)
     assert len(outcome.judge.seeds) == 1, "a module that nobody edited forgot what it knew"
     assert outcome.moved == (), "an ensemble that was never removed has another connection"
-    assert outcome.done.refused == 2 * sum(saving.refused for saving in SAVES)
+    assert outcome.done.refused == rounds * sum(saving.refused for saving in SAVES)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def apart(network_yaml: str) -> str:
     return head + key + re.sub(r"(?m)^  ([\w-]+):$", r"  \1:\n    placement: process", ensembles)
 
 
+Place = Callable[[str], str]
 PLACEMENTS = pytest.mark.parametrize("place", [str, apart], ids=["inline", "process"])
 """A scenario whose files go through `place`, and so run in both placements."""
 
