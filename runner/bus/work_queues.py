@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from runner.bus.notices import identified
 from runner.bus.streams import limit_queue
 from runner.errors import ServerFailed
 from runner.subjects import Subjects, TaskCall, delivered_sequence
-from runner.work import WorkRequest
+from runner.work import DeliverySpec, WorkRequest
 
 ANSWER_SECONDS = 5.0
 
@@ -55,8 +55,9 @@ class WorkQueues:
             return None
         return self._read(headers["Nats-Subject"], answer.data, sequence, headers["Nats-Time-Stamp"])
 
-    async def requests_at(self, ticket: str, ensemble: str) -> frozenset[tuple[str, str]]:
-        """Which requests, by caller and id, the message is about that was delivered with this acknowledgement subject.
+    async def requests_at(self, ticket: str, ensemble: str) -> Mapping[tuple[str, str], DeliverySpec | None]:
+        """Which requests, by caller and id, the message is about that was delivered with this acknowledgement subject,
+        and where it wants the outcome to go.
 
         By its subject, its id and its content. None where it is not, or no longer, in this ensemble's queue.
         """
@@ -65,12 +66,14 @@ class WorkQueues:
         message = await read_one(self._connection, stream, sequence) if sequence is not None else None
         call = self._subjects.parse_work(message.subject) if message is not None else None
         if message is None or call is None:
-            return frozenset()
-        found = {(call.caller, request_id)} if (request_id := identified(message.headers)) else set()
+            return {}
+        found: dict[tuple[str, str], DeliverySpec | None] = {}
+        if request_id := identified(message.headers):
+            found[call.caller, request_id] = None
         with suppress(ValidationError):
             request = WorkRequest.model_validate_json(message.data)
-            found |= {(call.caller, request.request_id), (request.caller, request.request_id)}
-        return frozenset(found)
+            found |= {(caller, request.request_id): request.delivery for caller in (call.caller, request.caller)}
+        return found
 
     async def give_back(self, ticket: str) -> None:
         """Let another have what was delivered with this acknowledgement subject."""

@@ -26,6 +26,7 @@ ensembles:
       take: {python: "thief:take", share: true}
     tasks:
       honest: {share: true, steps: [{python: "thief:honest"}]}
+      twist: {share: true, steps: [{python: "thief:twist"}]}
   bank:
     placement: process
     tools:
@@ -65,6 +66,35 @@ def keys(text: str) -> list:
             if isinstance(value, str) and value.startswith("SU"):
                 found.add(value.strip())
     return sorted(found)
+
+
+async def twist(what: str) -> str:
+    # What could be done with a request that is in its hands.
+    from runner.host.desk import StoreAway
+    from runner.host.process.failures import Denied
+    from runner.host.process.remote_desk import RemoteDesk
+    from runner.work import DeliverySpec, Priority, Record, Status, WorkRequest, WorkResponse
+
+    desk = next(one for one in gc.get_objects() if isinstance(one, RemoteDesk))
+    record = Record(
+        request_id="r2", task="twist", caller="_client-tester", provider="thief", priority=Priority.NORMAL,
+        submitted_at=datetime.now(UTC), trace_id="0" * 32,
+        response=WorkResponse(request_id="r2", status=Status.COMPLETED, result="twisted"),
+    )
+    request = next(one for one in gc.get_objects() if isinstance(one, WorkRequest) and one.request_id == "r2")
+    away = request.model_copy(update={"task": "keep", "chain": ("thief/twist",)})
+    try:
+        match what:
+            case "delivery":
+                leak = DeliverySpec(method="queue", address="leak")
+                await desk.record(record.model_copy(update={"delivery": leak}), 0)
+            case "hand-off":
+                await desk.record(record.model_copy(update={"provider": "bank", "moved": away, "response": None}), 0)
+            case "publish":
+                await desk.publish(away, "bank", sender="thief", publication=1)
+    except (Denied, StoreAway) as problem:
+        return f"denied: {type(problem).__name__}"
+    return "taken"
 
 
 async def take(what: str) -> str:
@@ -141,6 +171,16 @@ async def test_what_is_not_its_own_work_is_denied_to_a_process(
         assert await result(network, "thief/honest") == "honest work"
         response = await network.client.result("r1")
         assert response.result == "kept money"
+
+
+@pytest.mark.parametrize("what", ["delivery", "hand-off", "publish"])
+async def test_a_request_in_its_hands_goes_only_where_it_was_sent_and_where_the_wiring_leads(
+    tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with live(tmp_path, NETWORK, thief=THIEF) as network:
+        response = await network.client.call("thief/twist", what, request_id="r2", deadline=20)
+        assert response.result == "denied: Denied"
+        assert [r.message for r in caplog.records if "the process of thief asked" in r.message]
 
 
 async def test_what_a_process_prints_is_in_the_runners_log_with_its_name(

@@ -71,8 +71,10 @@ class Counter:
 
     async def _record(self, record: Record, revision: int) -> int | None:
         await self._in_hand(record.caller, record.request_id)
-        if record.provider != self._name and not handed_off_by(record, self._name):
+        if record.provider != self._name and not self._handed_off(record):
             raise self._denied(f"to record for {record.provider}")
+        if not await self._grip.wants(record.caller, record.request_id, record.delivery):
+            raise self._denied(f"to send the outcome of {record.request_id} elsewhere")
         written = await self._desk.record(record, revision)
         if written is not None:
             self._grip.saw(record)
@@ -90,13 +92,7 @@ class Counter:
         self, request: WorkRequest, provider: str, sender: str | None, publication: int
     ) -> WorkError | None:
         await self._in_hand(request.caller, request.request_id)
-        generation, target = self._generation(), (provider, request.task)
-        callers = (generation.wired_callers.get(target, ()), generation.leaving_callers.get(target, ()))
-        if (
-            sender != self._name
-            or sender_of(request) != self._name
-            or not any(self._name in found for found in callers)
-        ):
+        if sender != self._name or sender_of(request) != self._name or not self._may_call(provider, request.task):
             raise self._denied(f"to publish to {provider}/{request.task} as {sender}")
         return await self._desk.publish(request, provider, sender=sender, publication=publication)
 
@@ -172,6 +168,15 @@ class Counter:
             return caller is not None
         wired = (*generation.wired_callers.items(), *generation.leaving_callers.items())
         return any(provider == self._name and caller in callers for (provider, _), callers in wired)
+
+    def _handed_off(self, record: Record) -> bool:
+        moved = record.moved
+        return moved is not None and handed_off_by(record, self._name) and self._may_call(record.provider, moved.task)
+
+    def _may_call(self, provider: str, task: str) -> bool:
+        generation, target = self._generation(), (provider, task)
+        callers = (generation.wired_callers.get(target, ()), generation.leaving_callers.get(target, ()))
+        return any(self._name in found for found in callers)
 
     def _own(self, ensemble: str) -> None:
         if ensemble != self._name:

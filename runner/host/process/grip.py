@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,10 +16,13 @@ from runner.bus.work_queues import WorkQueues
 from runner.host.desk import Desk, StoreAway
 from runner.host.process import calls
 from runner.host.process.line import Line
-from runner.work import Code, Record, Status, WorkError, WorkResponse
+from runner.work import Code, DeliverySpec, Record, Status, WorkError, WorkResponse
 
 Request = tuple[str, str]
 """(caller, request id)."""
+
+MOST_IN_HAND = 100_000
+"""What one process may say that it has in hand; with the tool calls that wait there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +30,7 @@ class _Task:
     """A delivered task. `requests` is whose it is, once that was looked up."""
 
     looking: asyncio.Task[None]
-    requests: frozenset[Request] | None = None
+    requests: Mapping[Request, DeliverySpec | None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +73,20 @@ class Grip:
         if not task.looking.cancelled() and isinstance(problem := task.looking.exception(), AWAY):
             raise StoreAway from problem
 
+    async def wants(self, caller: str, request_id: str, delivery: DeliverySpec | None) -> bool:
+        """Whether the outcome of a request in hand is to go there, as it was sent or as its record has it."""
+        record = self.seen(caller, request_id)
+        if record is not None and delivery == record.delivery:
+            return True
+        if delivery not in self._asked(caller, request_id):  # or it was sent again, and that has not been looked up
+            for ticket in list(self._tasks):
+                await self._see_whose(ticket)
+        return delivery in self._asked(caller, request_id)
+
+    def _asked(self, *request: str) -> list[DeliverySpec | None]:
+        known = [task.requests for task in self._tasks.values() if task.requests is not None]
+        return [delivery for requests in known for one, delivery in requests.items() if one == request]
+
     def saw(self, record: Record) -> None:
         """A record of a request in hand stands so."""
         self._seen[record.caller, record.request_id] = record
@@ -94,6 +111,7 @@ class Grip:
                     await self.desk.answer(reply, _cut_off(self.name, request_id, why).encode())
 
     def _task(self, ticket: str) -> None:
+        self._bound()
         self._look(ticket)
 
     def _look(self, ticket: str) -> _Task:
@@ -106,10 +124,16 @@ class Grip:
         """What was found is known from the moment at which this is done."""
         requests = await self.queues.requests_at(ticket, self.name)
         self._tasks[ticket].requests = requests
-        self._known.update(requests)
+        self._known.update(requests.keys())
 
     def _call(self, reply: str, request_id: str) -> None:
+        self._bound()
         self._calls[reply] = request_id
+
+    def _bound(self) -> None:
+        """Raises ValueError, which ends the line: nothing honest has so much in hand."""
+        if len(self) >= MOST_IN_HAND:
+            raise ValueError(f"{self.name} says that it has more than {MOST_IN_HAND:,} in hand")
 
     def _let_go(self, address: str) -> None:
         self._calls.pop(address, None)
