@@ -7,7 +7,7 @@ a tuple. Some are sets, which intersect fastest, and several of them, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -36,6 +36,10 @@ class Shards:
         for capability in capabilities:
             parts[hash(capability) % _SHARDS].add(capability)
         return cls(tuple(map(frozenset, parts)), sum(map(len, parts)))
+
+    def __reduce__(self) -> tuple[Callable[[Iterable[CapabilityInfo]], Shards], tuple[tuple[CapabilityInfo, ...]]]:
+        """Another process hashes otherwise: it makes parts of its own."""
+        return Shards.of, (tuple(self),)
 
     def __len__(self) -> int:
         return self.size
