@@ -29,6 +29,7 @@ ensembles:
       pid: {python: "ward:pid", share: true}
       babble: {python: "ward:babble", share: true}
       garble: {python: "ward:garble", share: true}
+      hang: {python: "ward:hang", share: true}
       heirs: {python: "ward:heirs", share: true}
   nurse:
     capacity: {max_concurrent: 4}
@@ -63,6 +64,13 @@ async def garble() -> str:
         await __import__("asyncio").sleep(0.01)
     import time
 
+    time.sleep(3600)
+
+
+async def hang(begun: str) -> None:
+    import pathlib, time
+
+    pathlib.Path(begun).touch()
     time.sleep(3600)
 
 
@@ -136,6 +144,22 @@ async def test_one_that_does_not_answer_holds_up_no_end_of_the_network(tmp_path:
             before = (await patient_of(network)).pids[0]
             os.kill(before, signal.SIGSTOP)
         assert not is_alive(before)
+
+
+async def test_one_that_blocks_is_ended_soon_after_its_time_to_drain_and_its_caller_told_that_it_was_stopped(
+    tmp_path: Path,
+) -> None:
+    async with ward(tmp_path) as network:
+        begun = tmp_path / "begun"
+        hanging = asyncio.ensure_future(network.client.call("patient/hang", str(begun), deadline=60))
+        await eventually(begun.exists, "that it blocks")
+        async with asyncio.timeout(9):
+            await network.runner.stop_ensembles()
+        response = await hanging
+        assert response.error is not None
+        assert response.error.code == "UNAVAILABLE"
+        assert "patient was stopped while it was at work on it" in response.error.message
+        assert "the network is stopping" in str(response.error.hint)
 
 
 async def test_what_a_process_prints_and_logs_is_kept_within_a_bound_and_the_rest_is_counted(

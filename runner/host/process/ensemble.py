@@ -37,6 +37,9 @@ LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 2.0
 """How long all others wait, while the server is told of a change, for a process that is busy."""
 
+GRACE_SECONDS = 2.0
+"""How long one that is not heard may take to stop, beyond its time to finish what it has in hand."""
+
 _log = logging.getLogger("runner.host")
 
 
@@ -219,7 +222,7 @@ class ProcessEnsemble:
         self._around.outlooks.end(child.line)
         self._look = None
         if self._room.grip is not None:
-            await self._room.grip.release(how)
+            await self._room.grip.release(how, stopping=self._ending and not self._succeeded)
         if self._ending:
             return
         again = f"starting again in {pause:g} s"
@@ -311,7 +314,7 @@ class ProcessEnsemble:
         child, detail = self._room.child, None
         if child is not None and not child.ended.done():
             try:
-                detail = await child.line.ask(calls.STOP, drain_seconds, seconds=self._patience(drain_seconds))
+                detail = await self._stopped(child, drain_seconds)
             except (TimeoutError, ConnectionError, RuntimeError, EnsembleNetworkError):
                 detail = "its process did not stop in time and was killed"
                 child.kill()
@@ -322,11 +325,23 @@ class ProcessEnsemble:
         if child is not None:
             self._around.outlooks.end(child.line)
             if self._room.grip is not None:
-                await self._room.grip.release("its runner's leave")
+                await self._room.grip.release("its runner's leave", stopping=not self._succeeded)
         if not self._succeeded:
             await self._gone()
         self._look, self.detail = None, detail
         self._move(EnsembleState.STOPPED, detail)
+
+    async def _stopped(self, child: Child, drain_seconds: float) -> str | None:
+        """What it says of its stop. Raises TimeoutError, soon where it is not heard once its time to finish is up."""
+        stop = child.line.ask(calls.STOP, drain_seconds, seconds=self._patience(drain_seconds))
+        asking = asyncio.ensure_future(stop)
+        try:
+            await asyncio.wait((asking,), timeout=drain_seconds + GRACE_SECONDS)
+            if not asking.done() and self._room.unheard > GRACE_SECONDS:
+                raise TimeoutError
+            return await asking
+        finally:
+            asking.cancel()
 
     def _patience(self, drain_seconds: float) -> float:
         """How long it may take to stop. One that is silent has at most its work to finish."""

@@ -95,8 +95,11 @@ class Grip:
         """The record of a request in hand, as it was last read or written."""
         return self._seen.get((caller, request_id))
 
-    async def release(self, why: str) -> None:
-        """The process has ended: its tasks go back into the queue, and who waits for a tool is told. At once."""
+    async def release(self, why: str, *, stopping: bool = False) -> None:
+        """The process has ended: its tasks go back into the queue, and who waits for a tool is told. At once.
+
+        `stopping`: no other process takes its place.
+        """
         tasks, waiting = list(self._tasks), dict(self._calls)
         self._calls.clear()
         for ticket in tasks:
@@ -108,7 +111,7 @@ class Grip:
         for reply, request_id in waiting.items():
             if self.may_answer(reply):
                 with suppress(*AWAY):
-                    await self.desk.answer(reply, _cut_off(self.name, request_id, why).encode())
+                    await self.desk.answer(reply, _cut_off(self.name, request_id, why, stopping).encode())
 
     def _task(self, ticket: str) -> None:
         self._bound()
@@ -148,8 +151,11 @@ class Grip:
                 self._seen.pop(request, None)
 
 
-def _cut_off(provider: str, request_id: str, why: str) -> WorkResponse:
+def _cut_off(provider: str, request_id: str, why: str, stopping: bool) -> WorkResponse:
     message = f"{provider} was at work on it when its process ended with {why}"
     hint = "it is being started again: call again where that does no harm"
+    if stopping:
+        message = f"{provider} was stopped while it was at work on it, and did not end it within `drain_timeout`"
+        hint = "the network is stopping, or drains it: call again when it is up, where that does no harm"
     error = WorkError(code=Code.UNAVAILABLE, message=message, hint=hint)
     return WorkResponse(request_id=request_id, status=Status.FAILED, error=error, provider=provider)

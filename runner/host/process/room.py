@@ -68,9 +68,14 @@ class Room:
     @property
     def is_silent(self) -> bool:
         """Whether a process is there that has not been heard for too long."""
+        return self.unheard > SILENT_SECONDS
+
+    @property
+    def unheard(self) -> float:
+        """For how many seconds the process that is there was not heard."""
         if self.line is None or not self.line.is_open:
-            return False
-        return asyncio.get_running_loop().time() - self.line.heard_at > SILENT_SECONDS
+            return 0.0
+        return asyncio.get_running_loop().time() - self.line.heard_at
 
     async def bring_up(self, *, held: bool) -> None:
         """A process that is loaded and connected. Raises StartFailed, ServerFailed."""
