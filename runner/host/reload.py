@@ -35,6 +35,9 @@ from runner.plan.text import compact, refused
 from runner.work import Status
 from runner.workspace import Workspace, environment_of
 
+CANCEL_SECONDS = 1.0
+"""How long what is cancelled may take to end, before it is cancelled once more."""
+
 RELOAD = "reload"
 """The kind of the events that tell of saved changes, in the name of the network."""
 
@@ -87,11 +90,15 @@ class Reloading:
         self._running = asyncio.ensure_future(self._run()), asyncio.ensure_future(self._take_over())
 
     async def close(self) -> None:
-        """Nothing is applied any more."""
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        """Nothing is applied any more.
+
+        A cancellation that a library loses on the way is repeated.
+        """
+        running = set(self._running)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
         self._watch.close()
 
     @property

@@ -109,9 +109,11 @@ async def _batches(where: Sight) -> AsyncGenerator[None, None]:
     def matters(_: Change, path: str) -> bool:
         return path in where.places
 
+    over = asyncio.Event()
     async with aclosing(
         awatch(
             *where.folders,
+            stop_event=over,
             watch_filter=matters,
             step=STEP_MILLISECONDS,
             debounce=DEBOUNCE_MILLISECONDS,
@@ -127,5 +129,8 @@ async def _batches(where: Sight) -> AsyncGenerator[None, None]:
                 await asyncio.shield(upcoming)
                 upcoming = asyncio.ensure_future(anext(changes))
         finally:
+            over.set()  # it loses a cancellation that comes as it tells of a change
             upcoming.cancel()
             await asyncio.wait((upcoming,))
+            if not upcoming.cancelled():
+                upcoming.exception()

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -264,3 +264,20 @@ async def test_files_that_never_stand_still_are_read_in_the_end(
     finally:
         watch.close()
     assert len(looks) <= 2 + 0.1 * 1000 / STEP_MILLISECONDS, "there is a step between two looks that disagree"
+
+
+async def test_watching_ends_also_where_the_library_loses_a_cancellation(
+    inn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does now and then when it is cancelled in the moment in which a change is told."""
+
+    async def awatch(*_: object, stop_event: asyncio.Event, **__: object) -> AsyncIterator[set[object]]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await stop_event.wait()
+        for change in ():
+            yield change
+
+    monkeypatch.setattr("runner.host.watch.awatch", awatch)
+    async with asyncio.timeout(30), reading(inn) as reader:
+        await noticed(reader, 1)
