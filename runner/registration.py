@@ -6,7 +6,7 @@ from runner.capability import CapabilityInfo
 from runner.work import EnsembleState, Wire
 
 
-class Registration(Wire):
+class Registration(Wire, cache_strings="all"):  # providers, tags and domains are said again and again
     """What one ensemble offers on one runner; the record of the `capabilities` bucket."""
 
     ensemble: str

@@ -2,6 +2,10 @@
 
 A change makes a new catalog in the time that the changed record takes, whatever the size of the rest: both share all
 that did not change.
+
+Under each key stand the numbers of its capabilities, as a compressed bitmap (Lemire et al., "Roaring Bitmaps"): the
+numbers under two keys are compared in a kilobyte or two, where sets of the capabilities themselves are spread over
+memory that no cache holds.
 """
 
 from __future__ import annotations
@@ -9,22 +13,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from operator import attrgetter
+from functools import cached_property, reduce
+from operator import and_, attrgetter
 from typing import NamedTuple, TypeAlias
 
+from pyroaring import FrozenBitMap
 from rpds import HashTrieMap
 
 from runner.capability import CapabilityInfo
-from runner.catalog.posting import NOTHING, Posting, common, posting, with_one, with_other, without_one
+from runner.catalog.shelf import Shelf
 from runner.model import Discovery
 from runner.offer import BEST_FIRST
 from runner.registration import Registration
 from runner.work import CapabilityType
 
-Index: TypeAlias = "HashTrieMap[str, Posting]"
+Index: TypeAlias = "HashTrieMap[str, FrozenBitMap]"
 Keys: TypeAlias = Callable[[CapabilityInfo], Iterable[str]]
 
+_NONE = FrozenBitMap()
 _PROVIDER, _NAME = attrgetter("provider"), attrgetter("name")
 
 
@@ -54,6 +60,7 @@ class Catalog:
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     """What other words for tags stand for."""
+    _shelf: Shelf = field(default_factory=Shelf, repr=False)
     _by: _Indexes = field(default=_Indexes(*(HashTrieMap() for _ in _KEYS)), repr=False)
     _records: HashTrieMap[str, tuple[Registration, ...]] = field(default_factory=HashTrieMap, repr=False)
     """The registrations of each ensemble."""
@@ -62,25 +69,23 @@ class Catalog:
     def of(cls, capabilities: Iterable[CapabilityInfo], aliases: Mapping[str, str] | None = None) -> Catalog:
         """With all of these from the start. Of two with the same provider and name the last counts."""
         different = {(c.provider, c.name): c for c in capabilities}.values()
-        return cls(aliases or {}, _Indexes(*(_built(different, keys) for keys in _KEYS)))
+        return cls(aliases or {}, Shelf.of(different), _Indexes(*(_built(different, keys) for keys in _KEYS)))
 
     def __len__(self) -> int:
-        return sum(len(found) for found in self._by.providers.values())
+        return len(self._shelf)
 
     @cached_property
     def capabilities(self) -> tuple[CapabilityInfo, ...]:
         """Every one, in order of provider and name."""
-        return _ordered(one for found in self._by.providers.values() for one in found)
+        return _ordered(self._shelf.every())
 
     def get(self, provider: str, name: str) -> CapabilityInfo | None:
-        named = self._by.names.get(name, NOTHING)
-        if len(named) > 1:
-            named = common((named, self._by.providers.get(provider, NOTHING)))
-        return next((one for one in named if one.provider == provider), None)
+        numbers = self._by.names.get(name, _NONE) & self._by.providers.get(provider, _NONE)
+        return next(iter(self._shelf.numbered(numbers)), None)
 
     def of_provider(self, provider: str) -> tuple[CapabilityInfo, ...]:
         """What an ensemble offers, in order of name."""
-        return _ordered(self._by.providers.get(provider, NOTHING))
+        return _ordered(self._shelf.numbered(self._by.providers.get(provider, _NONE)))
 
     def find(
         self,
@@ -95,21 +100,14 @@ class Catalog:
 
         They carry all of `tags` and, where `any_tags` names some, at least one of those. A tag may be an alias.
         """
-        wanted = [self._by.tags.get(self.canonical(tag), NOTHING) for tag in tags]
+        wanted = [self._by.tags.get(self.canonical(tag), _NONE) for tag in tags]
         if name is not None:
-            wanted.append(self._by.names.get(name, NOTHING))
+            wanted.append(self._by.names.get(name, _NONE))
         if domain is not None:
-            wanted.append(self._by.domains.get(domain, NOTHING))
-        found: Iterable[CapabilityInfo]
-        either = [self.canonical(tag) for tag in any_tags]
-        if wanted:
-            found = common(wanted)
-        elif either:
-            found = {one for tag in either for one in self._by.tags.get(tag, NOTHING)}
-        else:
-            found = self.capabilities
-        if either:
-            found = [one for one in found if any(tag in one.tags for tag in either)]
+            wanted.append(self._by.domains.get(domain, _NONE))
+        if either := [self._by.tags.get(self.canonical(tag), _NONE) for tag in any_tags]:
+            wanted.append(FrozenBitMap.union(*either))
+        found: Iterable[CapabilityInfo] = self._shelf.numbered(reduce(and_, wanted)) if wanted else self.capabilities
         if type is not None:
             found = [one for one in found if one.type is type]
         return _ordered(found)
@@ -135,41 +133,44 @@ class Catalog:
         return tuple(record for record in self._records.get(ensemble, ()) if record.runner != runner)
 
     def _with(self, ensemble: str, records: tuple[Registration, ...]) -> Catalog:
-        before = {one.name: one for one in self._by.providers.get(ensemble, NOTHING)}
+        numbers = self._by.providers.get(ensemble, _NONE)
+        before = {one.name: number for one, number in zip(self._shelf.numbered(numbers), numbers, strict=True)}
         worst_first = sorted(records, key=_rank, reverse=True)
         after = {one.name: one for record in worst_first for one in record.capabilities}
-        by = self._by
+        shelf, by = self._shelf, self._by
         for name in before.keys() | after.keys():
-            old, new = before.get(name), after.get(name)
-            if old is not new and old != new:
-                by = _Indexes(*(_exchanged(index, keys, old, new) for index, keys in zip(by, _KEYS, strict=True)))
+            number, new = before.get(name), after.get(name)
+            old = None if number is None else shelf[number]
+            if old is new or old == new:
+                continue
+            number = shelf.next_number if number is None else number
+            shelf = shelf.put(number, new)
+            by = _Indexes(*(_moved(index, keys, number, old, new) for index, keys in zip(by, _KEYS, strict=True)))
         kept = self._records.insert(ensemble, records) if records else self._records.discard(ensemble)
-        return replace(self, _by=by, _records=kept)
+        return replace(self, _shelf=shelf, _by=by, _records=kept)
 
 
 def _built(capabilities: Iterable[CapabilityInfo], keys: Keys) -> Index:
-    found: defaultdict[str, list[CapabilityInfo]] = defaultdict(list)
-    for capability in capabilities:
-        for key in dict.fromkeys(keys(capability)):
-            found[key].append(capability)
-    return HashTrieMap({key: posting(several) for key, several in found.items()})
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number, capability in enumerate(capabilities):
+        for key in keys(capability):
+            found[key].append(number)
+    return HashTrieMap({key: FrozenBitMap(numbers) for key, numbers in found.items()})
 
 
-def _exchanged(
-    index: Index,
-    keys: Keys,
-    old: CapabilityInfo | None,
-    new: CapabilityInfo | None,
-) -> Index:
-    """The index with one capability in place of another; None: there was, or is, none."""
-    before, after = set(keys(old)) if old else set(), set(keys(new)) if new else set()
-    for key in before | after:
-        there = index.get(key, NOTHING)
-        if old is not None and key in before:
-            there = with_other(there, old, new) if new and key in after else without_one(there, old)
-        elif new is not None:
-            there = with_one(there, new)
-        index = index.insert(key, there) if there else index.remove(key)
+def _moved(index: Index, keys: Keys, number: int, old: CapabilityInfo | None, new: CapabilityInfo | None) -> Index:
+    """The index with a number under the keys of what has it now, and no longer under those of what had it."""
+    before, after = tuple(keys(old)) if old else (), tuple(keys(new)) if new else ()
+    if before == after:
+        return index
+    one = FrozenBitMap((number,))
+    for key in after:
+        if key not in before:
+            index = index.insert(key, index.get(key, _NONE) | one)
+    for key in dict.fromkeys(before):
+        if key not in after:
+            left = index[key] - one
+            index = index.insert(key, left) if left else index.remove(key)
     return index
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
-from runner.catalog.posting import FEW, SOME, Posting, common, posting, with_one, without_one
+from runner.catalog.shelf import Shelf
 from runner.registration import Registration
 from runner.work import CapabilityType, EnsembleState
 
@@ -129,20 +129,43 @@ def test_it_is_the_same_however_it_came_about(changes: list[Registration]) -> No
 
 
 MANY = tuple(
-    CapabilityInfo(name=f"c{number}", type=CapabilityType.TOOL, provider="kitchen") for number in range(SOME + 3)
+    CapabilityInfo(name=f"c{number}", type=CapabilityType.TOOL, provider="kitchen") for number in range(17_000)
 )
 
 
-def test_a_posting_holds_the_same_in_each_of_its_shapes() -> None:
-    grown: Posting = ()
+def test_a_shelf_holds_the_same_whether_filled_at_once_or_one_by_one() -> None:
+    grown = Shelf()
     for number, capability in enumerate(MANY):
-        before = grown
-        grown = with_one(before, capability)
-        assert len(before) == number, "the one before is as it was"
-        assert len(grown) == number + 1
-    assert set(grown) == set(posting(MANY)) == set(MANY)
-    shrunk = grown
-    for capability in MANY[FEW:]:
-        shrunk = without_one(shrunk, capability)
-    assert set(shrunk) == set(MANY[:FEW])
-    assert set(common((grown, posting(MANY[:SOME]), posting(MANY[:FEW])))) == set(MANY[:FEW])
+        assert grown.next_number == len(grown) == number, "the one before is as it was"
+        grown = grown.put(number, capability)
+    assert grown == Shelf.of(MANY)
+    assert tuple(grown.every()) == MANY
+
+
+@given(st.sets(st.integers(0, 299)))
+def test_a_number_is_given_again_once_nobody_has_it(gone: set[int]) -> None:
+    whole = Shelf.of(MANY[:300])
+    left = whole
+    for number in gone:
+        left = left.put(number, None)
+    assert left.every() == [one for number, one in enumerate(MANY[:300]) if number not in gone]
+    assert len(left) == 300 - len(gone)
+    assert whole == Shelf.of(MANY[:300]), "the one before is as it was"
+    again = left
+    for _ in gone:
+        again = again.put(again.next_number, MANY[again.next_number])
+    assert again == whole
+    assert again.next_number == 300
+
+
+def test_ensembles_that_come_and_go_take_no_more_room_than_one() -> None:
+    catalog = Catalog()
+    for number in range(300):
+        catalog = catalog.put(record(f"guest-{number}")).drop(f"guest-{number}", "one")
+        assert catalog._shelf.next_number == 0
+    assert catalog._by == Catalog()._by
+
+
+def record(ensemble: str) -> Registration:
+    offered = (CapabilityInfo(name="rest", type=CapabilityType.TOOL, provider=ensemble, tags=("odd",)),)
+    return Registration(ensemble=ensemble, runner="one", state=EnsembleState.READY, capabilities=offered)
