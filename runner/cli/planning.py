@@ -9,7 +9,6 @@ from pydantic import JsonValue
 
 from runner.cli import output
 from runner.cli.load import base_of, load
-from runner.cli.render import diagnostics as render
 from runner.cli.render.reloading import from_directory, painted
 from runner.cli.render.style import visible, visible_lines
 from runner.cli.session import NetworkClient, conversing
@@ -26,14 +25,12 @@ Apply = Callable[[NetworkClient, str], Awaitable[ProposalAnswer]]
 
 
 def sendable(workspace: Workspace) -> Reading:
-    """The files, their warnings told. Raises InvalidNetwork for all but references that only a runner may know."""
+    """The files; of warnings `validate` tells. Raises InvalidNetwork for all but what only a runner may know: what a
+    reference stands for."""
     loaded = load(workspace)
     errors = [d for d in loaded.diagnostics if d.severity is Severity.ERROR]
     if any(d.code != Rule.UNSET_REFERENCE for d in errors):
-        raise InvalidNetwork(loaded.diagnostics, loaded.sources)
-    warnings = [d for d in loaded.diagnostics if d.severity is Severity.WARNING]
-    if warnings:
-        output.talk(render.concise(warnings))
+        raise InvalidNetwork(errors, loaded.sources)
     return loaded.reading
 
 

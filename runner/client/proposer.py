@@ -16,7 +16,6 @@ from runner.config.bundling import bundled
 from runner.config.codes import Rule
 from runner.config.lock import lock_name
 from runner.config.reading import Reading, read_network
-from runner.diagnostics import Severity
 from runner.errors import EnsembleNetworkError, InvalidNetwork, NotRunning, ServerFailed, UsageProblem
 from runner.package import packed
 from runner.payload import Kind, PayloadProblem, PayloadsAway, Reference
@@ -67,8 +66,8 @@ class Proposer:
         A reference that is unset here is no obstacle: it counts what it stands for where the runner runs.
         """
         found = reading if reading is not None else await asyncio.to_thread(self._read)
-        if any(d.severity is Severity.ERROR and d.code != Rule.UNSET_REFERENCE for d in found.diagnostics):
-            raise InvalidNetwork(found.diagnostics, found.sources)
+        if any(d.code != Rule.UNSET_REFERENCE for d in found.errors):
+            raise InvalidNetwork(found.errors, found.sources)
         applied = await self._generations.applied()
         _along_with_its_lock(found, applied)
         asked = ProposalRequest(

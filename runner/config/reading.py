@@ -48,6 +48,11 @@ class Reading:
     references: References = field(repr=False)
     kept: Kept = field(repr=False)
 
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Why there is no network: the diagnostics without the warnings."""
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
     def content(self, path: str) -> bytes | None:
         """A file by its path from the top, as reading would find it; None where it cannot be read."""
         data = self.library.fetch(path)

@@ -205,7 +205,7 @@ def configured(reading: Reading, found: Bundled, applied: Applied) -> Configurat
 def network_of(reading: Reading) -> Network:
     """Raises InvalidNetwork."""
     if reading.network is None:
-        raise InvalidNetwork(reading.diagnostics, reading.sources)
+        raise InvalidNetwork(reading.errors, reading.sources)
     return reading.network
 
 

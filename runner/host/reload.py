@@ -191,7 +191,7 @@ class Reloading:
             case Files() as files:
                 return files
             case Reading() as reading:
-                raise InvalidNetwork(reading.diagnostics, reading.sources)
+                raise InvalidNetwork(reading.errors, reading.sources)
 
     def _is_gone(self) -> bool:
         """Whether the network file was not there: an accident, or an editor in the middle of a save."""

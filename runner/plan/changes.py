@@ -58,11 +58,15 @@ class Mask:
             return None
         return HIDDEN if path[-1] in SECRET_KEYS else self._shown(value)
 
+    def text(self, value: str) -> str:
+        """The text, or what stands for one that has a secret in it."""
+        hides = any(s in value if len(s) >= _SHORTEST_SECRET else s == value for s in self.secrets if s)
+        return HIDDEN if hides else _USER_INFO.sub("", value)
+
     def _shown(self, value: JsonValue) -> JsonValue:
         match value:
             case str():
-                hides = any(s in value if len(s) >= _SHORTEST_SECRET else s == value for s in self.secrets if s)
-                return HIDDEN if hides else _USER_INFO.sub("", value)
+                return self.text(value)
             case list():
                 return [self._shown(item) for item in value]
             case dict():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -230,6 +231,15 @@ def test_the_graph_needs_only_the_file(hotel: Directory, format: str, start: str
     assert ran.code == 0
     assert ran.out.startswith(start)
     assert all(name in ran.out for name in ("room-service", "kitchen", "procurement", "logistics"))
+
+
+@pytest.mark.parametrize("drawn", [["--format", "text"], ["--format", "svg"], ["--json"]])
+def test_the_graph_hides_what_references_stand_for(tmp_path: Path, drawn: list[str]) -> None:
+    inn = Directory(tmp_path)
+    kitchen = 'kitchen: {description: "by ${env:COOK}", tasks: {cook: {share: true, steps: [{template: soup}]}}}'
+    inn.write("network.yaml", f"network: inn\nensembles:\n  {kitchen}\n")
+    ran = inn.run("graph", *drawn, COOK="s3same-0il")
+    assert (ran.code, "s3same" in ran.out, "(hidden)" in ran.out) == (0, False, True)
 
 
 def test_the_graph_of_an_invalid_file_is_its_diagnostics(shop: Directory) -> None:

@@ -178,3 +178,15 @@ def test_files_that_are_not_valid_are_no_plan(inn: Directory) -> None:
 def test_without_a_network_there_is_nothing_to_compare_with(directory: Directory) -> None:
     as_applied(directory)
     assert directory.run("plan").code == 4
+
+
+def test_what_validate_warns_of_a_plan_does_not_repeat(inn: Directory) -> None:
+    inn.write("network.yaml", NETWORK.replace("share: [wellness]", "share: true"))
+    assert "warning[no-provider]" in inn.run("validate").out
+    ran = inn.run("plan")
+    assert (ran.code, ran.err) == (2, "")
+    inn.write("kitchen.yaml", KITCHEN.replace("4", "many"))
+    refused = inn.run("plan")
+    assert refused.code == 1
+    assert "error[wrong-type]" in refused.err
+    assert "warning[" not in refused.err

@@ -120,6 +120,15 @@ async def test_a_file_with_errors_changes_nothing_until_the_next_good_one(tmp_pa
         assert (await saver.network.client.status()).last_reload.ok
 
 
+async def test_a_refused_save_is_told_by_its_errors_and_not_by_warnings(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        seeking = NETWORK.replace("  kitchen:", "  desk: {uses: {moon: {tags: [moonlight]}}}\n  kitchen:")
+        refused = await saver.breaks(("network.yaml", seeking.replace("inn:say", "inn:sing")))
+        assert isinstance(refused.problem, InvalidNetwork)
+        assert [d.code for d in refused.problem.diagnostics] == ["unknown-function"]
+        assert len((await saver.network.client.status()).last_reload.diagnostics) == 1
+
+
 async def test_putting_back_what_runs_settles_a_refused_save(tmp_path: Path) -> None:
     async with inn(tmp_path) as saver:
         await saver.breaks(("network.yaml", "network: [inn\n"))

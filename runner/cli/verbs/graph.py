@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from runner.cli import output
-from runner.cli.load import network_of, workspace_of
+from runner.cli.load import read, workspace_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, member
 from runner.cli.render.graph.document import document
 from runner.cli.render.graph.dot import dot
 from runner.cli.render.graph.mermaid import mermaid
-from runner.cli.render.graph.picture import Picture, as_it_runs, picture
+from runner.cli.render.graph.picture import Picture, as_it_runs, picture, without_secrets
 from runner.cli.render.graph.svg import svg
 from runner.cli.render.graph.text import text
 from runner.cli.session import NetworkClient, conversing
@@ -60,12 +60,18 @@ def run(
     drawing = member(Drawing, format, "--format") or Drawing.TEXT
     if nats is not None and not live:
         raise UsageProblem("--nats without --live: a graph is drawn from the file", hint="add `--live`")
-    drawn = _running(file, nats) if live else picture(network_of(workspace_of(file)))
+    drawn = _running(file, nats) if live else _declared(workspace_of(file))
     if as_json:
         output.document(document(drawn))
     else:
         output.data(DRAWERS[drawing](drawn))
     return 0
+
+
+def _declared(workspace: Workspace) -> Picture:
+    """What the files say. Raises InvalidNetwork."""
+    network, reading = read(workspace)
+    return without_secrets(picture(network), reading.references.secrets)
 
 
 def _running(file: str, nats: str | None) -> Picture:
@@ -74,10 +80,11 @@ def _running(file: str, nats: str | None) -> Picture:
 
     async def ask(network: NetworkClient) -> Picture:
         found = await network.bundle((await network.applied()).generation)
-        read = read_network(found, found.bundle.file, environment, safe=Workspace.of(file))
-        if read.network is None:
-            raise InvalidNetwork(read.diagnostics, read.sources)
-        edges = [edge for edge in wiring(read.network) if edge.discovered]
-        return as_it_runs(picture(read.network), [await network.why(e.ensemble, e.use.name) for e in edges])
+        reading = read_network(found, found.bundle.file, environment, safe=Workspace.of(file))
+        if reading.network is None:
+            raise InvalidNetwork(reading.diagnostics, reading.sources)
+        edges = [edge for edge in wiring(reading.network) if edge.discovered]
+        reports = [await network.why(e.ensemble, e.use.name) for e in edges]
+        return without_secrets(as_it_runs(picture(reading.network), reports), reading.references.secrets)
 
     return conversing(file, nats, ask)

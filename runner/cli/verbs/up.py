@@ -69,7 +69,7 @@ def run(
       run-network up --detach                  in the background; `run-network down` stops it
       run-network up --join --only kitchen     one more runner, on the server of the one that runs here
       run-network up --nats nats://nats:4222 --only kitchen,procurement
-      run-network up --no-watch                what is saved waits for the next start
+      run-network up --no-watch                what is saved waits for `run-network apply`
       run-network up --locked                  discovered uses come to what `run-network lock` wrote, or it refuses
     """
     refuse_later(http=http, profile=profile)

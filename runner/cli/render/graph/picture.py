@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from runner.model import Discovery, Network
+from runner.plan.changes import Mask
 from runner.routing.wiring import Edge, wiring
 from runner.why import WhyReport
 from runner.work import CapabilityType
@@ -70,6 +71,25 @@ class Picture:
         found = {(line.source, line.use, line.target) for line in self.lines if not line.fallback}
         drawn = (line for line in self.lines if not line.fallback or (line.source, line.use, line.target) not in found)
         return tuple({(line.source, line.label, line.target): line for line in drawn}.values())
+
+
+def without_secrets(drawn: Picture, secrets: frozenset[str]) -> Picture:
+    """The picture without the texts that references brought in, hidden as a plan hides them."""
+    mask = Mask(secrets)
+    return replace(
+        drawn,
+        nodes=tuple(
+            replace(n, description=n.description and mask.text(n.description), offers=_masked(n.offers, mask))
+            for n in drawn.nodes
+        ),
+        lines=tuple(
+            replace(line, need=mask.text(line.need), tags=tuple(map(mask.text, line.tags))) for line in drawn.lines
+        ),
+    )
+
+
+def _masked(offers: tuple[Offer, ...], mask: Mask) -> tuple[Offer, ...]:
+    return tuple(replace(offer, tags=tuple(map(mask.text, offer.tags))) for offer in offers)
 
 
 def as_it_runs(drawn: Picture, reports: Iterable[WhyReport]) -> Picture:
