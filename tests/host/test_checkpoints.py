@@ -198,9 +198,14 @@ async def cook(text: str) -> str:
 @pytest.mark.parametrize(("context", "status"), [("nobody", Status.FAILED), ("us", Status.EXPIRED)])
 async def test_what_a_task_finished_goes_with_its_end(tmp_path: Path, context: str, status: Status) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        response = await inn.client.call("kitchen/dine", context, deadline=1.5)
-        assert isinstance(response, WorkResponse)
-        assert (response.status, response.partial) == (status, {"soup": f"soup for {context}"})
+        await inn.client.call("kitchen/dine", context, deadline=1.5, request_id="dinner")  # it may end before the work
+
+        async def ends_so() -> bool:
+            outcome = await inn.client.result("dinner")
+            assert isinstance(outcome, WorkResponse)
+            return (outcome.status, outcome.partial) == (status, {"soup": f"soup for {context}"})
+
+        await eventually(ends_so, "the outcome on record")
 
 
 RESTARTED = """\
