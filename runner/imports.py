@@ -76,9 +76,14 @@ class Imports:
             base = posixpath.join(base, part)
         if found is not None and posixpath.basename(found) != "__init__.py":
             return
-        for name in self._children(wanted.names, found or posixpath.join(base, "__init__.py")):
+        package = found or posixpath.normpath(posixpath.join(base, "__init__.py"))
+        for name in self._children(wanted.names, package):
             if child := self._beside(base, name):
                 yield child
+            elif found is None and self._is_there(package):
+                yield package
+        if found is None and "*" in wanted.names and self._is_there(package):
+            yield package
 
     def _children(self, names: tuple[str, ...], package: str) -> Iterable[str]:
         """The names that may be modules of a package; a star stands for what the package says it exports."""
@@ -86,6 +91,9 @@ class Imports:
             return names
         source = self._read(package)
         return exports_in(source) if source is not None else ()
+
+    def _is_there(self, path: str) -> bool:
+        return not path.startswith("../") and self._read(path) is not None
 
     def _beside(self, directory: str, name: str) -> str | None:
         """The package or module of that name in a directory. A package hides a module."""

@@ -64,6 +64,13 @@ class WhyReport(Report):
     prefer: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
     fallback: str | None = None
+    fallback_type: Annotated[
+        CapabilityType | None, Field(serialization_alias="fallbackType", validation_alias="fallbackType")
+    ] = None
+    fallback_state: Annotated[
+        EnsembleState | None, Field(serialization_alias="fallbackState", validation_alias="fallbackState")
+    ] = None
+    """How the fallback's provider is; the type is null too where it shares no such thing."""
     note: str | None = None
     runner: str | None = None
     generation: int | None = None

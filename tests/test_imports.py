@@ -24,6 +24,26 @@ FILES = {
         "p/q.py": "",
         "p/s.py": "",
     },
+    "what the own package imported": {
+        "p/kitchen.py": "from . import x, a",
+        "p/__init__.py": "from .q import x\nfrom . import r",
+        "p/q.py": "x = 1",
+        "p/a.py": "",
+        "p/r.py": "",
+    },
+    "a star of the package around": {
+        "p/kitchen.py": "from . import *",
+        "p/__init__.py": "__all__ = ['q']",
+        "p/q.py": "",
+        "p/s.py": "",
+    },
+    "modules beside, past the own package": {"p/kitchen.py": "from . import a", "p/__init__.py": "1 / 0", "p/a.py": ""},
+    "what a package imports from itself": {
+        "kitchen.py": "import p",
+        "p/__init__.py": "x = 1\nfrom . import helper\nfrom . import helper as h, x",
+        "p/helper.py": "from . import deeper",
+        "p/deeper.py": "",
+    },
     "relative": {"kitchen.py": "from . import a\nfrom .b import c", "a.py": "", "b.py": "c = 1"},
     "relative up": {
         "kitchen.py": "import p.q.r",

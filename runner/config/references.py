@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from runner.config.codes import Rule
 from runner.config.library import Library, Unread
 from runner.config.path import Path
-from runner.config.suggest import did_you_mean
+from runner.config.suggest import closest_variable
 from runner.config.written import Written
 from runner.diagnostics import Diagnostic
 
@@ -143,8 +143,9 @@ class References:
 
     def _variable(self, name: str) -> str:
         if name not in self._env:
+            meant = closest_variable(name, self._env)
             otherwise = f"set {name}, put it in `.env`, or give a default: `${{env:{name}:-default}}`"
-            hint = did_you_mean(name, self._env, otherwise=otherwise)
+            hint = f"did you mean `{meant}`?" if meant is not None else otherwise
             raise _Unresolved(Rule.UNSET_REFERENCE, f"the environment variable `{name}` is not set", hint)
         return self._env[name]
 

@@ -199,9 +199,15 @@ class ModuleSpace:
                 setattr(module, name, child)
 
     def _from_directory(self, directory: str, root: str, names: Sequence[str], looked: set[str]) -> ModuleType:
-        """`from . import a, b`: out of the package's own module where there is one, else the files themselves."""
-        package = self._modules.get(posixpath.join(directory, "__init__.py"), ModuleType(directory or "."))
+        """`from . import a, b`: the modules beside, and what the package's own module has, where there is one. That is
+        loaded for what is no module, or where it was loaded before."""
+        path = posixpath.normpath(posixpath.join(directory, "__init__.py"))
+        package = self._modules.get(path, ModuleType(directory or "."))
         self._bind_children(package, directory, root, names, looked)
+        if not all(hasattr(package, name) for name in names) and not path.startswith("../"):
+            looked.add(path)
+            package = self._module(path, root) or package
+            self._bind_children(package, directory, root, names, looked)
         return package
 
     def _beside(self, directory: str, name: str, root: str, looked: set[str]) -> ModuleType | None:

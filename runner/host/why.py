@@ -15,7 +15,7 @@ from runner.host.version import InForce
 from runner.model import Use
 from runner.reports import ProblemReport
 from runner.routing.choice import in_order
-from runner.routing.explained import key_of, report
+from runner.routing.explained import fallback_of, key_of, report
 from runner.why import WhyAnswer, WhyReport, WhyRequest
 from runner.work import Code
 
@@ -55,8 +55,16 @@ class Why:
         choice = resolving.explained(use, occasion)
         again = resolving.next_occasion(use, key, occasion.seconds_left)
         order = in_order(target, resolving.considered(use), self.desk.condition, again) if note is None else ()
-        generation = self.in_force.generation.number
-        return report(asked.ensemble, use, choice, order, note, runner=self.runner, generation=generation)
+        return report(
+            asked.ensemble,
+            use,
+            choice,
+            order,
+            note,
+            falls_back=fallback_of(use, resolving.declared, self.desk.condition),
+            runner=self.runner,
+            generation=self.in_force.generation.number,
+        )
 
     def _resolving(self, ensemble: str) -> Resolving:
         here = self.hosted.get(ensemble)

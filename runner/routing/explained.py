@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from runner.catalog import declared
+from runner.catalog import Catalog, declared
 from runner.model import Discovery, Network, Selection, StaticTarget, Use
 from runner.offer import Condition, Offer
 from runner.routing.choice import Candidate, Choice, choose, in_order
 from runner.routing.considered import Wanted, considered
 from runner.routing.strategy import Occasion
+from runner.routing.wiring import fallback
 from runner.templates import TemplateProblem, compile_value, rendered
 from runner.why import CandidateReport, WhyReport
 from runner.work import EnsembleState
@@ -34,6 +35,7 @@ def report(
     order: Sequence[Offer],
     note: str | None = None,
     *,
+    falls_back: Offer | None = None,
     runner: str | None = None,
     generation: int | None = None,
 ) -> WhyReport:
@@ -55,6 +57,8 @@ def report(
         prefer=need.prefer,
         avoid=need.avoid,
         fallback=str(use.fallback) if use.fallback is not None else None,
+        fallback_type=falls_back.capability.type if falls_back is not None else None,
+        fallback_state=falls_back.state if falls_back is not None else None,
         note=note,
         runner=runner,
         generation=generation,
@@ -81,12 +85,19 @@ def by_the_file(network: Network, ensemble: str, use: Use, *, key: str | None = 
     Nobody is named where that goes by what only a running network knows.
     """
     made, note = key_of(use.target, key)
-    found = considered(Wanted.by(use, ensemble), declared(network))
+    catalog = declared(network)
+    found = considered(Wanted.by(use, ensemble), catalog)
     occasion = Occasion(_NoChance(), key=made)
     choice = choose(use.target, found, _ready, occasion)
     note = note or _unknowable(use.target, choice)
     order = in_order(use.target, found, _ready, occasion) if note is None else ()
-    return report(ensemble, use, choice, order, note)
+    return report(ensemble, use, choice, order, note, falls_back=fallback_of(use, catalog, _ready))
+
+
+def fallback_of(use: Use, declared: Catalog, live: Callable[[str], Condition]) -> Offer | None:
+    """What a use falls back to, with how its provider is."""
+    capability = fallback(use, declared)
+    return Offer(capability, live(capability.provider)) if capability is not None else None
 
 
 class _NoChance:

@@ -15,7 +15,7 @@ from runner.event import Event
 from runner.host.ensemble import HostedEnsemble
 from runner.host.happenings import Worked
 from runner.host.runner import running
-from tests.support.networks import eventually, live, read
+from tests.support.networks import PLACEMENTS, Place, eventually, live, read
 from tests.support.saving import Saver
 
 NETWORK = """\
@@ -69,6 +69,31 @@ async def test_what_a_function_imports_when_it_runs_is_as_it_was_saved_last(tmp_
     async with live(tmp_path, NETWORK, watch=True, inn=late, words=WORDS) as there:
         saver = Saver(there)
         assert await saver.does(("words.py", "SAID = 'two'\n")) == "~ kitchen  words.py edited (rolling)"
+        assert await said(saver) == "two"
+
+
+PACKAGED = {
+    "which a module imports": ("inn:say", "from . import dishes\ndef said(): return dishes.SAID"),
+    "when it runs": ("inn:say", "def said():\n    from . import dishes\n    return dishes.SAID"),
+    "for a module in it": ("menu.plain:said", "from .dishes import SAID"),
+}
+
+
+@PLACEMENTS
+@pytest.mark.parametrize(("target", "package"), PACKAGED.values(), ids=PACKAGED)
+async def test_what_a_package_imports_from_itself_is_watched(
+    tmp_path: Path, place: Place, target: str, package: str
+) -> None:
+    menu = {"__init__": package, "dishes": "SAID = 'one'\n", "plain": "from . import SAID\ndef said(): return SAID"}
+    (tmp_path / "menu").mkdir()
+    for name, text in menu.items():
+        (tmp_path / "menu" / f"{name}.py").write_text(text)
+    network = place(NETWORK).replace("inn:say", target)
+    module = "import menu\n\n\ndef say() -> str:\n    return menu.said()\n"
+    async with live(tmp_path, network, watch=True, inn=module) as there:
+        saver = Saver(there)
+        assert await said(saver) == "one"
+        assert await saver.does(("menu/dishes.py", "SAID = 'two'\n")) == "~ kitchen  menu/dishes.py edited (rolling)"
         assert await said(saver) == "two"
 
 

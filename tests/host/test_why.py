@@ -8,7 +8,7 @@ import pytest
 
 from runner.errors import UsageProblem
 from runner.model import Selection
-from runner.work import WorkResponse
+from runner.work import CapabilityType, EnsembleState, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
 MODULE = "async def count(text: str) -> str:\n    return text\n"
@@ -56,6 +56,15 @@ async def test_a_static_use_has_one_candidate_and_it_is_asked_however_it_is(tmp_
         assert (report.kind, report.strategy, report.chosen) == ("static", "static", "kitchen")
         assert (report.order, report.fallback) == (("kitchen/count",), "annex/count")
         assert [c.reason for c in report.candidates] == ["kitchen is STOPPED; it was named, and is asked all the same"]
+        assert (report.fallback_type, report.fallback_state) == (CapabilityType.TOOL, EnsembleState.READY)
+
+
+async def test_the_fallback_is_told_with_how_it_is(tmp_path: Path):
+    use = "{discover: cook, fallback: kitchen/count}"
+    async with live(tmp_path, network(use), without=frozenset({"kitchen"}), inn=MODULE) as inn:
+        report = await inn.client.why("desk", "need")
+        assert (report.target, report.fallback) == (None, "kitchen/count")
+        assert (report.fallback_type, report.fallback_state) == (CapabilityType.TOOL, EnsembleState.STOPPED)
 
 
 @pytest.mark.parametrize("select", [s for s in Selection if s is not Selection.LOWEST_LATENCY])

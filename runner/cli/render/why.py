@@ -8,6 +8,7 @@ from runner.cli.render.style import paint, visible
 from runner.cli.render.tables import table
 from runner.diagnostics import Span
 from runner.why import CandidateReport, WhyReport
+from runner.work import CapabilityType, EnsembleState
 
 _STRATEGIES = {
     "first": "the first by name",
@@ -90,12 +91,33 @@ def _verdict(report: WhyReport) -> Iterator[str]:
     elif report.note is not None:
         yield visible(f"→ one of the eligible: {report.note}")
     else:
-        yield visible(f"→ nobody can be asked{f': its fallback {report.fallback} is' if report.fallback else ''}")
+        yield visible(f"→ nobody can be asked{_fallen_back(report)}")
     if report.runner is None:
         yield "  as the file declares it, with every ensemble up: no network is running here"
 
 
 def _then(report: WhyReport) -> str:
-    """Who is asked where the chosen one does not take it."""
-    rest = [*report.order[1:], *([f"the fallback {report.fallback}"] if report.fallback else [])]
-    return f"; then {', then '.join(rest)}" if rest else ""
+    """What becomes of a request there, and who is asked where the chosen one does not take it."""
+    rest = ", then ".join([*report.order[1:], *([f"the fallback {report.fallback}"] if report.fallback else [])])
+    chosen = next((c for c in report.candidates if f"{c.provider}/{c.capability}" == report.target), None)
+    if chosen is None or (how := _meets(chosen.provider, chosen.type, chosen.state)) is None:
+        return f"; then {rest}" if rest else ""
+    unless = "where that is full," if chosen.type is CapabilityType.TASK else "then"
+    return f": {how}" + (f"; {unless} {rest}" if rest else "")
+
+
+def _fallen_back(report: WhyReport) -> str:
+    if report.fallback is None:
+        return ""
+    kind, state = report.fallback_type, report.fallback_state
+    how = _meets(report.fallback.partition("/")[0], kind, state) if kind is not None and state is not None else None
+    return f": its fallback {report.fallback} is" + (f"; {how}" if how else "")
+
+
+def _meets(provider: str, kind: CapabilityType, state: EnsembleState) -> str | None:
+    """What a request meets at a provider that is not as it should be; None where it is."""
+    if state is EnsembleState.READY:
+        return None
+    if kind is CapabilityType.TASK:
+        return f"{provider} is {state}, and the task waits in its queue"
+    return f"{provider} is {state}, and {'refuses calls' if state is EnsembleState.DEGRADED else 'does not answer'}"
