@@ -12,7 +12,7 @@ from runner.cli.render.graph.document import document
 from runner.cli.render.graph.dot import dot
 from runner.cli.render.graph.layout import layered
 from runner.cli.render.graph.mermaid import mermaid
-from runner.cli.render.graph.picture import as_it_runs, picture
+from runner.cli.render.graph.picture import Picture, as_it_runs, picture
 from runner.cli.render.graph.placement import Size, placed, shelved
 from runner.cli.render.graph.svg import svg
 from runner.cli.render.graph.text import text
@@ -70,12 +70,17 @@ def report(use: str, target: str | None, *eligible: str, note: str | None = None
     return WhyReport(use=use, target=target, candidates=tuple(candidates), note=note, **fixed)
 
 
-def test_a_running_network_shows_where_its_discovered_uses_go() -> None:
+def running() -> Picture:
+    """The desk's `drink` goes to the pub now; where `keyed` goes depends on the request."""
     uses = (Use("drink", Discovery("pour", ())), Use("keyed", Discovery("pour", ())))
     members = (ensemble("bar", "pour"), ensemble("desk", "greet", *uses), ensemble("pub", "pour"))
     drawn = picture(Network("inn", {e.name: e for e in members}))
     told = [report("drink", "pub/pour", "bar", "pub"), report("keyed", None, "pub", note="it goes by its key")]
-    live = as_it_runs(drawn, told)
+    return as_it_runs(drawn, told)
+
+
+def test_a_running_network_shows_where_its_discovered_uses_go() -> None:
+    live = running()
     assert [(line.use, line.target, line.now) for line in live.lines] == [
         ("drink", "bar", False),
         ("drink", "pub", True),
@@ -85,6 +90,24 @@ def test_a_running_network_shows_where_its_discovered_uses_go() -> None:
     assert "  uses    drink -.-> pub/pour  (discovered: pour; now)" in text(live)
     assert 'class="line discovered now"' in svg(live)
     assert [line["now"] for line in document(live)["wiring"]] == [False, True, False, None]
+
+
+def test_every_format_shows_where_requests_go_now_and_stays_dashed_for_discovered() -> None:
+    assert mermaid(running()).splitlines()[-7:] == [
+        '  n1 -.->|"drink"| n0',
+        '  n1 -.->|"drink"| n2',
+        '  n1 -.->|"keyed"| n0',
+        '  n1 -.->|"keyed"| n2',
+        "  linkStyle 0 stroke-width:1px,opacity:0.45",
+        "  linkStyle 1 stroke-width:4px",
+        "  linkStyle 2 stroke-width:1px,opacity:0.45",
+    ]
+    assert dot(running()).splitlines()[-5:-1] == [
+        '  "desk" -> "bar" [label="drink", style=dashed, color="gray65", fontcolor="gray45"];',
+        '  "desk" -> "pub" [label="drink", style=dashed, penwidth=2.5];',
+        '  "desk" -> "bar" [label="keyed", style=dashed, color="gray65", fontcolor="gray45"];',
+        '  "desk" -> "pub" [label="keyed", style=dashed];',
+    ]
 
 
 def test_a_source_stands_close_to_what_it_leads_to() -> None:

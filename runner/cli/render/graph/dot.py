@@ -5,9 +5,13 @@ from __future__ import annotations
 from runner.cli.render.graph.picture import Node, Picture
 from runner.cli.render.style import visible
 
+_NOW = {None: "", True: ", penwidth=2.5", False: ', color="gray65", fontcolor="gray45"'}
+"""How an edge of a running network looks, by whether requests go that way now."""
+
 
 def dot(picture: Picture) -> str:
-    """A digraph: solid edges are static uses, dashed ones discovered."""
+    """A digraph: solid edges are static uses, dashed ones discovered; of a running network those are bold that
+    requests take now, and those grey that they do not."""
     lines = [
         f"digraph {_quoted(picture.network)} {{",
         "  rankdir=LR;",
@@ -20,7 +24,7 @@ def dot(picture: Picture) -> str:
         if target is None:
             target = f"?{number}"
             lines.append(f"  {_quoted(target)} [label={_quoted(f'nobody offers {line.capability}')}, style=dotted];")
-        style = ", style=dashed" if line.discovered else ""
+        style = (", style=dashed" if line.discovered else "") + _NOW[line.now]
         lines.append(f"  {_quoted(line.source)} -> {_quoted(target)} [label={_quoted(line.label)}{style}];")
     return "\n".join([*lines, "}"])
 

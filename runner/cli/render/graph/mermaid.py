@@ -5,9 +5,13 @@ from __future__ import annotations
 from runner.cli.render.graph.picture import Node, Picture
 from runner.cli.render.style import visible
 
+_NOW = {True: "stroke-width:4px", False: "stroke-width:1px,opacity:0.45"}
+"""How an arrow of a running network looks, by whether requests go that way now."""
+
 
 def mermaid(picture: Picture) -> str:
-    """A flowchart: solid arrows are static uses, dotted ones discovered."""
+    """A flowchart: solid arrows are static uses, dotted ones discovered; of a running network those are bold that
+    requests take now, and those pale that they do not."""
     ids = {node.name: f"n{number}" for number, node in enumerate(picture.nodes)}
     lines = ["flowchart LR", *(f'  {ids[node.name]}["{_box(node)}"]' for node in picture.nodes)]
     for number, line in enumerate(picture.arrows):
@@ -17,6 +21,7 @@ def mermaid(picture: Picture) -> str:
             target = f"none{number}"
             lines.append(f'  {target}(["nobody offers {_escaped(line.capability)}"])')
         lines.append(f'  {ids[line.source]} {arrow}|"{_escaped(line.label)}"| {target}')
+    lines += [f"  linkStyle {n} {_NOW[line.now]}" for n, line in enumerate(picture.arrows) if line.now is not None]
     return "\n".join(lines)
 
 
