@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
@@ -49,6 +50,11 @@ class Offer:
         own = self.share.authority if self.share else None
         return own or self.provider.file.authority
 
+    @property
+    def claimed_within(self) -> timedelta:
+        """The `sla` of a task; zero where none is promised: it may be claimed at once, and a tool is."""
+        return (self.provider.file.sla if self.kind == "tasks" else None) or timedelta(0)
+
     def __str__(self) -> str:
         return f"{self.provider.name}/{self.name}"
 
@@ -73,6 +79,14 @@ class Found:
     def asked_by(self, use: UseFile) -> Found:
         """Those that a use may come to, as it asks."""
         return self.tasks if use.mode == "async" else self
+
+    @cached_property
+    def _soonest_first(self) -> Sequence[tuple[timedelta, Offer]]:
+        return sorted(((offer.claimed_within, offer) for offer in self.offers), key=lambda one: one[0])
+
+    def soonest(self, *, asking: str) -> tuple[timedelta, Offer] | None:
+        """Whoever promises to claim the soonest, and within what; None where there is nobody."""
+        return next((one for one in self._soonest_first if one[1].provider.name != asking), None)
 
     def number(self, *, asking: str) -> int:
         """How many there are for an ensemble: its own do not count."""

@@ -10,6 +10,7 @@ from runner.config.codes import Rule
 from runner.config.draft import Draft, Found
 from runner.config.ensemble_file import UseFile
 from runner.config.suggest import listed
+from runner.config.ways import possible
 from runner.diagnostics import Diagnostic, Severity
 
 _MOST_LISTED = 3
@@ -17,8 +18,7 @@ _MOST_LISTED = 3
 
 def first_is_clear(draft: Draft) -> Iterator[Diagnostic]:
     """`select: first`, written or not, takes the first in order of name of those that its tags put before others."""
-    for member, name, use, meeting in draft.discovered():
-        found = meeting.asked_by(use)
+    for member, name, use, found in possible(draft):
         number = found.number(asking=member.name)
         if use.select != "first" or number < 2 or _preferred(draft, use, found, member.name) == 1:
             continue

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from runner.config.codes import Rule
-from runner.config.draft import Draft, Member
+from runner.config.draft import Draft, Found, Member, Offer
 from runner.config.ensemble_file import TaskFile, UseFile
 from runner.config.patience import Capability, Given, Place, Whole, patience
 from runner.config.step_chain import longest_chain
 from runner.config.step_file import StepFile
-from runner.config.ways import named_by
+from runner.config.ways import named_by, possible
 from runner.diagnostics import Diagnostic, Severity
 from runner.durations import format_duration
 
 
 def deadlines_can_hold(draft: Draft) -> Iterator[Diagnostic]:
     """What the file says of them, against the widest way to each."""
-    if not any(_limits(member) for member in draft.members.values()):
+    claims = any(member.file.sla is not None for member in draft.members.values())
+    if not claims and not any(_limits(member) for member in draft.members.values()):
         return
     given = patience(draft)
+    meeting = {(member.name, name): found for member, name, _, found in possible(draft)}
     for member in draft.members.values():
-        if _limits(member):
+        if claims or _limits(member):
             contexts = _contexts(member, given)
             for name, use in member.file.uses.items():
-                yield from _of_use(draft, member, name, use, contexts[name])
+                yield from _of_use(member, name, use, contexts[name])
+                asked = _asked(draft, member, use, meeting.get((member.name, name)))
+                yield from _of_claims(member, name, use, contexts[name], asked)
             for name, task in member.file.tasks.items():
                 yield from _of_steps(member, name, task, given[Capability(member.name, name)])
 
@@ -53,22 +58,52 @@ def _contexts(member: Member, given: Mapping[Place, Given]) -> Mapping[str, tupl
     return {**found, **named}
 
 
-def _of_use(draft: Draft, member: Member, name: str, use: UseFile, context: tuple[str, Given]) -> Iterator[Diagnostic]:
-    if use.deadline is None:
-        return
+def _of_use(member: Member, name: str, use: UseFile, context: tuple[str, Given]) -> Iterator[Diagnostic]:
     who, given = context
-    span = member.written.span(("uses", name, "deadline"))
-    if use.deadline > given.most:
+    if use.deadline is not None and use.deadline > given.most:
+        span = member.written.span(("uses", name, "deadline"))
         message = f"{format_duration(use.deadline)} cannot hold: {who} has {_at_most(given)} itself"
         hint = f"lower it, or {_raise(given)}"
         yield Diagnostic(Rule.IMPOSSIBLE_DEADLINE, message, span, Severity.WARNING, hint)
-    offer = draft.offer(use.to) if use.to is not None else None
-    sla = offer.provider.file.sla if offer is not None and offer.kind == "tasks" else None
-    if sla is not None and sla >= use.deadline:
-        over = format_duration(use.deadline)
-        message = f"`{use.to}` has {format_duration(sla)} to claim a task, its `sla`: {over} may be over by then"
-        hint = "raise the deadline, or lower the provider's `sla`"
-        yield Diagnostic(Rule.IMPOSSIBLE_DEADLINE, message, span, Severity.WARNING, hint)
+
+
+class _Asked(NamedTuple):
+    """Of those whom a use may come to: who claims the soonest by its `sla`, and how many they are."""
+
+    within: timedelta
+    offer: Offer
+    number: int
+
+
+def _asked(draft: Draft, member: Member, use: UseFile, meeting: Found | None) -> _Asked | None:
+    if meeting is None:
+        offer = draft.offer(use.to) if use.to is not None else None
+        return _Asked(offer.claimed_within, offer, 1) if offer is not None else None
+    soonest = meeting.soonest(asking=member.name)
+    return _Asked(*soonest, meeting.number(asking=member.name)) if soonest is not None else None
+
+
+def _of_claims(
+    member: Member, name: str, use: UseFile, context: tuple[str, Given], asked: _Asked | None
+) -> Iterator[Diagnostic]:
+    """Nobody whom a use may come to has to claim its task before the deadline is over."""
+    who, given = context
+    most = use.deadline if use.deadline is not None else given.most
+    if asked is None or not asked.within or asked.within < most:
+        return
+    within = format_duration(asked.within)
+    if asked.number == 1:
+        message = f"`{asked.offer}` has {within} to claim a task, its `sla`"
+    else:
+        message = f"all {asked.number} that meet `{name}` have {within} or more to claim a task, their `sla`"
+    if use.deadline is not None:
+        span, remedy = member.written.span(("uses", name, "deadline")), "raise the deadline"
+        message += f": {format_duration(most)} may be over by then"
+    else:
+        span, remedy = member.written.span(("uses", name), key=True), _raise(given)
+        message += f", and {who} has {_at_most(given)} for all"
+    hint = f"{remedy}, or lower the provider's `sla`"
+    yield Diagnostic(Rule.IMPOSSIBLE_DEADLINE, message, span, Severity.WARNING, hint)
 
 
 def _at_most(given: Given) -> str:

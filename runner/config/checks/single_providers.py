@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from runner.config.codes import Rule
 from runner.config.draft import Draft
+from runner.config.ways import possible
 from runner.diagnostics import Diagnostic, Severity
 
 
 def needs_have_a_choice(draft: Draft) -> Iterator[Diagnostic]:
     """A `fallback` is an answer."""
-    for member, name, use, found in draft.discovered():
-        possible = found.asked_by(use)
-        if use.fallback is not None or possible.number(asking=member.name) != 1:
+    for member, name, use, found in possible(draft):
+        if use.fallback is not None or found.number(asking=member.name) != 1:
             continue
-        (only,) = possible.others(asking=member.name)
+        (only,) = found.others(asking=member.name)
         place = ("uses", name, "discover" if use.discover is not None else "tags")
         message = f"`{only}` alone meets `{name}`: there is nothing to discover"
         hint = f"name it with `to: {only}`, or add `fallback: {only}` to have it while the catalog is away"

@@ -77,6 +77,20 @@ def test_first_of_several_is_a_warning_written_or_not() -> None:
     assert said(network(written, *two)) == f"network.yaml:3:47: {told}"
 
 
+def test_a_tool_is_no_choice_of_a_use_that_only_hands_off() -> None:
+    def files(step: str) -> dict[str, str]:
+        bar = f"  bar: {{uses: {{meal: {{discover: cook}}}}, tasks: {{serve: {{share: true, steps: [{step}]}}}}}}"
+        tool = "  larder: {tools: {cook: {python: 'm:cook', share: true}}}"
+        return {"m.py": "cook = str\n", "network.yaml": network(bar, tool, provider("kitchen", "cook"))}
+
+    alone = "warning[single-provider]: `kitchen/cook` alone meets `meal`"
+    assert alone in said(files("{handoff: meal}"))
+    assert "ambiguous-first" not in said(files("{handoff: meal}"))
+    for step in ("{use: meal}", "{use: meal}, {handoff: meal}"):
+        assert "warning[ambiguous-first]: 2 capabilities meet `meal`" in said(files(step))
+        assert alone not in said(files(step))
+
+
 def test_tags_that_leave_one_to_the_front_are_no_matter_of_names() -> None:
     two = (provider("grill", "cook", share="[hot]"), provider("kitchen", "cook", share="[cold]"))
     for said_so in ("prefer: [cold]", "avoid: [hot]"):
@@ -213,6 +227,43 @@ def test_a_deadline_within_the_providers_sla_may_be_over_before_anybody_claims()
         "network.yaml:3:51: warning[impossible-deadline]: `kitchen/cook` has 2m to claim a task, its `sla`: 1m may be over by then"
     )
     assert deadlines(network("  bar: {uses: {meal: {to: kitchen/cook, deadline: 5m}}}", kitchen)) == ""
+
+
+def slow(name: str, sla: str | None) -> str:
+    return provider(name, "cook").replace("{tasks", f"{{sla: {sla}, tasks" if sla else "{tasks")
+
+
+def test_a_deadline_within_the_sla_of_all_who_meet_a_need_may_be_over_before_anybody_claims() -> None:
+    bar = "  bar: {uses: {meal: {discover: cook, select: random, deadline: 1m}}}"
+    assert said(network(bar, slow("grill", "5m"), slow("kitchen", "2m"))) == (
+        "network.yaml:3:65: warning[impossible-deadline]: all 2 that meet `meal` have 2m or more to claim a task, their `sla`: 1m may be over by then\n"
+        "  hint: raise the deadline, or lower the provider's `sla`"
+    )
+    assert "`kitchen/cook` has 2m to claim a task, its `sla`: 1m may be" in deadlines(
+        network(bar, slow("kitchen", "2m"))
+    )
+    for other in (slow("grill", None), slow("grill", "30s")):
+        assert deadlines(network(bar, other, slow("kitchen", "2m"))) == "", "one of them is enough"
+
+
+def test_the_sla_of_whoever_asks_and_a_tool_are_told_from_those_of_others() -> None:
+    bar = f"  bar: {{uses: {{meal: {{discover: cook, deadline: 1m}}}}, tasks: {{cook: {COOK}}}}}"
+    assert "`kitchen/cook` has 2m to claim" in deadlines(network(bar, slow("kitchen", "2m")))
+    tool = "  larder: {sla: 9m, tools: {cook: {python: 'm:cook', share: true}}}"
+    both = {"m.py": "cook = str\n", "network.yaml": network(bar, tool, slow("kitchen", "2m"))}
+    assert "impossible-deadline" not in said(both), "a tool is not claimed: it answers"
+
+
+def test_a_use_without_a_deadline_has_what_the_way_to_it_leaves() -> None:
+    second = "{to: market/buy}"
+    way = three("{to: kitchen/cook, deadline: 1m}", second).replace("market: {", "market: {sla: 2m, ")
+    assert deadlines(way) == (
+        "network.yaml:4:20: warning[impossible-deadline]: `market/buy` has 2m to claim a task, its `sla`, and `kitchen/cook` has 1m at most, from `bar/meal`, for all"
+    )
+    assert "  hint: raise the `deadline` of `bar/meal`, or lower the provider's `sla`" in said(way)
+    assert deadlines(way.replace("deadline: 1m", "deadline: 3m")) == ""
+    bar = "  bar: {uses: {meal: kitchen/cook}, tasks: {serve: {share: true, steps: [{use: meal}]}}}"
+    assert "the network's default, for all" in deadlines(network(bar, slow("kitchen", "1h")))
 
 
 def summed(steps: str, *, mode: str = "await") -> str:
