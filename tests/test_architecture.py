@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,26 @@ HOMES = {
     "jinja2": {"runner.sandbox"},
 }
 """The one package (or module) that may import each library."""
+
+CANCELLING = {
+    "runner/endings.py": "the one place where a task is ended",
+    "runner/bus/caller.py": "a timer",
+    "runner/bus/connection.py": "a timer",
+    "runner/bus/known.py": "a reading that another one follows; `close` ends them all",
+    "runner/cli/session.py": "what is left at the very end of a program, waited for within a bound",
+    "runner/cli/verbs/up.py": "a start that is given up, which whoever waits for it learns from `stop` too",
+    "runner/functions/context.py": "what a thread waits for",
+    "runner/functions/threads.py": "work that no thread has begun",
+    "runner/host/acceptance.py": "a timer",
+    "runner/host/claim.py": "a timer",
+    "runner/host/health.py": "a probe that is late; the next waits for its end, and `close` ends it",
+    "runner/host/in_hand.py": "a user's work, which its crew waits for",
+    "runner/host/process/grip.py": "a look-up that is done, or that nobody needs any more and one answer bounds",
+    "runner/host/process/line.py": "a timer",
+    "runner/host/task_queue.py": "a user's work, which its crew waits for",
+    "runner/host/tool_calls.py": "a user's work, which its crew waits for",
+}
+"""What is cancelled without `runner.endings.ended`, by module."""
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +79,14 @@ def test_no_module_is_longer_than_one_sitting() -> None:
         if (lines := path.read_text(encoding="utf-8").count("\n")) > 400
     }
     assert long == {}
+
+
+def test_a_task_is_ended_in_one_way_only() -> None:
+    """Who cancels it once and waits, waits for ever where the cancellation is lost: `runner.endings` says how."""
+    found = {str(path.relative_to(ROOT)) for path in sorted((ROOT / "runner").rglob("*.py")) if _cancels(path)}
+    assert found == CANCELLING.keys()
+
+
+def _cancels(path: Path) -> bool:
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr == "cancel" and not call.args for call in calls)

@@ -93,10 +93,18 @@ class Connection(Client):
                 pong.exception()  # nobody waits for the library's own
 
     async def flush(self, timeout: int = FLUSH_SECONDS) -> None:
-        """As the library's. It raises at once where the connection is lost, since no answer ever comes then."""
+        """As the library's, which may lose a cancellation: `runner.endings` says why.
+
+        It raises at once where the connection is lost, since no answer ever comes then.
+        """
         if not self.is_connected:
             raise FlushTimeoutError
-        await super().flush(timeout)
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        await self._send_ping(pong)
+        await asyncio.wait((pong,), timeout=timeout)
+        if not pong.done():
+            raise FlushTimeoutError
+        pong.result()
 
     async def request(
         self,

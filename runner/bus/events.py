@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
+from runner.endings import ended
 from runner.event import Event
 from runner.subjects import Subjects
 
@@ -46,9 +47,7 @@ class Events:
 
     async def close(self) -> None:
         """Send what is left."""
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.wait((self._sending,))
+        await ended(self._sending)
         await self._send()
 
     async def _send_soon(self) -> None:

@@ -11,6 +11,7 @@ from runner.bus.away import AWAY
 from runner.bus.connection import Connection, settled
 from runner.bus.keyset import KeySet
 from runner.bus.records import Bucket
+from runner.endings import ended
 
 RETRY_SECONDS = 1.0
 
@@ -26,7 +27,7 @@ class KnownKeys:
         self._bucket = bucket
         self._keys = KeySet()
         self._complete = False
-        self._loading: asyncio.Task[None] | None = None
+        self._loading: set[asyncio.Task[None]] = set()
         self._told: list[Heard] = []
 
     def tell(self, heard: Heard) -> None:
@@ -47,14 +48,14 @@ class KnownKeys:
     def reload(self) -> None:
         """Writes may have gone unheard: until they are known again, anything may be there."""
         self._complete = False
-        if self._loading is not None:
-            self._loading.cancel()
-        self._loading = asyncio.ensure_future(self._load())
+        for loading in self._loading:
+            loading.cancel()
+        loading = asyncio.ensure_future(self._load())
+        self._loading.add(loading)
+        loading.add_done_callback(self._loading.discard)
 
     async def close(self) -> None:
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait((self._loading,))
+        await ended(*self._loading)
 
     def add(self, key: str) -> None:
         self._keys.add(key)

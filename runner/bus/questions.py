@@ -12,6 +12,7 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
 from runner.bus.connection import Connection, settled
+from runner.endings import ended
 from runner.subjects import Subjects
 
 SHARES = (0.1, 0.2, 0.7)
@@ -79,10 +80,7 @@ class Questions:
         await settled(self._connection)
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await ended(*self._tasks)
 
     async def _reply(self, message: Msg, answer: Answer) -> None:
         try:

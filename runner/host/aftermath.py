@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.bus.away import AWAY
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.host.embedded import Quiet
 from runner.host.foundation import Foundation
@@ -50,9 +51,10 @@ class Aftermath:
         following, self._following = self._following, None
         if following is None:
             return
-        if not self._withdrawing:
-            following.cancel()
-        await asyncio.wait((following,))
+        if self._withdrawing:
+            await asyncio.wait((following,))
+        else:
+            await ended(following)
 
     async def gone(self, names: Collection[str] | None = None) -> None:
         """Those of these ensembles that are being stopped have stopped, within the bound of their drain."""
@@ -85,8 +87,7 @@ class Aftermath:
             if staying := [ending for name, ending in here.items() if name in generation.network.ensembles]:
                 await asyncio.wait(staying)
         finally:
-            for ending in here.values():
-                ending.cancel()
+            await ended(*here.values())
 
     async def _ended(self, hosted: Hosted) -> None:
         """What it has in hand, and what it accepted for capabilities that it does not have any more."""

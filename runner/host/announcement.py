@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from runner.endings import ended
 from runner.state import RunningNetwork, State, runs
 
 LOOK_SECONDS = 0.25
@@ -36,9 +37,7 @@ class Announcement:
         self._keeping = asyncio.ensure_future(self._keep())
 
     async def close(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait((self._keeping,))
+        await ended(self._keeping)
         os.close(self._directory)
         if not self._state.is_joined():
             self._state.withdraw(os.getpid())

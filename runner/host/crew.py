@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
+from runner.endings import ended
+
 CANCEL_SECONDS = 2.0
 """How long cancelled work may take to notice; what does not is left behind."""
 
@@ -22,7 +24,7 @@ class Crew:
         return len(self._tasks)
 
     def start(self, work: Coroutine[object, object, None], title: str) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work, name=title)
         self._tasks[task] = title
         task.add_done_callback(self._done)
         return task
@@ -39,10 +41,7 @@ class Crew:
         _, late = await asyncio.wait(self._tasks, timeout=seconds)
         titles = tuple(sorted(self._tasks[task] for task in late))
         self.lets_go = True
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=CANCEL_SECONDS)
+        await ended(*late, again=CANCEL_SECONDS, within=CANCEL_SECONDS)
         self.lets_go = False
         return titles
 

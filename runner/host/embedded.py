@@ -15,6 +15,7 @@ from dataclasses import replace
 from runner.bus.facts import facts_of
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
+from runner.endings import ended
 from runner.errors import AlreadyRunning, ServerFailed
 from runner.host.happenings import Notice, ServerReady, Watcher
 from runner.host.reach import Reach
@@ -110,9 +111,7 @@ class Embedded:
 
     async def close(self) -> None:
         """Stop the server where it is ours, and leave the directory to others."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait((self._keeping,))
+        await ended(self._keeping)
         await self._server.stop()
         for hold in filter(None, (self._joined, self._owned)):
             hold.release()

@@ -17,6 +17,7 @@ from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
 from runner.bus.questions import Questions
 from runner.config.kept import Kept
+from runner.endings import undone
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, ServerFailed
 from runner.host.applied import Configuration, configured, reading_of
 from runner.host.ballot import BOUND_SECONDS
@@ -113,11 +114,7 @@ class Following:
     async def close(self) -> None:
         """Nothing is under way any more."""
         self._closed = True
-        tasks = {*self._works, *([self._following] if self._following is not None else [])}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await undone(*self._works, self._following)
 
     async def _warm(self, _: str, body: bytes) -> bytes | None:
         """Asked more than once, it is one piece of work."""
@@ -211,7 +208,7 @@ class Following:
             await self._go_with(current)
 
     async def _follow(self) -> None:
-        while True:
+        while not self._closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._look.wait()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from runner.bus.away import AWAY
 from runner.durations import format_duration
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.functions.raised import described, words
 from runner.probe import Health
@@ -70,11 +71,7 @@ class HealthCheck:
 
     async def close(self) -> None:
         """Nothing is checked any more. A probe that will not end is left behind, and said so."""
-        owned = [task for task in (self._checking, self._trying) if task is not None]
-        for task in owned:
-            task.cancel()
-        if owned and (await asyncio.wait(owned, timeout=CLOSE_SECONDS))[1]:
-            _log.warning("a health probe does not end although it is cancelled, and is left behind")
+        await ended(self._checking, self._trying, within=CLOSE_SECONDS)
 
     async def _check(self) -> None:
         while True:
@@ -106,7 +103,7 @@ class HealthCheck:
         if self._trying is not None:
             await asyncio.wait((self._trying,), timeout=seconds)
         if self._trying is None or self._trying.done():
-            self._trying = asyncio.ensure_future(_found(self._probe, health))
+            self._trying = asyncio.create_task(_found(self._probe, health), name=f"the {health.kind} probe")
             await asyncio.wait((self._trying,), timeout=seconds)
         if not self._trying.done():
             self._trying.cancel()

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from runner.beat import Lease
 from runner.bus.away import AWAY
 from runner.bus.records import Bucket
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.host.lease import LEASE_SECONDS, Move, move, written
 from runner.host.pulse import Pulse
@@ -82,9 +83,7 @@ class Leadership:
 
     async def close(self) -> None:
         """Stop the duties and give the lease up, so that another leads at once."""
-        if self._striving is not None:
-            self._striving.cancel()
-            await asyncio.wait((self._striving,))
+        await ended(self._striving)
         await self._rest()
         if self.leading and self._lease is not None:
             self._renewed = None
@@ -152,10 +151,7 @@ class Leadership:
             await self._rest()
 
     async def _rest(self) -> None:
-        for task in self._at_work:
-            task.cancel()
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=CANCEL_SECONDS)
+        await ended(*self._at_work, within=CANCEL_SECONDS)
         self._at_work = set()
 
     def _heard(self, _: str, value: bytes | None) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from runner.bus.away import AWAY
 from runner.bus.events import Events
 from runner.bus.records import Bucket, BucketState
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.event import Event
 from runner.host.registry import Registry
@@ -42,9 +43,7 @@ class Lookout:
         self._looking = asyncio.ensure_future(self._look_on())
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait((self._looking,))
+        await ended(self._looking)
 
     async def look(self) -> None:
         """Look once, make good what is missing, and tell what has changed."""

@@ -26,6 +26,7 @@ from runner.bus.events import Events
 from runner.bus.objects import Objects
 from runner.bus.questions import Questions
 from runner.config.bundling import modules_of
+from runner.endings import undone
 from runner.errors import (
     EnsembleNetworkError,
     InvalidNetwork,
@@ -118,11 +119,7 @@ class Proposals:
     async def close(self) -> None:
         """Nothing is under way any more; what was not in force yet is given up."""
         self._closed = True
-        tasks = {task for task in self._known.values() if not task.done()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await undone(*self._known.values())
         self._threads.shutdown()
 
     async def _answer(self, _: str, body: bytes) -> bytes | None:

@@ -19,6 +19,7 @@ from runner.applied import Applied, Proposal, Readiness
 from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
 from runner.bus.questions import Questions
+from runner.endings import ended
 from runner.errors import ReloadFailed, ServerFailed
 from runner.host.applied import Configuration, Files
 from runner.host.ballot import BOUND_SECONDS, Ready, Refused, Waiting, verdict
@@ -105,8 +106,7 @@ class Proposing:
                 await self._give_up(asked, proposal)
                 raise
             finally:
-                for task in asked.values():
-                    task.cancel()
+                await ended(*asked.values())
 
         read, number = configuration.code(files.workspace), proposal.applied.generation
         await self._applier.apply(files.network, read, number, commit)

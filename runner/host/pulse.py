@@ -11,6 +11,7 @@ from runner.beat import Beat, Vitals
 from runner.bus.away import AWAY
 from runner.bus.beats import Beats
 from runner.bus.connection import Connection, settled
+from runner.endings import ended
 from runner.host.liveness import BEAT_SECONDS, Liveness
 from runner.subjects import Subjects
 
@@ -58,9 +59,7 @@ class Pulse:
 
     async def close(self) -> None:
         """Say goodbye, so that nobody has to wait for what will not come; the connection closes too."""
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.wait((self._beating,))
+        await ended(self._beating)
         with suppress(*AWAY):
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self._say(ended=True)

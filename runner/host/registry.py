@@ -14,6 +14,7 @@ from runner.beat import Beat
 from runner.bus.away import AWAY
 from runner.bus.records import Bucket
 from runner.catalog import Catalog
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.host.pulse import Pulse
 from runner.offer import Condition, condition
@@ -61,9 +62,7 @@ class Registry:
         await self._bucket.watch(self._heard)
 
     async def close(self) -> None:
-        if self._restoring is not None:
-            self._restoring.cancel()
-            await asyncio.wait((self._restoring,))
+        await ended(self._restoring)
 
     async def reload(self) -> None:
         """Changes may have gone unheard: read everything again."""

@@ -19,6 +19,7 @@ from runner.bus.events import Events
 from runner.config.bundling import modules_of
 from runner.config.reading import Reading, read_network
 from runner.diagnostics import Diagnostic
+from runner.endings import undone
 from runner.errors import EnsembleNetworkError, InvalidNetwork, ReloadFailed, RestartNeeded
 from runner.event import Event
 from runner.host.applied import Configuration, Files, is_locked
@@ -34,9 +35,6 @@ from runner.plan.reconcile import reconcile
 from runner.plan.text import compact, refused
 from runner.work import Status
 from runner.workspace import Workspace, environment_of
-
-CANCEL_SECONDS = 1.0
-"""How long what is cancelled may take to end, before it is cancelled once more."""
 
 RELOAD = "reload"
 """The kind of the events that tell of saved changes, in the name of the network."""
@@ -82,6 +80,7 @@ class Reloading:
         self._secrets = reading.references.secrets
         self._kept = reading.kept
         self._gone = False
+        self._closed = False
         self._one = asyncio.Lock()
         self._running: tuple[asyncio.Task[None], ...] = ()
 
@@ -90,15 +89,9 @@ class Reloading:
         self._running = asyncio.ensure_future(self._run()), asyncio.ensure_future(self._take_over())
 
     async def close(self) -> None:
-        """Nothing is applied any more.
-
-        A cancellation that a library loses on the way is repeated.
-        """
-        running = set(self._running)
-        while running:
-            for task in running:
-                task.cancel()
-            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
+        """Nothing is applied any more."""
+        self._closed = True
+        await undone(*self._running)
         self._watch.close()
 
     @property
@@ -110,6 +103,8 @@ class Reloading:
             async with aclosing(self._watch.changes()) as changes:
                 async for _ in changes:
                     await self._look()
+                    if self._closed:  # a cancellation was lost in there
+                        break
         except (OSError, RuntimeError) as problem:  # the second is how watchfiles says that it failed
             self._watcher(Notice(f"the files are not watched any more: {problem}"))
 

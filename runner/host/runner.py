@@ -19,6 +19,7 @@ from runner.bus.connection import settled
 from runner.bus.events import Events
 from runner.bus.questions import Questions
 from runner.config.reading import Reading
+from runner.endings import ended
 from runner.errors import EnsembleNetworkError, StartFailed, UsageProblem
 from runner.functions.loading import ModuleSpace
 from runner.host.announcement import Announcement
@@ -254,8 +255,7 @@ class Runner:
             with suppress(*AWAY):  # the last events are on their way
                 await settled(self._ground.connection)
                 await asyncio.sleep(0)
-            self._watching.cancel()
-            await asyncio.wait((self._watching,))
+            await ended(self._watching)
         await self._questions.close()
         await self._housing.close()
         for modules in (self._modules, *(ensemble.modules for ensemble in self._hosted.values())):

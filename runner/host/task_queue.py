@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from runner.bus.notices import Notices
 from runner.bus.puller import TaskMessage, TaskPuller
 from runner.bus.streams import ACK_WAIT
+from runner.endings import ended
 from runner.host.acceptance import Acceptance
 from runner.host.crew import Crew
 from runner.host.desk import StoreAway
@@ -106,10 +107,7 @@ class TaskQueue:
 
     async def close(self) -> None:
         """Nothing is in hand any more."""
-        for task in self._minding:
-            task.cancel()
-        if self._minding:
-            await asyncio.wait(self._minding)
+        await ended(*self._minding)
 
     def wake(self) -> None:
         """A slot became free."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from watchfiles import Change, awatch
 
+from runner.endings import ended
 from runner.functions.threads import DaemonThreads
 from runner.host.looking import Looking
 from runner.host.sight import Sight, sight
@@ -130,7 +131,6 @@ async def _batches(where: Sight) -> AsyncGenerator[None, None]:
                 upcoming = asyncio.ensure_future(anext(changes))
         finally:
             over.set()  # it loses a cancellation that comes as it tells of a change
-            upcoming.cancel()
-            await asyncio.wait((upcoming,))
-            if not upcoming.cancelled():
+            await ended(upcoming)
+            if upcoming.done() and not upcoming.cancelled():
                 upcoming.exception()

@@ -141,3 +141,17 @@ async def test_whoever_gives_up_a_flush_does_not_make_the_connection_deaf(tmp_pa
                 await connection.flush()
         finally:
             await connection.close()
+
+
+async def test_a_flush_that_is_cancelled_in_the_moment_of_its_answer_is_cancelled(tmp_path: Path) -> None:
+    async with plain_server(tmp_path) as url:
+        connection = await connect([url], caller="_client-a", credentials=None)
+        try:
+            flushing = asyncio.ensure_future(connection.flush())
+            await asyncio.sleep(0)  # it has asked
+            connection._pongs[0].set_result(True)
+            flushing.cancel()
+            await asyncio.wait((flushing,))
+            assert flushing.cancelled()
+        finally:
+            await connection.close()

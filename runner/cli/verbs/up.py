@@ -22,6 +22,7 @@ from runner.cli.render.style import visible
 from runner.cli.session import complete
 from runner.config.reading import Reading
 from runner.config.suggest import did_you_mean
+from runner.endings import ended
 from runner.errors import UsageProblem
 from runner.host.happenings import (
     Configured,
@@ -167,9 +168,7 @@ async def _host(
         try:
             await asyncio.wait([over_network, by_signal], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            over_network.cancel()
-            by_signal.cancel()
-            await asyncio.gather(over_network, by_signal, return_exceptions=True)
+            await ended(over_network, by_signal)
 
 
 def _keep_what_is_there() -> None:

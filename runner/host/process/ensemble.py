@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from runner.beat import Vitals
 from runner.bus.away import AWAY
+from runner.endings import ended, undone
 from runner.errors import EnsembleNetworkError, ServerFailed
 from runner.event import Event
 from runner.functions.loading import ModuleSpace
@@ -319,9 +320,7 @@ class ProcessEnsemble:
                 detail = "its process did not stop in time and was killed"
                 child.kill()
             await child.gone()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait((self._keeping,))
+        await undone(self._keeping)
         if child is not None:
             self._around.outlooks.end(child.line)
             if self._room.grip is not None:
@@ -341,7 +340,7 @@ class ProcessEnsemble:
                 raise TimeoutError
             return await asking
         finally:
-            asking.cancel()
+            await ended(asking)
 
     def _patience(self, drain_seconds: float) -> float:
         """How long it may take to stop. One that is silent has at most its work to finish."""

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from runner.endings import ended
 from runner.host.process.failures import raised, told
 from runner.host.process.frames import Frame, Frames, Garbled, Kind
 
@@ -24,6 +25,7 @@ BYTES_AT_ONCE = 128 * 1024 * 1024
 """How many bytes they may have brought together before no more are read."""
 
 CLOSE_SECONDS = 5.0
+CANCEL_SECONDS = 1.0
 _log = logging.getLogger("runner.host")
 _A = TypeVar("_A")
 
@@ -121,8 +123,7 @@ class Line(asyncio.Protocol):
         """End it. What the other end asked is worked on to its end, within a bound."""
         if self._work:
             _, late = await asyncio.wait(tuple(self._work), timeout=CLOSE_SECONDS)
-            for task in late:
-                task.cancel()
+            await ended(*late, within=CANCEL_SECONDS)
         if self._transport is not None:
             self._transport.close()
 
@@ -207,7 +208,7 @@ class Line(asyncio.Protocol):
         try:
             await asyncio.wait((waiting, answer), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
+            await ended(waiting)
 
     def _send(self, frame: Frame) -> None:
         if self._transport is None or not self.is_open:

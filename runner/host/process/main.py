@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from runner.capability import CapabilityInfo
+from runner.endings import ended
 from runner.functions.loading import ModuleSpace
 from runner.host.ensemble import HostedEnsemble
 from runner.host.process import calls
@@ -164,7 +165,7 @@ async def host(line: int, sources: int) -> None:
     await loop.create_unix_connection(lambda: guest.line, sock=socket.socket(fileno=line))
     watching = asyncio.ensure_future(guest.watch())
     await guest.over.wait()
-    watching.cancel()
+    await ended(watching)
     guest.line.lost = nobody_minds
     await guest.line.close()
 

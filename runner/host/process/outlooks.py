@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.capability import CapabilityInfo
 from runner.catalog import Catalog
+from runner.endings import ended
 from runner.host.process.calls import OUTLOOK, Outlook
 from runner.host.process.line import Line
 from runner.host.registry import Registry
@@ -66,9 +67,7 @@ class Outlooks:
         self._told.pop(line, None)
 
     async def close(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.wait((self._telling,))
+        await ended(self._telling)
 
     async def _tell(self) -> None:
         silent = 0
