@@ -82,19 +82,20 @@ def _drifted(draft: Draft, lock: Lock, network: Network, written: Written) -> It
         message = f"this locks the network `{lock.network}`, and the file is of `{network.name}`"
         yield Diagnostic(Rule.LOCK_DRIFT, message, written.span(("network",)), hint=_HINT)
         return
-    for drift in drifts(lock, lock_of(network)):
+    for drift in drifts(lock, lock_of(network), network):
         yield Diagnostic(Rule.LOCK_DRIFT, drift.words, _span(draft, written, drift), hint=_HINT)
 
 
 def _span(draft: Draft, written: Written, drift: Drift) -> Span:
-    """In the lock, or at the use where the lock has nothing of it."""
+    """In the lock, or at the first use where the lock has nothing of it."""
+    first, provider = drift.uses[0], drift.provider or ""
     match drift.moved:
         case Moved.USE_ADDED | Moved.PROVIDER_ADDED:
-            ensemble, _, use = drift.use.partition("/")
+            ensemble, _, use = first.partition("/")
             return draft.members[ensemble].written.span(("uses", use), key=True)
         case Moved.NEED_CHANGED:
-            return written.span(("uses", drift.use, "need"))
+            return written.span(("uses", first, "need"))
         case Moved.PROVIDER_REMOVED | Moved.CONTRACT_CHANGED:
-            return written.span(("uses", drift.use, "providers", drift.provider or ""), key=True)
+            return written.span(("uses", first, "providers", provider), key=True)
         case Moved.USE_REMOVED:
-            return written.span(("uses", drift.use), key=True)
+            return written.span(("uses", first), key=True)

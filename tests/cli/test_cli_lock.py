@@ -60,10 +60,26 @@ def test_a_lock_as_json(directory: Directory) -> None:
     assert [provider["provider"] for provider in use["providers"]] == ["grill/cook", "kitchen/cook"]
     directory.write("network.yaml", NETWORK.replace("Grilled.", "Done.").replace("  grill:", "  broiler:"))
     changes = json.loads(directory.run("lock", "--update", "--json").out)["changes"]
-    assert [(c["change"], c["provider"]) for c in changes] == [
-        ("provider-added", "broiler/cook"),
-        ("provider-removed", "grill/cook"),
+    assert [(c["change"], c["use"], c["provider"], c["what"]) for c in changes] == [
+        ("provider-added", "bar/meal", "broiler/cook", []),
+        ("provider-removed", "bar/meal", "grill/cook", ["there is no ensemble `grill`"]),
     ]
+
+
+def test_what_changed_of_a_contract_is_told_in_words_once_the_lock_has_it(
+    directory: Directory,
+) -> None:
+    inn(directory).run("lock")
+    whole = lock_of(directory)
+    directory.write("network.lock", whole[: whole.index("contracts:")])
+    assert (directory.run("lock").code, directory.run("validate", "--locked").code) == (0, 0)
+    assert "contracts:" not in lock_of(directory)
+    directory.run("lock", "--update")
+    assert lock_of(directory) == whole
+    directory.write("network.yaml", NETWORK.replace("kitchen: {", "kitchen: {authority: supervised, "))
+    told = "the contract of `kitchen/cook`, to which `bar/meal` is locked, changed: its authority was autonomous"
+    assert told in directory.run("validate", "--locked").out
+    assert f"~ {told} and is supervised\n" in directory.run("lock", "--update").out
 
 
 def test_validate_and_up_refuse_what_drifted_and_name_it(directory: Directory) -> None:

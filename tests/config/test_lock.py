@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
-from runner.config.lock import Lock, LockedUse, Moved, drifts, lock_name, lock_of, written
+from runner.capability import CapabilityInfo
+from runner.config.lock import Drift, Lock, LockedUse, Moved, drifts, lock_name, lock_of, written
+from runner.config.lock_contract import Contract, contract_of, differences
 from runner.config.locking import NoLock, Opened, read_lock
 from runner.model import Discovery, Network
+from runner.work import CapabilityType
 from tests.support.sources import MemorySource, read, said
 
 NETWORK = """\
@@ -44,7 +50,17 @@ def test_a_lock_is_easy_to_read_and_to_compare() -> None:
         '    need: "cook [hot]"',
         "    providers:",
     ]
-    assert [line.partition(":")[0] for line in lines[8:]] == ["      grill/cook", "      kitchen/cook"]
+    assert [line.partition(":")[0] for line in lines[8:11]] == ["      grill/cook", "      kitchen/cook", "contracts"]
+    assert lines[11:] == [
+        "  grill/cook:",
+        "    type: task",
+        "    authority: autonomous",
+        '    tags: ["hot"]',
+        "  kitchen/cook:",
+        "    type: task",
+        "    authority: autonomous",
+        '    tags: ["cold", "hot"]',
+    ]
     assert written(Lock("inn", {})).endswith("network: inn\nuses: {}\n")
 
 
@@ -71,13 +87,18 @@ def test_a_newcomer_is_told_at_the_use_and_a_loss_in_the_lock() -> None:
         "  hint: see what changed and lock it anew with `run-network lock --update`"
     )
     assert locked(NETWORK.replace("share: [hot]", "share: [warm]")).startswith(
-        "network.lock:9:7: error[lock-drift]: `bar/meal` is locked to `grill/cook`, which does not meet it any more\n"
+        "network.lock:9:7: error[lock-drift]: `bar/meal` is locked to `grill/cook`, which does not meet it any more: "
+        "the tag `warm` is new and the tag `hot` is gone\n"
     )
+    gone = NETWORK.replace("  grill: {", "  broiler: {")
+    assert "`grill/cook`, which does not meet it any more: there is no ensemble `grill`\n" in locked(gone)
+    assert "any more: `grill` shares no `cook`\n" in locked(NETWORK.replace("{share: [hot], ", "{"))
 
 
 def test_a_changed_contract_is_told_and_a_changed_limit_is_none() -> None:
     changed = NETWORK.replace("share: [hot, cold], steps", "description: Cooks., share: [hot, cold], steps")
-    assert "error[lock-drift]: the contract of `kitchen/cook`, to which `bar/meal` is locked, was " in locked(changed)
+    told = "the contract of `kitchen/cook`, to which `bar/meal` is locked, changed: its description is new\n"
+    assert f"error[lock-drift]: {told}" in locked(changed)
     assert locked(NETWORK.replace("kitchen: {", "kitchen: {capacity: {max_concurrent: 3}, ")) == ""
 
 
@@ -106,6 +127,90 @@ def test_the_lock_is_called_as_its_network_file() -> None:
 
 
 names = st.from_regex(r"[a-z][a-z0-9-]{0,8}/[a-z][a-z0-9-]{0,8}", fullmatch=True)
+SPA = """\
+  spa:
+    uses:
+      lunch: {discover: cook, tags: [hot]}
+      snack: {discover: cook, tags: [cold], fallback: larder/cook}
+"""
+
+
+def test_what_drifted_is_told_once_with_all_the_uses_that_come_to_it() -> None:
+    changed = (NETWORK + SPA).replace(
+        "share: [hot, cold], steps", "share: {tags: [hot, cold, fine], authority: supervised}, steps"
+    )
+    (told, _) = locked(changed, NETWORK + SPA).splitlines()
+    assert told == (
+        "network.lock:10:7: error[lock-drift]: the contract of `kitchen/cook`, to which `bar/meal`, `spa/lunch` and "
+        "`spa/snack` are locked, changed: the tag `fine` is new and its authority was autonomous and is supervised"
+    )
+    (told, _) = locked(NETWORK + SPA + HATCH, NETWORK + SPA).splitlines()
+    assert told.endswith("`bar/meal` and `spa/lunch` may come to `hatch/cook` now, to which they are not locked")
+
+
+HATCH = "  hatch: {tasks: {cook: {share: [hot], steps: [{template: Warm.}]}}}\n"
+
+
+def test_a_lock_without_contracts_tells_fingerprints() -> None:
+    """Such as one that was written before they were kept."""
+    old = written(replace(lock_of(network()), contracts={}))
+    changed = NETWORK.replace("share: [hot, cold], steps", "description: Cooks., share: [hot, cold], steps")
+    before, after = (lock_of(network(text)).uses["bar/meal"].providers["kitchen/cook"] for text in (NETWORK, changed))
+    said_of_it = said({"network.yaml": changed, "network.lock": old}, locked=True)
+    assert f"to which `bar/meal` is locked, was {before} and is {after} now\n" in said_of_it
+
+
+def typed(**schema: JsonValue) -> Contract:
+    taken: dict[str, JsonValue] = {"type": "object", **schema}
+    return contract_of(CapabilityInfo(name="cook", type=CapabilityType.TASK, provider="kitchen", input_schema=taken))
+
+
+def test_what_changed_of_an_input_is_told_by_its_name() -> None:
+    before = typed(properties={"dish": {"type": "string"}, "salt": {"type": "boolean"}, "for": {}}, required=["dish"])
+    after = typed(
+        properties={"dish": {"type": "string", "maxLength": 9}, "for": {"type": ["integer", "null"]}, "at": {}},
+        required=["at", "for"],
+        additionalProperties=False,
+    )
+    assert list(differences(before, after)) == [
+        "the input `at` is new, and required",
+        "the input `dish` is string as before, and says something else",
+        "the input `dish` is not required any more",
+        "the input `for` was anything and is integer|null",
+        "the input `for` is required now",
+        "the input `salt` is gone",
+        "its `input_schema` says something else beside its properties",
+    ]
+
+
+def test_no_text_of_a_contract_stands_in_the_lock() -> None:
+    """It may come from a reference, and be a secret."""
+    contract = typed(
+        properties={"dish": {"const": "canary"}, "odd name: canary": {}}, required=["canary"], description="canary"
+    )
+    assert "canary" not in written(Lock("inn", {}, {"kitchen/cook": replace(contract, description=None)}))
+
+
+keys = st.sampled_from(["type", "properties", "required", "a", "b"]) | st.text(max_size=3)
+values = st.recursive(
+    st.none() | st.booleans() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(values)
+def test_any_schema_is_kept_and_read_again(schema: JsonValue) -> None:
+    """Also one that is none; and two that differ are told apart."""
+    contract, other = typed(properties=schema, required=schema), typed()
+    lock = Lock("inn", {}, {"kitchen/cook": contract})
+    found = read_lock(MemorySource({"network.lock": written(lock)}), "network.yaml")
+    assert isinstance(found, Opened), found
+    assert found.lock == lock
+    assert list(differences(contract, found.lock.contracts["kitchen/cook"])) == []
+    assert list(differences(contract, other)) != []
+
+
 needs = st.from_regex(r"(\*|[a-z0-9-]{1,9}|[0-9]e[0-9])( \[[a-z, 0-9-]{1,9}\])?", fullmatch=True)
 uses = st.builds(LockedUse, needs, st.dictionaries(names, st.from_regex(r"[0-9a-f]{12}", fullmatch=True), max_size=3))
 locks = st.builds(Lock, st.just("inn"), st.dictionaries(names, uses, max_size=3))
@@ -117,14 +222,18 @@ def test_what_is_written_is_read_again(lock: Lock) -> None:
     found = read_lock(MemorySource({"network.lock": written(lock)}), "network.yaml")
     assert isinstance(found, Opened), found
     assert found.lock == lock
-    assert list(drifts(lock, found.lock)) == []
+    assert drifts(lock, found.lock) == ()
+
+
+def count(found: tuple[Drift, ...], moved: Moved) -> int:
+    return sum(len(drift.uses) for drift in found if drift.moved is moved)
 
 
 @given(locks, locks)
 def test_drift_is_found_from_both_sides(one: Lock, other: Lock) -> None:
-    forth, back = list(drifts(one, other)), list(drifts(other, one))
+    forth, back = drifts(one, other), drifts(other, one)
     assert bool(forth) == bool(back) == (one.uses != other.uses)
-    assert sum(d.moved is Moved.PROVIDER_ADDED for d in forth) == sum(d.moved is Moved.PROVIDER_REMOVED for d in back)
+    assert count(forth, Moved.PROVIDER_ADDED) == count(back, Moved.PROVIDER_REMOVED)
 
 
 AGENT = """\

@@ -39,13 +39,13 @@ def run(
     It is made of the files alone and needs no running network. Exits 1 where a lock is there that does not hold.
     """
     workspace = workspace_of(file)
-    now, path = lock_of(network_of(workspace)), workspace.directory / lock_name(workspace.file.name)
-    before = _before(workspace, update=update)
-    changes = tuple(drifts(before, now)) if before is not None else ()
+    network, path = network_of(workspace), workspace.directory / lock_name(workspace.file.name)
+    now, before = lock_of(network), _before(workspace, update=update)
+    changes = drifts(before, now, network) if before is not None else ()
     shown = base_of(workspace) + path.name
     if changes and not update:
         raise UsageProblem(f"{shown} does not hold: {'; '.join(d.words for d in changes)}", hint=_HINT, code=_CODE)
-    wrote = _write(path, written(now)) if before is None or changes else False
+    wrote = _write(path, written(now)) if before is None or (update and before != now) else False
     if as_json:
         output.document(_document(shown, now, changes, wrote=wrote))
     else:
@@ -100,7 +100,15 @@ def _document(shown: str, lock: Lock, changes: tuple[Drift, ...], *, wrote: bool
         for name, use in sorted(lock.uses.items())
     ]
     moved: list[JsonValue] = [
-        {"change": d.moved.value, "use": d.use, "provider": d.provider, "before": d.before, "after": d.after}
-        for d in changes
+        {
+            "change": drift.moved.value,
+            "use": use,
+            "provider": drift.provider,
+            "before": drift.before,
+            "after": drift.after,
+            "what": list(drift.what),
+        }
+        for drift in changes
+        for use in drift.uses
     ]
     return {"file": shown, "written": wrote, "uses": uses, "changes": moved}
