@@ -294,6 +294,13 @@ class CatalogRequest(PageRequest):
     domain: str | None = None
 
 
+class DiscoveryReport(Report):
+    """Whether somebody can be found who is not known already."""
+
+    away: str | None = None
+    """Why not, since when; None where all is well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
     """A part of a list. An empty one is behind the end."""

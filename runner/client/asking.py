@@ -42,7 +42,7 @@ class Asking:
             if not isinstance(answer, WorkResponse) or not was_refused(answer):
                 return answer
             if answer.error is not None and answer.error.code == Code.NO_PROVIDER:
-                self.offers.forget()
+                await self.offers.missed(entry.name)
             if wanted.ensemble is not None or datetime.now(UTC) >= request.expires_at:
                 return answer
             refused[entry.provider] = answer

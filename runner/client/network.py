@@ -22,12 +22,12 @@ from runner.bus.payloads import OPEN_PATIENCE, Payloads
 from runner.bus.questions import Questions
 from runner.bus.waiting import Hints
 from runner.client.asking import Asking
+from runner.client.discovering import offers
 from runner.client.documents import as_document
 from runner.client.draining import drained
 from runner.client.explaining import explained
 from runner.client.generations import Generations
 from runner.client.names import parts, unknown
-from runner.client.offers import Offers
 from runner.client.pages import whole
 from runner.client.patience import Patience
 from runner.client.proposer import Proposer
@@ -97,11 +97,11 @@ class NetworkClient:
         self._priority = priority
         self._max_payload = max_payload
         self._workspace = workspace
-        self._offers = Offers(lambda: whole("catalog", CATALOG, CatalogRequest(), self._ask))
 
     async def attach(self, connection: Connection) -> None:
         """Start calling over this connection. Once, by `connect`."""
         self._connection = connection
+        self._offers = offers(connection, self._subjects, self._ask)
         self._objects = Objects(connection, self._subjects.bucket("payloads"))
         self._payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
         self._caller = Caller(connection, self._subjects, self.name, self._payloads, self._offers.room)
@@ -121,6 +121,7 @@ class NetworkClient:
 
     async def reattach(self) -> None:
         """The connection came back: whoever waits asks for what was missed."""
+        self._offers.forget()
         self._caller.nudge()
 
     async def call(

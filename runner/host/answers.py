@@ -17,7 +17,16 @@ from runner.host.hosted import Hosted
 from runner.host.promotion import Promotion
 from runner.host.revival import Revival
 from runner.host.why import Why
-from runner.reports import CALLERS, CATALOG, REQUESTS, CatalogRequest, Page, PageRequest, PriorityRequest
+from runner.reports import (
+    CALLERS,
+    CATALOG,
+    REQUESTS,
+    CatalogRequest,
+    DiscoveryReport,
+    Page,
+    PageRequest,
+    PriorityRequest,
+)
 from runner.subjects import RUNNERS
 from runner.work import Record, Standing
 
@@ -72,6 +81,7 @@ class Answers:
         await questions.answer(subjects.cancels(), self._cancel)
         await questions.answer(subjects.control(RUNNERS, "status"), self._status)
         await questions.answer(subjects.control(RUNNERS, "catalog"), self._catalog)
+        await questions.answer(subjects.control(RUNNERS, "discovery"), self._discovery)
         await questions.answer(subjects.control(RUNNERS, "requests"), self._requests)
         await questions.answer(subjects.control(RUNNERS, "callers"), self._callers)
         await questions.answer(subjects.control(RUNNERS, "retry"), self._retry, queue=ONE)
@@ -132,6 +142,9 @@ class Answers:
     async def _catalog(self, _: str, body: bytes) -> bytes:
         wanted = CatalogRequest.read(body)
         return Page(self._census.catalog(wanted)).dump(CATALOG)
+
+    async def _discovery(self, *_: object) -> bytes:
+        return DiscoveryReport(away=self._desk.discovery_away).model_dump_json(by_alias=True).encode()
 
     async def _requests(self, _: str, body: bytes) -> bytes:
         wanted = PageRequest.read(body)

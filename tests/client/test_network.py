@@ -14,9 +14,11 @@ import pytest
 
 from runner import connect
 from runner.bus import caller
+from runner.client import offers
 from runner.client.network import NetworkClient
 from runner.errors import EnsembleNetworkError, UsageProblem
 from runner.event import Event
+from runner.reports import CatalogEntry, CatalogRequest
 from runner.work import EnsembleState, Standing, Status, TaskAccepted, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
 
@@ -374,3 +376,37 @@ async def test_who_waits_for_a_task_that_is_claimed_is_told_nothing_of_the_kind(
     heard: list[Standing] = []
     response = await call(inn.client, "kitchen/hold", deadline=1, on_unclaimed=heard.append)
     assert (response.status, heard) == (Status.EXPIRED, [])
+
+
+async def test_a_client_that_goes_on_calling_reads_what_it_needs_and_only_when_that_changes(
+    inn: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "LOAD_SECONDS", 0.0)
+    read: list[str | None] = []
+    ask = inn.client._offers._read
+
+    async def counted(wanted: CatalogRequest) -> tuple[CatalogEntry, ...]:
+        read.append(wanted.name)
+        return await ask(wanted)
+
+    monkeypatch.setattr(inn.client._offers, "_read", counted)
+
+    async def counted_soup() -> object:
+        response = await inn.client.call("count", "soup")
+        assert isinstance(response, WorkResponse)
+        return response.result
+
+    async def twenty_calls_read_nothing() -> bool:
+        before = len(read)
+        for _ in range(20):
+            assert await counted_soup() == 4
+        return len(read) == before
+
+    await eventually(twenty_calls_read_nothing, "it hears that nothing changes")
+    assert set(read) == {"count"}, "never the whole catalog"
+    await inn.client.drain("kitchen")
+
+    async def goes_elsewhere() -> bool:
+        return await counted_soup() == 8
+
+    await eventually(goes_elsewhere, "it heard of the change")

@@ -170,6 +170,8 @@ async def test_while_registrations_cannot_be_read_only_what_is_new_is_refused_an
         before = (await calls.once("of-a-stranger")).error
         assert before is not None
         assert before.code == "NO_PROVIDER"
+        assert await from_outside(inn, "massage") == "NO_PROVIDER"
+        assert await from_outside(inn, "cook") is None
         calls.outcomes.clear()
         with calls.all_ways():
             await taken_away(connection)
@@ -177,6 +179,7 @@ async def test_while_registrations_cannot_be_read_only_what_is_new_is_refused_an
             await calls.some_more()
             refused = (await calls.once("of-a-stranger")).error
             rescued = await calls.once("of-a-rescuer")
+            outside = {name: await from_outside(inn, name) for name in ("massage", "cook", "kitchen/count", "masage")}
             report = await inn.client.status()
             await context(connection).delete_stream("INTRUDER")
             await eventually(lambda: inn.runner._ground.registry.away is None, "its end")
@@ -188,6 +191,12 @@ async def test_while_registrations_cannot_be_read_only_what_is_new_is_refused_an
             refused.hint == "providers that are known stay in use, and so do static uses; a `fallback` would be asked"
         )
         assert rescued.result == "soup"
+        assert outside == {
+            "massage": "DISCOVERY_UNAVAILABLE",
+            "cook": None,
+            "kitchen/count": None,
+            "masage": "UNKNOWN_CAPABILITY",
+        }, "the file tells whether there is such a thing at all"
         assert report.discovery_away is not None
         assert f"  discovery: {report.discovery_away}; providers that are known" in tables.status(report)
         assert [way for way, _, _ in calls.failed] == ["of-a-stranger"]
@@ -198,6 +207,13 @@ async def test_while_registrations_cannot_be_read_only_what_is_new_is_refused_an
             return {"BEGAN", "ENDED"} <= {event.status for event in events}
 
         await eventually(told, "the events")
+
+
+async def from_outside(inn: LiveNetwork, target: str) -> str | None:
+    """What a call by a client fails with; None where it does not."""
+    response = await inn.client.call(target, "soup")
+    assert isinstance(response, WorkResponse)
+    return response.error.code if response.error is not None else None
 
 
 async def taken_away(connection: Connection) -> None:
