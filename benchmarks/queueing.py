@@ -1,11 +1,12 @@
 """The queue under a load that is more than its slots take: who is next, how soon, and who of two replicas.
 
-    python benchmarks/queueing.py [--backlog 5000] [--urgent 50] [--stream 1000]
+    python benchmarks/queueing.py [--backlog 5000] [--urgent 50] [--stream 1000] [--questions 1000] [--part asking]
 
 urgent     a CRITICAL task against a backlog of LOW ones with four slots: from its submission to its start
 order      two replicas of two slots each, and a stream of all four priorities that is more than they take: how many
            tasks of a priority start after one that came later (inversions), and how many each replica has
 ageing     LOW tasks under HIGH ones that never let up: how many end, and when
+asking     where a waiting task stands, asked by its id alone beside by caller and id, 32 at a time
 Two runners are two processes on one nats-server. A task notes its start, in nanoseconds, in a file that all append to.
 """
 
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,8 @@ from runner.bus.payloads import Payloads
 from runner.bus.server import server_binary
 from runner.config.reading import read_network
 from runner.host.runner import running
-from runner.subjects import Subjects
+from runner.reports import CALLERS
+from runner.subjects import RUNNERS, Subjects
 from runner.work import Priority, WorkRequest, new_trace
 from runner.workspace import Workspace
 
@@ -61,6 +63,7 @@ async def cook(context: str) -> None:
     await asyncio.sleep(float(seconds))
 """
 CRITICAL, HIGH, NORMAL, LOW = Priority
+Ask = Callable[[str], Awaitable[None]]
 MAX_PAYLOAD = 64 * 1024**2
 
 
@@ -171,13 +174,7 @@ async def host(directory: Path, url: str) -> None:
 async def urgent(backlog: int, count: int) -> None:
     service = 0.02
     async with bench(replicas=1, slots=4) as queue:
-        numbers = iter(range(backlog))
-
-        async def lane() -> None:
-            for _ in numbers:
-                await queue.submit(LOW, service)
-
-        await asyncio.gather(*(lane() for _ in range(32)))
+        await flood(queue, backlog, service)
         asked = set()
         for _ in range(count):
             asked.add(await queue.submit(CRITICAL, service))
@@ -243,20 +240,80 @@ async def ageing(count: int) -> None:
     )
 
 
+async def asking(backlog: int, questions: int) -> None:
+    async with bench(replicas=1, slots=1) as queue:
+        await flood(queue, backlog, 3600)
+        connection, subjects = queue.caller._connection, Subjects("queue")
+
+        async def by_id(request_id: str) -> None:
+            subject = subjects.control(RUNNERS, "callers")
+            answer = await connection.request(subject, request_id.encode(), timeout=60)
+            [caller] = CALLERS.validate_json(answer.data)
+            await by_caller(request_id, caller)
+
+        async def by_caller(request_id: str, caller: str = "_client-bench") -> None:
+            standing = await queue.caller.standing(request_id, caller=caller)
+            assert standing is not None
+            assert standing.status == "PENDING"
+
+        while await queue.caller.standing("r1") is None:  # noqa: ASYNC110 - busy with what came
+            await asyncio.sleep(1)
+        took: dict[str, list[float]] = {"caller and id": [], "id alone": []}
+        for _ in range(3):
+            took["caller and id"].append(await questioned(by_caller, backlog, questions))
+            took["id alone"].append(await questioned(by_id, backlog, questions))
+    known, bare = (statistics.median(seconds) for seconds in took.values())
+    print(
+        f"asking     {questions} questions with {backlog} waiting, 3 times: by caller and id {known:.2f} s, "
+        f"by id alone {bare:.2f} s, ratio {bare / known:.2f}"
+    )
+
+
+async def questioned(ask: Ask, backlog: int, questions: int) -> float:
+    """Seconds for so many questions about tasks all over the queue."""
+    numbers = iter(range(questions))
+
+    async def lane() -> None:
+        for number in numbers:
+            await ask(f"r{number * backlog // questions}")
+
+    began = time.perf_counter()
+    await asyncio.gather(*(lane() for _ in range(32)))
+    return time.perf_counter() - began
+
+
+async def flood(queue: Bench, count: int, seconds: float) -> None:
+    numbers = iter(range(count))
+
+    async def lane() -> None:
+        for _ in numbers:
+            await queue.submit(LOW, seconds)
+
+    await asyncio.gather(*(lane() for _ in range(32)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--backlog", type=int, default=5000)
     parser.add_argument("--urgent", type=int, default=50)
     parser.add_argument("--stream", type=int, default=1000)
+    parser.add_argument("--questions", type=int, default=1000)
+    parser.add_argument("--part", choices=("urgent", "order", "ageing", "asking"), help="only this")
     parser.add_argument("--serve", type=Path)
     parser.add_argument("--nats")
     options = parser.parse_args()
     if options.serve:
         asyncio.run(host(options.serve, options.nats))
         return
-    asyncio.run(urgent(options.backlog, options.urgent))
-    inverted = asyncio.run(order(options.stream))
-    asyncio.run(ageing(20))
+    inverted = 0.0
+    if options.part in (None, "urgent"):
+        asyncio.run(urgent(options.backlog, options.urgent))
+    if options.part in (None, "order"):
+        inverted = asyncio.run(order(options.stream))
+    if options.part in (None, "ageing"):
+        asyncio.run(ageing(20))
+    if options.part in (None, "asking"):
+        asyncio.run(asking(options.backlog, options.questions))
     sys.exit(inverted >= 0.01)
 
 

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection
 from runner.bus.directget import StoredMessage, read_batch, read_next, read_one
-from runner.bus.sightings import Sighting, Sightings
+from runner.bus.seen import Sighting
+from runner.bus.sightings import Sightings
 from runner.bus.streams import context
 from runner.subjects import Subjects, TaskCall, priority_consumer
 from runner.work import Priority, WorkRequest
@@ -52,19 +53,60 @@ class Backlog:
 
     async def find(self, ensembles: Iterable[str], caller: str, request_id: str) -> Waiting | None:
         """A request of this caller in one of these queues, or None: then it was in none when this was asked."""
-        for fresh in (False, True):
-            if fresh:
-                await self._sightings.look(ensembles)
-            while sighting := self._sightings.last(caller, request_id):
-                if waiting := await self._at(sighting):
-                    return waiting
-                self._sightings.gone(caller, request_id, sighting)
+        if waiting := await self._seen(caller, request_id):
+            return waiting
+        await self._sightings.look(ensembles)
+        return await self._seen(caller, request_id)
+
+    async def callers(self, ensembles: Iterable[str], request_id: str) -> tuple[str, ...]:
+        """Whom the requests of this id name that are in these queues, in order of name.
+
+        It costs one message for each of them, however long the queues are; what is new in them all who ask share.
+        """
+        await self._sightings.look(ensembles)
+        return tuple(
+            [name for name in sorted(self._sightings.seen.callers(request_id)) if await self._has(name, request_id)]
+        )
+
+    async def later(self, waiting: Waiting) -> Waiting | None:
+        """The next message of the same request from the same sender in its queue."""
+        call, request_id = waiting.call, waiting.request.request_id
+        await self._sightings.look((call.provider,))
+        places = self._sightings.seen.places(call.caller, request_id)
+        after = {one.sequence for one in places if one.ensemble == call.provider and one.sequence > waiting.sequence}
+        for sequence in sorted(after):
+            found = await self._at(Sighting(call.provider, sequence), request_id)
+            if found is not None and found.call.caller == call.caller:
+                return found
         return None
 
-    async def _at(self, sighting: Sighting) -> Waiting | None:
+    def forget(self) -> None:
+        """The server may not have what it had: nothing that was seen before counts."""
+        self._sightings.forget()
+
+    async def _seen(self, caller: str, request_id: str) -> Waiting | None:
+        while sighting := (seen := self._sightings.seen).last(caller, request_id):
+            if waiting := await self._at(sighting, request_id):
+                return waiting
+            seen.gone(caller, request_id, sighting)
+        return None
+
+    async def _has(self, caller: str, request_id: str) -> bool:
+        """Whether a request that names this caller is there."""
+        seen = self._sightings.seen
+        for sighting in tuple(seen.places(caller, request_id)):
+            waiting = await self._at(sighting, request_id)
+            if waiting is None:
+                seen.gone(caller, request_id, sighting)
+            elif waiting.request.caller == caller:
+                return True
+        return False
+
+    async def _at(self, sighting: Sighting, request_id: str) -> Waiting | None:
         stream = self._subjects.work_stream(sighting.ensemble)
         message = await read_one(self._connection, stream, sighting.sequence)
-        return self._waiting(message) if message else None
+        waiting = self._waiting(message) if message else None
+        return waiting if waiting is not None and waiting.request.request_id == request_id else None
 
     def _waiting(self, message: StoredMessage) -> Waiting | None:
         call = self._subjects.parse_work(message.subject)
@@ -105,19 +147,23 @@ class Backlog:
         levels = list(Priority)[: wanted + 1]
         found = dict(zip(levels, await asyncio.gather(*(self._consumer(ensemble, p) for p in levels)), strict=True))
         waiting = {priority: (info.num_pending or 0) if info else 0 for priority, info in found.items()}
+        ends = {p: info.delivered.stream_seq for p, info in found.items() if info is not None and info.delivered}
+        here = dict.fromkeys(s for s in spots if not s.given_back and ends.get(s.priority, s.sequence) < s.sequence)
+        # a consumer counts what came a moment too late: what is undelivered is asked with what came after each
+        asked = [(p, end) for p, end in ends.items() if any(spot.priority is p for spot in here)]
+        asked += [(spot.priority, spot.sequence) for spot in here]
+        after = dict(zip(asked, await asyncio.gather(*(self._after(ensemble, *one) for one in asked)), strict=True))
 
-        async def position(spot: Spot) -> int | None:
+        def position(spot: Spot) -> int | None:
             before = sum(waiting[priority] for priority in levels[: _URGENCY[spot.priority]])
-            own = found[spot.priority]
             if spot.given_back:
                 return before
-            if own is None or own.delivered is None or own.delivered.stream_seq >= spot.sequence:
+            if spot not in here:
                 return None
-            ends = (own.delivered.stream_seq, spot.sequence)  # a consumer counts what came a moment too late
-            undelivered, after = await asyncio.gather(*(self._after(ensemble, spot.priority, end) for end in ends))
-            return before + max(0, undelivered - after - 1)
+            own = after[spot.priority, ends[spot.priority]] - after[spot.priority, spot.sequence] - 1
+            return before + max(0, own)
 
-        return list(await asyncio.gather(*map(position, spots)))
+        return [position(spot) for spot in spots]
 
     async def head(self, ensemble: str, priority: Priority) -> float | None:
         """When the next task of a priority became durable, in seconds of the server's clock; None where none waits."""

@@ -13,7 +13,12 @@ from nats.errors import NoRespondersError
 from runner.bus.connection import Connection
 
 BATCH = 512
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
+"""Many queues are read at a time, and the server gives up a client that has more than 64 MiB before it."""
+
+TURN = 64
+"""After so many messages others have their turn: taking a batch apart would keep them from theirs for long."""
+
 ANSWER_SECONDS = 5.0
 
 
@@ -36,9 +41,11 @@ async def read_batch(
     more = True
     while more:
         messages, more = await _one_batch(connection, stream, subject, start)
-        for message in messages:
+        for number, message in enumerate(messages, 1):
             start = message.sequence + 1
             yield message
+            if number % TURN == 0:
+                await asyncio.sleep(0)
         more = more and bool(messages)
 
 

@@ -147,10 +147,7 @@ class Answers:
         return DiscoveryReport(away=self._desk.discovery_away).model_dump_json(by_alias=True).encode()
 
     async def _requests(self, _: str, body: bytes) -> bytes:
-        wanted = PageRequest.read(body)
-        reports = await self._docket.requests()
-        chosen = tuple(report for report in reports if wanted.state in (None, report.status, report.state))
-        return Page.of(chosen, wanted).dump(REQUESTS)
+        return (await self._docket.requests(PageRequest.read(body))).dump(REQUESTS)
 
     async def _callers(self, _: str, body: bytes) -> bytes:
         """Who used a request id: rarely more than one."""

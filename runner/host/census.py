@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from runner.beat import Beat, RefusedSave
+from runner.bus.shared import Shared
 from runner.capability import versioned
 from runner.host.entries import entry
 from runner.host.foundation import Foundation
@@ -34,6 +35,10 @@ ACQUAINTED_SECONDS = 1.5 * BEAT_SECONDS
 """How long the beats of runners are waited for of which only the registrations tell: this runner has just joined."""
 
 
+REST_SECONDS = 0.25
+"""At most so long between two counts: of a thousand ensembles one is thousands of questions to the server."""
+
+
 class Census:
     """Counts for the whole network, from the beats of its live runners; `own` tells this one's, as of now."""
 
@@ -52,6 +57,7 @@ class Census:
         self._pulse = ground.pulse
         self._leadership = ground.leadership
         self._own = own
+        self._counted = Shared(self._count, rest_seconds=REST_SECONDS)
         self.refused: RefusedSave | None = None
         """The last change that was saved here, where it is not in force."""
 
@@ -60,6 +66,10 @@ class Census:
         return self._in_force.all_queues()
 
     async def status(self) -> StatusReport:
+        """As of now, or later: whoever asks while others do shares their count."""
+        return await self._counted.read()
+
+    async def _count(self) -> StatusReport:
         looks = (hosted.look() for hosted in self._hosted.values())
         await asyncio.gather(self._pulse.until_acquainted(ACQUAINTED_SECONDS), *looks)
         beats, generation = self._beats(), self._in_force.generation

@@ -11,15 +11,22 @@ from pydantic import ValidationError
 
 from runner.bus.backlog import Backlog, Waiting
 from runner.bus.records import Bucket, Entry
+from runner.bus.shared import Shared
 from runner.dead_letter import DeadLetter
 from runner.host.dead_letters import DeadLetters
 from runner.host.hosted import Hosted
 from runner.host.registry import Registry
-from runner.reports import RequestReport
+from runner.reports import PAGE_ENTRIES, Page, PageRequest, RequestReport
 from runner.subjects import record_key
 from runner.work import REQUEST_ID_PATTERN, Code, EnsembleState, Record, Status
 
 _log = logging.getLogger("runner.host")
+
+REST_SECONDS = 1.0
+"""At most so long between two readings of everything."""
+
+KEPT_SECONDS = 10.0
+"""How long whoever reads one page after the other may take, before everything is read again."""
 
 DEAD, HELD, QUEUED, RUNNING = "DEAD", "HELD", "QUEUED", "RUNNING"
 Records = Mapping[str, Record]
@@ -43,9 +50,27 @@ class Docket:
         self._dead = dead
         self._registry = registry
         self._hosted = hosted
+        self._everything = Shared(self._read, rest_seconds=REST_SECONDS)
+        self._told: tuple[RequestReport, ...] | None = None
 
-    async def requests(self) -> tuple[RequestReport, ...]:
-        """Every task that is pending, whose outcome is kept, or that is dead; oldest submission first."""
+    async def requests(self, wanted: PageRequest) -> Page[RequestReport]:
+        """Of every task that is pending, whose outcome is kept, or that is dead, oldest submission first.
+
+        The first page begins with a reading of everything, and the others are of that.
+        """
+        reports = await self._everything.read() if self._told is None or not wanted.offset else self._told
+        chosen = tuple(report for report in reports if wanted.state in (None, report.status, report.state))
+        page = Page.of(chosen, wanted)
+        if len(reports) > PAGE_ENTRIES:
+            self._told = reports
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, reports)
+        return page
+
+    def _forget(self, reports: tuple[RequestReport, ...]) -> None:
+        if self._told is reports:
+            self._told = None
+
+    async def _read(self) -> tuple[RequestReport, ...]:
         await asyncio.gather(*(hosted.look() for hosted in self._hosted.values()))
         waiting = [found async for found in self._waiting()]  # first: what ends meanwhile is then among the done
         records = {entry.key: record async for entry in self._results.entries() if (record := _read(entry))}
@@ -63,7 +88,7 @@ class Docket:
         """Who used a request id, in order of name."""
         if not re.fullmatch(REQUEST_ID_PATTERN, request_id):
             return ()
-        waiting = {found.request.caller async for found in self._waiting() if found.request.request_id == request_id}
+        waiting = set(await self._backlog.callers(self._queues(), request_id))  # first: as in `requests`
         done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
         dead = {letter.caller for letter in await self._dead.of(request_id)}
         return tuple(sorted(done | waiting | dead))

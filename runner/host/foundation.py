@@ -112,6 +112,7 @@ class Foundation:
         connection, cuts it off.
         """
         self.known.reload()
+        self.backlog.forget()
         told = ""
         while True:
             try:

@@ -67,7 +67,7 @@ class Promotion:
         call, request = waiting.call, waiting.request.model_copy(update={"priority": priority})
         if problem := await self._publish(request, call, publication_of_place(waiting.sequence)):
             return problem
-        moved = await self._copy(waiting)
+        moved = await self.backlog.later(waiting)
         if moved is None:  # it was moved from here a moment ago, and that was taken back: the server swallows this one
             return _in_hand(call.caller, request.request_id, call.provider)
         if await self._waits(waiting):
@@ -91,14 +91,6 @@ class Promotion:
             if problem is None:
                 return None
         return _no_room(call.provider)
-
-    async def _copy(self, waiting: Waiting) -> Waiting | None:
-        """The message that is to stand in place of this one."""
-        call, wanted = waiting.call, waiting.request.request_id
-        async for other in self.backlog.waiting(call.provider, caller=call.caller):
-            if other.request.request_id == wanted and other.sequence > waiting.sequence:
-                return other
-        return None
 
     async def _stands(self, waiting: Waiting) -> bool:
         return await self.queues.get(waiting.call.provider, waiting.sequence) is not None

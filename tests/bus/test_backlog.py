@@ -17,9 +17,11 @@ from runner.bus.directget import StoredMessage
 from runner.bus.keys import key_in
 from runner.bus.permissions import EVERYTHING
 from runner.bus.requeue import Requeue
+from runner.bus.seen import Seen
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
-from runner.bus.streams import context, ensure_queue
+from runner.bus.sightings import Sightings
+from runner.bus.streams import context, drop_queues, ensure_queue
 from runner.subjects import Subjects
 from runner.work import Priority, WorkRequest, new_trace
 from tests.support.networks import eventually
@@ -123,19 +125,63 @@ async def test_however_many_ask_each_message_is_read_once(
 ) -> None:
     """A thousand waiting callers and a backlog of thousands: asking must not cost the one times the other."""
     read: list[int] = []
-    see = sightings.Sightings._see
+    see = Sightings._see
 
-    def counted(self: sightings.Sightings, ensemble: str, message: StoredMessage) -> None:
+    def counted(self: Sightings, seen: Seen, ensemble: str, message: StoredMessage) -> None:
         read.append(message.sequence)
-        see(self, ensemble, message)
+        see(self, seen, ensemble, message)
 
-    monkeypatch.setattr(sightings.Sightings, "_see", counted)
+    monkeypatch.setattr(Sightings, "_see", counted)
     backlog = Backlog(connection, SUBJECTS)
     await put(connection, *(request(f"r{number}") for number in range(300)))
     asked = [backlog.find(QUEUES, "desk", f"r{number}") for number in range(400)]
     found = await asyncio.gather(*asked)
     assert [one.request.request_id for one in found if one] == [f"r{number}" for number in range(300)]
     assert len(read) == 300
+
+
+async def test_an_id_leads_to_whomever_the_requests_name_that_wait_with_it(connection: Connection) -> None:
+    """Those that waited before this runner began, and those that others put in since."""
+    await put(connection, request("r1"), request("r2"))
+    backlog = Backlog(connection, SUBJECTS)
+    assert await backlog.callers(QUEUES, "r1") == ("desk",)
+    assert await backlog.callers(QUEUES, "r3") == ()
+    await put(connection, request("r1", caller="_cli"), provider="bar")
+    assert await backlog.callers(QUEUES, "r1") == ("_cli", "desk")
+    handed_on = SUBJECTS.work("kitchen", "bar", Priority.NORMAL, "cook")
+    await context(connection).publish(handed_on, request("r1").encode())
+    await context(connection).delete_msg(SUBJECTS.work_stream("kitchen"), 1)
+    assert await backlog.callers(QUEUES, "r1") == ("_cli", "desk")
+    await context(connection).delete_msg(SUBJECTS.work_stream("bar"), 1)
+    await context(connection).delete_msg(SUBJECTS.work_stream("bar"), 2)
+    assert await backlog.callers(QUEUES, "r1") == ()
+
+
+async def test_more_than_is_remembered_is_not_read_again_for_every_question(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "REMEMBERED", 50)
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, *(request(f"r{number}") for number in range(200)))
+    before = connection.stats["in_msgs"]
+    for number in range(20):
+        assert await backlog.find(QUEUES, "desk", f"nobody{number}") is None
+    assert connection.stats["in_msgs"] - before < 600
+
+
+async def test_the_server_of_before_hides_nothing_of_what_stands_now(connection: Connection) -> None:
+    """One that lost what it had gives the same places to other requests."""
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1"), request("r2"), request("r3"))
+    assert await backlog.find(QUEUES, "desk", "r3") is not None
+    await drop_queues(connection, SUBJECTS, ["kitchen"])
+    await ensure_queue(connection, SUBJECTS, "kitchen", 10_000)
+    await put(connection, request("r4"))
+    assert await backlog.find(QUEUES, "desk", "r1") is None
+    backlog.forget()
+    found = await backlog.find(QUEUES, "desk", "r4")
+    assert found is not None
+    assert found.sequence == 1
 
 
 async def test_the_position_counts_what_goes_before_and_nothing_that_is_in_hand(connection: Connection) -> None:
