@@ -121,7 +121,7 @@ class NetworkClient:
 
     async def reattach(self) -> None:
         """The connection came back: whoever waits asks for what was missed."""
-        self._offers.forget()
+        self._offers.unheard()
         self._caller.nudge()
 
     async def call(

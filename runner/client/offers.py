@@ -78,10 +78,9 @@ class Offers:
         ready = (entry for entry in same if entry.provider != provider and entry.status is EnsembleState.READY)
         return Room(limit, tuple(f"{entry.provider}/{entry.name}" for entry in ready))
 
-    def forget(self) -> None:
-        """Changes may have gone unheard: the next call looks again."""
+    def unheard(self) -> None:
+        """Changes may have gone unheard. Who is called by name is known all the same: no runner may be there to ask."""
         self._news.tell()
-        self._known.clear()
 
     async def missed(self, name: str) -> None:
         """Somebody was not where they were: the next call looks again, unless it would have been heard of a change."""

@@ -16,7 +16,7 @@ from runner import connect
 from runner.bus import caller
 from runner.client import offers
 from runner.client.network import NetworkClient
-from runner.errors import EnsembleNetworkError, UsageProblem
+from runner.errors import EnsembleNetworkError, NotRunning, UsageProblem
 from runner.event import Event
 from runner.reports import CatalogEntry, CatalogRequest
 from runner.work import EnsembleState, Standing, Status, TaskAccepted, WorkResponse
@@ -410,3 +410,20 @@ async def test_a_client_that_goes_on_calling_reads_what_it_needs_and_only_when_t
         return await counted_soup() == 8
 
     await eventually(goes_elsewhere, "it heard of the change")
+
+
+async def test_who_is_called_by_name_is_known_after_a_lost_line_where_no_runner_is_there_to_ask(
+    inn: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue takes the task all the same."""
+    assert (await call(inn.client, "kitchen/cook")).status is Status.COMPLETED
+    asked: list[CatalogRequest] = []
+
+    async def none_answers(wanted: CatalogRequest) -> tuple[CatalogEntry, ...]:
+        asked.append(wanted)
+        raise NotRunning
+
+    monkeypatch.setattr(inn.client._offers, "_read", none_answers)
+    await inn.client.reattach()
+    assert (await call(inn.client, "kitchen/cook")).status is Status.COMPLETED
+    assert asked == []
