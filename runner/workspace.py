@@ -6,8 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
+
+PART_BYTES = 64 * 1024
+"""Of a file that is longer than the system said, as one that grows meanwhile, so many are read at a time."""
 
 
 class OutsideDirectory(Exception):
@@ -42,11 +46,28 @@ class Workspace:
         if not target.is_relative_to(os.path.realpath(self.directory)):
             raise OutsideDirectory(path)
         with target.open("rb") as stream:
-            return stream.read(MAX_FILE_BYTES + 1)
+            return _first(MAX_FILE_BYTES + 1, stream)
 
     def environment(self) -> Mapping[str, str]:
         """The process environment over what a `.env` beside the file says."""
         return environment_of(self.read)
+
+
+def _first(most: int, stream: BinaryIO) -> bytes:
+    """So many bytes of a file, or all it has.
+
+    It asks for no more at once than the file seems to have: what is asked for is taken from the system before it is
+    known how little is needed, and leaves holes in the memory of a process that reads its files at every save.
+    """
+    parts: list[bytes] = []
+    ask = os.fstat(stream.fileno()).st_size + 1  # one more: only what ends before that has not grown meanwhile
+    while True:
+        ask = min(ask, most)
+        parts.append(part := stream.read(ask))
+        most -= len(part)
+        if len(part) < ask or not most:
+            return b"".join(parts)
+        ask = PART_BYTES
 
 
 def environment_of(read: Callable[[str], bytes]) -> Mapping[str, str]:
