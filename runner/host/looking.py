@@ -6,7 +6,7 @@ import os
 import posixpath
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Looking:
         self._before = before._found if before is not None else {}
         self._found: dict[str, _Read] = {}
         self._folders: dict[str, str | None] = {}
-        self._newest = 0
+        self._changed: dict[str, int] = {}
         self.seen: dict[str, str | None] = {}
 
     def read(self, path: str) -> bytes:
@@ -53,14 +53,28 @@ class Looking:
         if found is None or mark is None or found.mark != mark:
             data = self._workspace.read(path)
             found = _Read(data, digest(data), mark if self._is_settled(mark) else None)
-            self._note_time(self._mark(path))  # it may have been saved since the first
+            self._note_time(path, self._mark(path))  # it may have been saved since the first
         self._found[path] = found
         self.seen[path] = found.digest
         return found.data
 
     def is_hasty(self, milliseconds: int) -> bool:
         """Whether a file was saved so shortly before, or meanwhile, that the rest of a save may be still to come."""
-        return self._newest > self._began - milliseconds * 1_000_000
+        return any(True for _ in self._changed_within(milliseconds))
+
+    def is_torn(self, milliseconds: int, before: Mapping[str, bytes]) -> bool:
+        """Whether a file that was changed so shortly before looks like the beginning of one: it is empty, or its last
+        line has no end. `before` are the tails of an earlier look: what was so then is no sign."""
+        now = self.tails()
+        return any(_is_cut(now[path], before.get(path)) for path in self._changed_within(milliseconds))
+
+    def tails(self) -> dict[str, bytes]:
+        """The last byte of each file that could be read; none of an empty one."""
+        return {path: found.data[-1:] for path, found in self._found.items()}
+
+    def _changed_within(self, milliseconds: int) -> Iterable[str]:
+        since = self._began - milliseconds * 1_000_000
+        return (path for path, at in self._changed.items() if at > since)
 
     def again(self) -> Looking:
         """Another look, now, at everything that this one saw or missed."""
@@ -100,9 +114,16 @@ class Looking:
             return None
         return place if Path(place).is_relative_to(os.path.realpath(self._workspace.directory)) else None
 
-    def _note_time(self, mark: Mark | None) -> None:
+    def _note_time(self, path: str, mark: Mark | None) -> None:
         if mark is not None and mark[-2] <= self._began + SETTLED_NANOSECONDS:  # else by a clock that is ahead
-            self._newest = max(self._newest, mark[-2])
+            self._changed[path] = mark[-2]
 
     def _is_settled(self, mark: Mark | None) -> bool:
         return mark is not None and max(mark[-2:]) + SETTLED_NANOSECONDS < self._began
+
+
+def _is_cut(now: bytes, before: bytes | None) -> bool:
+    """By the last byte of a file. Who never ends the last line does not end it either."""
+    if not now:
+        return before != b""
+    return now != b"\n" and before in (None, b"", b"\n")

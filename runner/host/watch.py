@@ -29,6 +29,10 @@ STEADY_SECONDS = 1.0
 """For how long files may go on changing while they are read. Then they are taken as they were read: when they change no
 more, they are read once more anyway."""
 
+TORN_SECONDS = 0.5
+"""How long a file that was just changed, and looks like the beginning of one, may take until the rest is there. Whoever
+writes it in place has emptied it before."""
+
 AGAIN_SECONDS = 0.1
 """When a folder vanished as it was about to be watched, or the disk took too long."""
 
@@ -41,6 +45,7 @@ class Watch:
     def __init__(self, workspace: Workspace) -> None:
         self.looked = Looking(workspace)
         self._workspace = workspace
+        self._tails: dict[str, bytes] = {}
         self._threads = DaemonThreads(2, "watch")
 
     async def changes(self) -> AsyncGenerator[None, None]:
@@ -91,9 +96,21 @@ class Watch:
             finally:
                 self.looked = looking
             is_hasty = took <= DEBOUNCE_MILLISECONDS / 1000 and looking.is_hasty(STEP_MILLISECONDS)
-            if not is_hasty and (took > STEADY_SECONDS or await self._is_same()):
+            if not is_hasty and (took > STEADY_SECONDS or (await self._is_same() and await self._is_whole())):
+                self._tails = looking.tails()
                 return found
             await asyncio.sleep(STEP_MILLISECONDS / 1000)
+
+    async def _is_whole(self) -> bool:
+        """False as soon as a file says something else that looked torn. One that stays so is what it is."""
+        began = time.monotonic()
+        while self.looked.is_torn(round(TORN_SECONDS * 1000), self._tails):
+            if time.monotonic() - began > TORN_SECONDS:
+                break
+            await asyncio.sleep(STEP_MILLISECONDS / 1000)
+            if not await self._is_same():
+                return False
+        return True
 
     async def in_thread(self, look: Callable[[], _T]) -> _T:
         """What looking at files gives, however slow the disk is. Raises TimeoutError after LOOK_SECONDS."""

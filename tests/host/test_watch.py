@@ -281,3 +281,79 @@ async def test_watching_ends_also_where_the_library_loses_a_cancellation(
     monkeypatch.setattr("runner.host.watch.awatch", awatch)
     async with asyncio.timeout(30), reading(inn) as reader:
         await noticed(reader, 1)
+
+
+WHOLE = b"network: inn\n"
+
+
+def glances(monkeypatch: pytest.MonkeyPatch, file: Path, third: bytes | None = None) -> list[Looking]:
+    """The looks by which it is seen whether files are still the same; before the third, `third` is written."""
+    real, made = Looking.again, []
+
+    def again(looking: Looking) -> Looking:
+        made.append(looking)
+        if len(made) == 3 and third is not None:
+            file.write_bytes(third)
+        return real(looking)
+
+    monkeypatch.setattr(Looking, "again", again)
+    return made
+
+
+@asynccontextmanager
+async def looked(inn: Path, before: bytes) -> AsyncIterator[tuple[Watch, Path]]:
+    """A watch that has seen the network file as it was."""
+    watch, file = Watch(Workspace.of(inn / "network.yaml")), inn / "network.yaml"
+    file.write_bytes(before)
+    os.utime(file, (1e9, 1e9))
+    try:
+        assert await watch.look(network) == before
+        yield watch, file
+    finally:
+        watch.close()
+
+
+def network(looking: Looking) -> bytes:
+    return looking.read("network.yaml")
+
+
+def just_now(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    soon = time.time_ns() + 1_500_000_000
+    os.utime(file, ns=(soon, soon))
+
+
+@pytest.mark.parametrize("torn", [b"", b"network: in"])
+async def test_a_file_that_is_emptied_and_written_in_place_is_judged_when_it_is_whole(
+    inn: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
+) -> None:
+    """Whoever writes it may be held up in between, for longer than between the files of one save."""
+    monkeypatch.setattr("runner.host.watch.TORN_SECONDS", 60.0)
+    async with looked(inn, WHOLE) as (watch, file):
+        just_now(file, torn)
+        glances(monkeypatch, file, third=b"network: hotel\n")
+        assert await watch.look(network) == b"network: hotel\n"
+
+
+@pytest.mark.parametrize("torn", [b"", b"network: in"])
+async def test_a_file_that_stays_empty_or_cut_off_is_judged_as_it_is(
+    inn: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
+) -> None:
+    monkeypatch.setattr("runner.host.watch.TORN_SECONDS", 0.1)
+    async with looked(inn, WHOLE) as (watch, file):
+        just_now(file, torn)
+        assert await watch.look(network) == torn
+
+
+@pytest.mark.parametrize(
+    ("before", "now"), [(WHOLE, b"network: hotel\n"), (b"network: inn", b"network: hotel"), (b"", b"")]
+)
+async def test_a_file_that_ends_as_it_always_did_is_not_waited_for(
+    inn: Path, monkeypatch: pytest.MonkeyPatch, before: bytes, now: bytes
+) -> None:
+    monkeypatch.setattr("runner.host.watch.TORN_SECONDS", 60.0)
+    async with looked(inn, before) as (watch, file):
+        just_now(file, now)
+        made = glances(monkeypatch, file)
+        assert await watch.look(network) == now
+        assert len(made) == 1
