@@ -47,8 +47,25 @@ def recorded(
 
 def passed_on(record: Record, provider: str, request: WorkRequest) -> Record:
     """What stands once it is the claim of another provider. That one's starts are counted anew."""
-    ended = f"handed off to {provider}/{request.task}"
+    ended = _handed_off_to(provider, request.task)
     history = tuple(one if one.ended else one.model_copy(update={"ended": ended}) for one in record.history)
+    return _claimed(record, provider, request, history)
+
+
+def passed_over(passed: Record, provider: str, request: WorkRequest) -> Record:
+    """What stands where the one it was passed on to never got it, and it is the claim of another."""
+    before, ended = _handed_off_to(passed.provider, passed.task), _handed_off_to(provider, request.task)
+    last = passed.history[-1:]
+    if last and last[0].ended == before:
+        last = (last[0].model_copy(update={"ended": ended}),)
+    return _claimed(passed, provider, request, (*passed.history[:-1], *last))
+
+
+def _handed_off_to(provider: str, task: str) -> str:
+    return f"handed off to {provider}/{task}"
+
+
+def _claimed(record: Record, provider: str, request: WorkRequest, history: tuple[Attempt, ...]) -> Record:
     return record.model_copy(
         update={
             "epoch": record.epoch + 1,

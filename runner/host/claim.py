@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from runner.host.attempts import called_off, fatal, passed_on, recorded, taken_back
+from runner.host.attempts import called_off, fatal, passed_on, passed_over, recorded, taken_back
 from runner.host.desk import Desk, Held, StoreAway
 from runner.routing.handoffs import is_current
 from runner.work import Attempt, Record, WorkRequest, WorkResponse
@@ -173,20 +173,36 @@ class Claim:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
 
+    async def pass_over(self, passed: Record, provider: str, request: WorkRequest) -> Record:
+        """Make it the claim of another provider than the one it was passed on to, who never got it.
+
+        Raises as `take_back`.
+        """
+        record = passed_over(passed, provider, request)
+        await self._replace(passed, record)
+        return record
+
     async def take_back(self, passed: Record, response: WorkResponse) -> Record:
         """Record an outcome of our own in place of what was passed on, which nobody got.
 
         Raises Superseded where somebody did, and StoreAway when patience ends.
         """
         record = taken_back(passed, self.request, self.provider, response)
+        await self._replace(passed, record)
+        return record
+
+    async def _replace(self, passed: Record, record: Record) -> None:
+        """Raises Superseded where another record stands, and StoreAway when patience ends."""
         give_up = datetime.now(UTC) + RECORD_PATIENCE
         while True:
             try:
                 held = await self.desk.read(self.caller, self.request.request_id)
+                if held.record == record:  # it was written, and nobody said so
+                    return
                 if held.record is None or held.record != passed:
                     raise Superseded(held.record or passed)
                 if await self.desk.record(record, held.revision):
-                    return record
+                    return
             except StoreAway:
                 if datetime.now(UTC) > give_up:
                     raise

@@ -6,17 +6,20 @@ what it says once more, under the same message id. Nobody else may record an out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.bus.connection import settled
+from runner.host.claim import Claim
 from runner.host.in_hand import InHand
 from runner.host.ledger import Ledger
 from runner.host.outcome import cancelled
 from runner.host.recording import fitted
-from runner.host.successor import Successor
+from runner.host.successor import Successor, successor_again
 from runner.host.workplace import Workplace
 from runner.model import HandoffStep
 from runner.payload import PayloadProblem
+from runner.routing.failover import has_no_room
 from runner.subjects import publication_of_epoch
 from runner.work import Record, Status, TaskMoved, WorkError, WorkResponse
 
@@ -31,7 +34,8 @@ class HandingOver:
     workplace: Workplace
 
     async def hand_over(self, hand: InHand, successor: Successor, done: WorkResponse, ledger: Ledger) -> Record:
-        """The record as it stands then: the successor's claim, or our own outcome where it could not take the request.
+        """The record as it stands then: the claim of the first who could take the request, or our own outcome where
+        nobody could.
 
         `done` is what our part of the work came to. Raises Superseded, and StoreAway when patience ends.
         """
@@ -46,20 +50,45 @@ class HandingOver:
             stopped = stopped.model_copy(update={"duration_ms": done.duration_ms})
             return await claim.take_back(passed, await fitted(self.workplace, stopped))
         hand.passed = True
-        if (refused := await self.send(passed)) is not None:
-            return await claim.take_back(passed, await self._failed(hand, done, refused))
-        message = f"handed off to {successor.provider}/{request.task}"
+        record, refused = await self._sent(claim, passed, successor, ledger)
+        if refused is not None:
+            return await claim.take_back(record, await self._failed(hand, done, refused))
+        message = f"handed off to {record.provider}/{record.task}"
         ledger.write("moved", status=MOVED, duration_ms=done.duration_ms, message=message)
-        return passed
+        return record
 
     async def again(self, hand: InHand, record: Record) -> Record:
         """Send what the record says, once more. The record as it stands then. Raises as `hand_over`."""
-        if (refused := await self.send(record)) is None:
+        claim, workplace = hand.claim, self.workplace
+        ledger = Ledger(workplace.events, workplace.name, claim.request)
+        named = successor_again(workplace, hand.delegation.request, record)
+        record, refused = await self._sent(claim, record, named, ledger)
+        if refused is None:
             return record
         response = WorkResponse(
-            request_id=record.request_id, status=Status.FAILED, error=refused, provider=self.workplace.name
+            request_id=record.request_id, status=Status.FAILED, error=refused, provider=workplace.name
         )
-        return await hand.claim.take_back(record, response)
+        return await claim.take_back(record, response)
+
+    async def _sent(
+        self, claim: Claim, passed: Record, successor: Successor | None, ledger: Ledger
+    ) -> tuple[Record, WorkError | None]:
+        """Send what was passed on; whoever has no room is followed by the next. The last record, and why even that one
+        is in nobody's queue, if so."""
+        asked: list[str] = []
+        while (refused := await self.send(passed)) is not None and successor is not None:
+            asked.append(f"{successor} ({refused.code})")
+            following = successor.following(refused.code) if has_no_room(refused) else None
+            if following is None:
+                return passed, _with_all(refused, asked)
+            message = f"{successor} did not take it ({refused.code}): {following} is handed it"
+            ledger.write("DELEGATION_FAILED", message=message)
+            try:
+                request = await self.workplace.payloads.packed(following.request)
+            except PayloadProblem as problem:
+                return passed, problem.error
+            passed, successor = await claim.pass_over(passed, following.provider, request), following
+        return passed, refused
 
     async def send(self, record: Record) -> WorkError | None:
         """It is in the next one's queue when this returns None; else why it is not. Raises StoreAway.
@@ -82,3 +111,10 @@ class HandingOver:
         partial = {label: output for label, output in (hand.partial() or {}).items() if label not in choices}
         failed = {"status": Status.FAILED, "result": None, "error": error, "partial": partial or None}
         return await fitted(self.workplace, done.model_copy(update=failed))
+
+
+def _with_all(refused: WorkError, asked: Sequence[str]) -> WorkError:
+    """The last refusal, with everybody who was asked before."""
+    if len(asked) < 2:
+        return refused
+    return refused.model_copy(update={"message": f"{refused.message}; asked were {', '.join(asked)}"})

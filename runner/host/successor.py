@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -13,9 +13,12 @@ from runner.host.child_request import key_of, limits_of, need_of, spent, under
 from runner.host.resolving import nobody
 from runner.host.workplace import Workplace
 from runner.lineage import turn_of
-from runner.model import Use
+from runner.model import Discovery, HandoffStep, StaticTarget, Use
+from runner.routing.choice import Choice, Limits
+from runner.routing.strategy import Occasion
+from runner.routing.wiring import fallback
 from runner.soundness import unsound
-from runner.work import Authority, CapabilityType, Code, WorkRequest, span_of
+from runner.work import Authority, CapabilityType, Code, Record, WorkRequest, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,78 @@ class Successor:
 
     provider: str
     request: WorkRequest
+    line: Line
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.request.task}"
+
+    def following(self, why: str) -> Successor | None:
+        """Who comes after it, which did not take the request."""
+        return self.line.following(self, why)
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """Those whom a request may be handed to through one use, one after the other: whoever meets it, then its fallback.
+
+    `here` is the `ensemble/capability` that hands off.
+    """
+
+    workplace: Workplace
+    request: WorkRequest
+    here: str
+    use: Use
+    input: JsonValue
+    _occasion: Occasion = field(init=False)
+    _limits: Limits = field(init=False)
+    _is_over: bool = False
+    """The fallback was asked."""
+
+    def __post_init__(self) -> None:
+        """Raises TemplateProblem where the use's `key` cannot be made."""
+        left, key = (self.request.expires_at - datetime.now(UTC)), key_of(self.use, self.request, self.input)
+        self._occasion = self.workplace.resolving.occasion(self.use, key, left.total_seconds())
+        self._limits = limits_of(self.request, self.use, self.here)
+
+    def first(self) -> Successor:
+        """Raises CallFailed where there is nobody."""
+        choice = self._choice()
+        found = _task(choice)
+        successor = self._handed_on(found, self.use) if found is not None else self._fallback()
+        if successor is None:
+            raise nobody(self.use, choice, self.workplace.desk.discovery_away)
+        return successor
+
+    def following(self, refused: Successor, why: str) -> Successor | None:
+        """Who is asked in place of one that did not take the request; None where it is nobody, or too late."""
+        if self._is_over or datetime.now(UTC) >= refused.request.expires_at:
+            return None
+        found = None
+        if isinstance(self.use.target, Discovery):
+            self._limits = replace(self._limits, tried={**self._limits.tried, str(refused): why})
+            found = _task(self._choice())
+        return self._handed_on(found, self.use) if found is not None else self._fallback()
+
+    def _choice(self) -> Choice:
+        return self.workplace.resolving.choice(self.use, self._occasion, self._limits, tasks_only=True)
+
+    def _fallback(self) -> Successor | None:
+        """A tool is none: it takes over no work."""
+        self._is_over = True
+        named = fallback(self.use, self.workplace.declared)
+        if named is None or named.type is CapabilityType.TOOL:
+            return None
+        return self._handed_on(named, replace(self.use, target=StaticTarget(named.provider, named.name)))
+
+    def _handed_on(self, provider: CapabilityInfo, use: Use) -> Successor:
+        now = datetime.now(UTC)
+        return Successor(provider.provider, handed_on(self.request, use, provider, self.here, self.input, now), self)
+
+
+def _task(choice: Choice) -> CapabilityInfo | None:
+    """Who was chosen; a tool that was named takes over no work."""
+    found = choice.chosen.capability if choice.chosen is not None else None
+    return found if found is not None and found.type is CapabilityType.TASK else None
 
 
 def successor(workplace: Workplace, request: WorkRequest, capability: str, name: str, input: JsonValue) -> Successor:
@@ -34,14 +109,26 @@ def successor(workplace: Workplace, request: WorkRequest, capability: str, name:
         raise CallFailed(f"{workplace.name} has no use called {name!r}", code=Code.NOT_WIRED, hint=hint)
     if why := unsound(input):
         raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
-    here, now = f"{workplace.name}/{capability}", datetime.now(UTC)
-    occasion = workplace.resolving.occasion(
-        use, key_of(use, request, input), (request.expires_at - now).total_seconds()
-    )
-    choice = workplace.resolving.choice(use, occasion, limits_of(request, use, here), tasks_only=True)
-    if choice.chosen is None or choice.chosen.capability.type is CapabilityType.TOOL:
-        raise nobody(use, choice, workplace.desk.discovery_away)
-    return Successor(choice.chosen.provider, handed_on(request, use, choice.chosen.capability, here, input, now))
+    return Line(workplace, request, f"{workplace.name}/{capability}", use, input).first()
+
+
+def successor_again(workplace: Workplace, request: WorkRequest, record: Record) -> Successor | None:
+    """The one that the record says the request was handed to, with whoever comes after it; None where no use of the
+    task leads there any more."""
+    moved, task = record.moved, workplace.ensemble.tasks.get(request.task)
+    if moved is None or task is None:
+        return None
+    names = (step.use for step in task.steps if isinstance(step, HandoffStep))
+    uses = [use for name in names if (use := workplace.ensemble.uses.get(name)) is not None]
+    for use in uses:
+        if need_of(use) == moved.need and (moved.need is not None or _names(use, record)):
+            line = Line(workplace, request, f"{workplace.name}/{request.task}", use, moved.context)
+            return Successor(record.provider, moved, line)
+    return None
+
+
+def _names(use: Use, record: Record) -> bool:
+    return use.target == StaticTarget(record.provider, record.task)
 
 
 def handed_on(

@@ -6,7 +6,7 @@ decides nothing: `QUEUE_FULL` may as well be what the work itself came to, furth
 
 from __future__ import annotations
 
-from runner.work import Code, Status, WorkResponse
+from runner.work import Code, Status, WorkError, WorkResponse
 
 
 def was_refused(response: WorkResponse) -> bool:
@@ -16,3 +16,8 @@ def was_refused(response: WorkResponse) -> bool:
     if response.error.code == Code.NO_PROVIDER:
         return response.provider is None  # a provider that says so has begun, and found nobody itself
     return response.status is Status.REJECTED and response.error.code in (Code.QUEUE_FULL, Code.CAPABILITY_DEGRADED)
+
+
+def has_no_room(refused: WorkError) -> bool:
+    """Whether what kept a task out of a provider's queue may be otherwise with another: it has none, or it is full."""
+    return refused.code in (Code.NO_PROVIDER, Code.QUEUE_FULL)

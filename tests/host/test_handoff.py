@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import pytest
 
 from runner.bus.waiting import Waiting
 from runner.errors import UsageProblem
-from runner.host.inline_desk import InlineDesk
 from runner.reports import SpanReport
-from runner.work import DeliverySpec, Hint, Record, Status, TaskMoved, WorkRequest, WorkResponse
+from runner.work import DeliverySpec, Hint, Status, TaskMoved, WorkResponse
 from tests.support.assignments import a_request
 from tests.support.deliveries import arrived
+from tests.support.handoffs import dying
 from tests.support.networks import LiveNetwork, eventually, live
 
 NETWORK = """\
@@ -66,25 +65,6 @@ async def cook(guest: str, context: runner.Context) -> str:
     cooked.append(guest)
     return f"{guest}: {request.caller} {request.request_id} {', '.join(request.chain)} ({cooked.count(guest)})"
 """
-
-
-@contextmanager
-def dying(monkeypatch: pytest.MonkeyPatch, method: str, *, after: bool) -> Iterator[list[object]]:
-    """Whoever hands off ends in the middle of it, once: before or `after` the runner did what it was asked to."""
-    original, deaths = getattr(InlineDesk, method), list[object]()
-
-    async def deadly(self: InlineDesk, given: Record | WorkRequest, *more: Any, **named: Any) -> object:
-        is_handing = isinstance(given, WorkRequest) or (given.moved is not None and given.response is None)
-        if not is_handing or deaths:
-            return await original(self, given, *more, **named)
-        deaths.append(given)
-        if after:
-            await original(self, given, *more, **named)
-        raise asyncio.CancelledError  # the end of a process, as far as a test in one process has any
-
-    with monkeypatch.context() as patch:
-        patch.setattr(InlineDesk, method, deadly)
-        yield deaths
 
 
 async def answered(inn: LiveNetwork, target: str, text: str, **given: Any) -> WorkResponse:
