@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from runner.bus.connection import Connection
 from runner.bus.directget import StoredMessage, read_batch, read_next, read_one
-from runner.bus.seen import Sighting
+from runner.bus.seen import Seen, Sighting
 from runner.bus.sightings import Sightings
 from runner.bus.streams import context
 from runner.subjects import Subjects, TaskCall, priority_consumer
@@ -64,9 +64,8 @@ class Backlog:
         It costs one message for each of them, however long the queues are; what is new in them all who ask share.
         """
         await self._sightings.look(ensembles)
-        return tuple(
-            [name for name in sorted(self._sightings.seen.callers(request_id)) if await self._has(name, request_id)]
-        )
+        seen = self._sightings.seen
+        return tuple([name for name in sorted(seen.callers(request_id)) if await self._has(seen, name, request_id)])
 
     async def later(self, waiting: Waiting) -> Waiting | None:
         """The next message of the same request from the same sender in its queue."""
@@ -85,15 +84,15 @@ class Backlog:
         self._sightings.forget()
 
     async def _seen(self, caller: str, request_id: str) -> Waiting | None:
-        while sighting := (seen := self._sightings.seen).last(caller, request_id):
+        seen = self._sightings.seen  # begun anew meanwhile, it would not have everything yet
+        while sighting := seen.last(caller, request_id):
             if waiting := await self._at(sighting, request_id):
                 return waiting
             seen.gone(caller, request_id, sighting)
         return None
 
-    async def _has(self, caller: str, request_id: str) -> bool:
+    async def _has(self, seen: Seen, caller: str, request_id: str) -> bool:
         """Whether a request that names this caller is there."""
-        seen = self._sightings.seen
         for sighting in tuple(seen.places(caller, request_id)):
             waiting = await self._at(sighting, request_id)
             if waiting is None:

@@ -18,8 +18,10 @@ from runner.bus.shared import Shared
 from runner.subjects import Subjects
 from runner.work import WorkRequest
 
-REMEMBERED = 50_000
-"""Beyond this, and twice what stood there at the last reading of everything, most of what is remembered is gone."""
+REMEMBERED = 4096
+"""Beyond this, and twice what stood there at the last reading of everything, most of what is remembered is gone: what
+still stands is read once more. Each takes some 600 bytes.
+"""
 
 SIDE_BY_SIDE = 32
 REST_SECONDS = 0.25

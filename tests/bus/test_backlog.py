@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.bus import sightings
+from runner.bus import backlog, sightings
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog, Spot
 from runner.bus.connection import Connection, connect
@@ -167,6 +167,38 @@ async def test_more_than_is_remembered_is_not_read_again_for_every_question(
     for number in range(20):
         assert await backlog.find(QUEUES, "desk", f"nobody{number}") is None
     assert connection.stats["in_msgs"] - before < 600
+
+
+async def test_what_is_looked_up_is_found_where_everything_is_read_anew_meanwhile(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that was sent twice, and whose second message is gone: it is still found by the first."""
+    store = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1"))
+    assert await Requeue(connection, SUBJECTS).put(request("r1"), "kitchen", publication=1) is None
+    assert await store.find(QUEUES, "desk", "r1") is not None
+    read_one = backlog.read_one
+
+    async def read_while_all_is_forgotten(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
+        store.forget()
+        return await read_one(connection, stream, sequence) if sequence == 1 else None
+
+    monkeypatch.setattr(backlog, "read_one", read_while_all_is_forgotten)
+    found = await store._seen("desk", "r1")
+    assert found is not None
+    assert found.sequence == 1
+
+
+async def test_of_what_is_worked_off_little_is_remembered(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "REMEMBERED", 50)
+    store = Backlog(connection, SUBJECTS)
+    for begin in range(0, 200, 20):
+        await put(connection, *(request(f"r{number}") for number in range(begin, begin + 20)))
+        assert await store.find(QUEUES, "desk", f"r{begin}") is not None
+        await context(connection).purge_stream(SUBJECTS.work_stream("kitchen"))
+    assert len(store._sightings.seen) <= 50 + 20
 
 
 async def test_the_server_of_before_hides_nothing_of_what_stands_now(connection: Connection) -> None:
