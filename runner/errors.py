@@ -103,6 +103,7 @@ class StartFailed(EnsembleNetworkError):
     """An ensemble did not come up."""
 
     code = "start-failed"
+    hint = "the traceback is in .run-network/runner.log"
 
 
 class ReloadFailed(EnsembleNetworkError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -84,3 +85,30 @@ class DaemonThreads(Executor):
     def _rest(self) -> None:
         with self._lock:
             self._idle += 1
+
+
+class OneThread:
+    """Runs one piece of work after another in the same daemon thread, and leaves it to what does not come back.
+
+    For work that comes again and again: the allocator gives every new thread memory of its own, which stays when the
+    thread ends.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._threads = DaemonThreads(1, name)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` gives. Who is cancelled does not wait for its end, and nor does what is run next."""
+        threads = self._threads
+        future = threads.submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            if not future.done():
+                threads.shutdown()
+                self._threads = DaemonThreads(1, self._name)
+
+    def close(self) -> None:
+        """Takes nothing more; the thread ends with what it is at."""
+        self._threads.shutdown()

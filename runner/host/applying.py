@@ -18,7 +18,7 @@ from pathlib import Path
 from runner.bus.away import AWAY
 from runner.errors import EnsembleNetworkError, ReloadFailed, ServerFailed, StartFailed
 from runner.functions.loading import ModuleSpace
-from runner.functions.threads import DaemonThreads
+from runner.functions.threads import OneThread
 from runner.host import replacing
 from runner.host.aftermath import Aftermath
 from runner.host.foundation import Foundation
@@ -84,6 +84,7 @@ class Applying:
     chosen: Callable[[str], bool]
     start: Callable[[Hosted], Awaitable[None]]
     aftermath: Aftermath = field(init=False)
+    _warming: OneThread = field(default_factory=lambda: OneThread("warm"))
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
 
@@ -125,6 +126,7 @@ class Applying:
         self._closed = True
         async with self._one:
             await self.aftermath.interrupt()
+        self._warming.close()
 
     def _refuse(self, network: Network) -> None:
         now = self.ground.network
@@ -164,17 +166,14 @@ class Applying:
 
     async def _warm(self, generation: Generation, read: Read) -> _Warm:
         """Everybody's code loaded, in a thread: what a module does while it is imported holds nobody up."""
-        loop, threads = asyncio.get_running_loop(), DaemonThreads(1, "warm")
         try:
             async with asyncio.timeout(WARM_SECONDS):
-                return await loop.run_in_executor(threads, self._load, generation, read)
+                return await self._warming.run(lambda: self._load(generation, read))
         except TimeoutError:
             text = f"the code is not loaded after {WARM_SECONDS:g} s"
             raise ReloadFailed(text, hint="see what the modules do while they are imported") from None
         except EnsembleNetworkError as problem:
             raise ReloadFailed(problem.message, hint=problem.hint) from problem
-        finally:
-            threads.shutdown()
 
     def _load(self, generation: Generation, read: Read) -> _Warm:
         fresh = ModuleSpace(read, self.directory, generation.number)

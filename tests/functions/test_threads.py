@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from concurrent.futures import CancelledError, Future, wait
 
 import pytest
 
-from runner.functions.threads import DaemonThreads
+from runner.functions.threads import DaemonThreads, OneThread
 
 BOUND = 10.0
 """Seconds that any wait here takes at most."""
@@ -204,3 +205,34 @@ def test_a_function_that_never_returns_does_not_hold_the_process_back() -> None:
         "running.wait(); threads.shutdown(wait=True)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=BOUND, check=False).returncode == 0
+
+
+async def test_one_piece_of_work_after_the_other_is_done_in_one_thread() -> None:
+    """Two hundred changes are loaded by one: each new one would have memory of its own."""
+    one = OneThread("one")
+    try:
+        assert len({await one.run(threading.current_thread) for _ in range(5)}) == 1
+        with pytest.raises(ZeroDivisionError):
+            await one.run(lambda: 1 // 0)
+        assert (await one.run(threading.current_thread)).is_alive()
+    finally:
+        one.close()
+
+
+async def test_nobody_waits_for_work_that_was_left_to_itself() -> None:
+    one, begun, released = OneThread("one"), threading.Event(), threading.Event()
+
+    def work() -> bool:
+        begun.set()
+        return released.wait(BOUND)
+
+    try:
+        hanging = asyncio.ensure_future(one.run(work))
+        assert await asyncio.to_thread(begun.wait, BOUND)
+        hanging.cancel()
+        await asyncio.wait((hanging,))
+        assert hanging.cancelled()
+        assert not await one.run(released.is_set)
+    finally:
+        released.set()
+        one.close()
