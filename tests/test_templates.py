@@ -180,9 +180,9 @@ BOMBS = [
 
 @pytest.mark.parametrize("text", BOMBS, ids=lambda text: text[:48])
 def test_a_bomb_is_refused_or_cut_in_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     problem_of(text)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_value_without_a_marker_never_loads_jinja() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -86,10 +86,16 @@ def test_the_sample_is_valid_and_answered_at_once(hotel: Directory) -> None:
     hotel.run("validate")
     took = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = computed_by_children()
         assert hotel.run("validate").code == 0
-        took.append(time.perf_counter() - start)
+        took.append(computed_by_children() - start)
     assert min(took) < 1.5, "0.5 s on a quiet machine"
+
+
+def computed_by_children() -> float:
+    """In seconds: a busy machine makes it no more."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_validate_loads_neither_the_event_loop_nor_nats_nor_rich(hotel: Directory) -> None:

@@ -46,9 +46,9 @@ def _merge_bomb() -> str:
 )
 def test_it_is_refused_in_under_a_second(text: str, code: str) -> None:
     data = text.encode()
-    started = time.perf_counter()
+    started = time.process_time()
     reading = read(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert code in codes(reading)
     assert reading.network is None
 
@@ -65,9 +65,9 @@ def test_a_bomb_takes_little_memory() -> None:
 def test_a_file_full_of_mistakes_is_read_in_linear_time() -> None:
     def seconds(ensembles: int) -> float:
         wrong = "".join(f"  e{n}:\n    uses: {{a: e{n}x/b, c: {{too: d}}}}\n    sla: 5\n" for n in range(ensembles))
-        started = time.perf_counter()
+        started = time.process_time()
         assert read(f"network: n\nensembles:\n{wrong}").network is None
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(10)
     assert seconds(4000) < 3 * 4 * max(seconds(1000), 0.1)

@@ -127,9 +127,8 @@ def test_work_that_is_cancelled_while_it_waits_is_never_done(make: Make) -> None
 def test_shutdown_waits_for_nobody_and_takes_nothing_more(make: Make) -> None:
     threads = make(2)
     future, released = threads.hold()
-    started = time.monotonic()
     threads.shutdown(wait=True)
-    assert time.monotonic() - started < 1
+    assert not future.done()
     with pytest.raises(RuntimeError, match="the threads are shut down"):
         threads.submit(print)
     released.set()

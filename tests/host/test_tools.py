@@ -25,6 +25,7 @@ ensembles:
       refuse: {python: "inn:refuse", share: true}
       wait: {python: "inn:wait", share: true}
       nap: {python: "inn:nap", share: true}
+      wake: {python: "inn:wake", share: true}
       add: {python: "inn:add", share: true}
       fill: {python: "inn:fill", share: true}
       odd: {python: "inn:odd", share: true}
@@ -34,11 +35,11 @@ MODULE = """\
 import asyncio
 import sys
 import threading
-import time
 
 import runner
 
 gate = asyncio.Event()
+woken = threading.Event()
 
 
 async def say(text: str) -> str:
@@ -67,8 +68,13 @@ async def wait(text: str) -> str:
 
 
 def nap(text: str) -> str:
-    time.sleep(float(text))
+    assert woken.wait(60)
     return threading.current_thread().name
+
+
+async def wake(text: str) -> str:
+    woken.set()
+    return text
 
 
 def add(left: int, right: int = 1) -> int:
@@ -164,9 +170,8 @@ async def test_calls_run_side_by_side_up_to_max_concurrent_and_the_overflow_wait
 
 async def test_plain_python_does_not_hold_the_event_loop_up(tmp_path: Path):
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        nap = asyncio.ensure_future(call(inn, "nap", "0.5"))
-        assert (await call(inn, "say", "awake")).result == "awake"
-        assert not nap.done()
+        nap = asyncio.ensure_future(call(inn, "nap"))
+        assert (await call(inn, "wake", "awake")).result == "awake"
         assert str((await nap).result).startswith("kitchen")
 
 

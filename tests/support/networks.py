@@ -23,6 +23,10 @@ from runner.workspace import Workspace
 
 PATIENCE_SECONDS = 20.0
 
+LONG_ENOUGH = (1.0, 4.0, 16.0)
+"""Deadlines in seconds to try in turn, where something is to be done before the deadline passes: on a quiet machine
+the first will do."""
+
 
 @dataclass(frozen=True)
 class LiveNetwork:
