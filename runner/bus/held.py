@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.bus.away import AWAY
@@ -24,8 +24,8 @@ class _Side:
     deny: tuple[str, ...]
 
     def allows(self, pattern: str) -> bool:
-        """All of it, by one entry: several that only together come to it do not count."""
-        allowed = self.allow is None or any(covers(entry, pattern) for entry in self.allow)
+        """All of it, by one entry or by several together."""
+        allowed = self.allow is None or cover(self.allow, pattern)
         return allowed and not any(overlap(entry, pattern) for entry in self.deny)
 
 
@@ -63,6 +63,21 @@ def _side(told: Mapping[str, list[str]] | None) -> _Side:
         tuple(entry.split()[0] for entry in allow) if allow else None,
         tuple(entry for entry in deny if len(entry.split()) == 1),
     )
+
+
+def cover(entries: Sequence[str], pattern: str) -> bool:
+    """Whether every subject of a pattern is one of at least one entry.
+
+    There is always a token that no entry names. So of all subjects of one length, one that has such a token wherever
+    the pattern leaves it open stands for the rest, and the one entry that has it has all of them. Only what ends in `>`
+    has several lengths, and those beyond the longest entry are all alike.
+    """
+    *head, last = pattern.split(".")
+    if last != ">":
+        return any(covers(entry, pattern) for entry in entries)
+    longest = max((len(entry.split(".")) for entry in entries), default=0)
+    lengths = range(1, max(1, longest + 1 - len(head)) + 1)
+    return all(any(covers(entry, ".".join([*head, *["*"] * more])) for entry in entries) for more in lengths)
 
 
 def covers(wide: str, narrow: str) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.bus.connection import connect
-from runner.bus.held import Held, covers, held_by, overlap
+from runner.bus.held import Held, cover, covers, held_by, overlap
 from runner.bus.permissions import Permissions
 from tests.support.servers import guarded_server, plain_server
 
@@ -36,6 +37,19 @@ def test_a_pattern_covers_another_only_if_it_has_all_its_subjects(wide: str, nar
             assert overlap(wide, narrow) or not matches(wide, subject)
 
 
+EVERY_SUBJECT = [".".join(tokens) for length in range(1, 6) for tokens in itertools.product("abc", repeat=length)]
+"""Up to longer than any pattern here, and with a token that none of them names."""
+
+
+@given(st.lists(PATTERNS, max_size=6), PATTERNS)
+@example(["a.*", "a.*.>"], "a.>")
+@example(["*", "*.*", "*.*.*.>", "*.a.>", "*.b.>"], ">")
+@example(["*", "a.>", "b.>"], ">")
+def test_entries_cover_together_what_every_subject_of_is_in_one_of_them(entries: list[str], pattern: str) -> None:
+    subjects = [subject for subject in EVERY_SUBJECT if matches(pattern, subject)]
+    assert cover(entries, pattern) == all(any(matches(one, subject) for one in entries) for subject in subjects)
+
+
 @given(PATTERNS)
 def test_a_pattern_covers_and_overlaps_itself(pattern: str) -> None:
     assert covers(pattern, pattern)
@@ -60,6 +74,14 @@ async def test_what_a_user_may_not_do_is_told_a_line_each(tmp_path: Path) -> Non
             'publish: "inn.work.desk.spa.*.soak"',
             'subscribe: "_INBOX_desk.>"',
         )
+
+
+async def test_leave_that_several_entries_give_together_is_leave(tmp_path: Path) -> None:
+    allowed = ["_INBOX_desk.*", "_INBOX_desk.*.>", "_INBOX__runner.>"]
+    async with guarded_server(tmp_path, {"publish": ["$SYS.REQ.USER.INFO", "inn.>"], "subscribe": allowed}) as server:
+        held = await held_at(server.url)
+        assert held is not None
+        assert held.missing(NEEDED) == ()
 
 
 async def test_a_server_without_authentication_forbids_nothing(tmp_path: Path) -> None:

@@ -27,7 +27,11 @@ CALLERS = ("_runner", "_client-tester", "desk")
 SUBSCRIBE = ["$SRV.>", "$KV.>", "inn.>", *(f"_INBOX_{caller}.>" for caller in CALLERS)]
 
 
-async def test_what_a_change_needs_and_the_server_forbids_is_said_before_anything_happens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inbox", [["_INBOX_spa.>"], ["_INBOX_spa.*", "_INBOX_spa.*.>"]], ids=["one", "together"])
+async def test_what_a_change_needs_and_the_server_forbids_is_said_before_anything_happens(
+    tmp_path: Path, inbox: list[str]
+) -> None:
+    """And done when it is allowed, by one entry or by several together."""
     leave = {"publish": PUBLISH, "subscribe": SUBSCRIBE}
     async with guarded_server(tmp_path, leave) as server, live(tmp_path, NETWORK % "", nats=server.url) as network:
         saver, client = Saver(network), network.client
@@ -45,7 +49,7 @@ async def test_what_a_change_needs_and_the_server_forbids_is_said_before_anythin
         assert (await client.applied()).generation == 1
         assert (await client.call("desk/greet", {})).result == "welcome"
 
-        server.allow({"publish": [*PUBLISH, "inn.work.desk.spa.>"], "subscribe": [*SUBSCRIBE, "_INBOX_spa.>"]})
+        server.allow({"publish": [*PUBLISH, "inn.work.desk.spa.>"], "subscribe": [*SUBSCRIBE, *inbox]})
 
         async def applied() -> bool:
             try:
