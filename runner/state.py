@@ -29,6 +29,8 @@ class RunningNetwork:
     priority: Priority
     max_payload: int = Defaults().max_payload
     credentials: str | None = field(default=None, repr=False)
+    file: str | None = None
+    """The name of its file, beside the state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,15 @@ def readable(workspace: Workspace) -> State:
     return _allowed(path, os.R_OK | os.X_OK) if path.is_dir() else State(path)
 
 
+def running_here(workspace: Workspace) -> str | None:
+    """The name of the file whose network is to be found here, whatever became of that; None where there is none."""
+    state = State(workspace.state)
+    running = state.running()
+    if running is None or not (state.is_locked() or state.is_joined() or not running.embedded):
+        return None
+    return running.file or workspace.file.name
+
+
 def explained(gone: NotRunning, file: str, nats: str | None) -> NotRunning:
     """Why no network answers: where a live process holds the directory, that process is named."""
     workspace = Workspace.of(file)

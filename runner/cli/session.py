@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from runner.cli.interrupts import Interrupts
-from runner.cli.load import workspace_of
+from runner.cli.load import workspace_to_talk
 from runner.cli.presence import explained, readable
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
@@ -21,9 +21,10 @@ _WIND_UP_SECONDS = 2.0
 
 
 def conversing(file: str, nats: str | None, talk: Callable[[NetworkClient], Awaitable[T_]]) -> T_:
-    """Connect, hold the conversation, close. Raises NotRunning where nothing answers, UsageProblem without the file."""
+    """Connect, hold the conversation, close. Raises NotRunning where nothing answers, and UsageProblem where neither
+    the file is there nor a network that runs."""
     if nats is None:
-        readable(workspace_of(file))
+        readable(workspace_to_talk(file))
 
     async def hold() -> T_:
         async with connect(path=file, nats=nats, name=CALLER) as network:

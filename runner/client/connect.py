@@ -82,14 +82,16 @@ async def _taken_over(state: State) -> None:
 
 
 def _named(workspace: Workspace, nats: str) -> Address:
+    """Whoever runs here and uses this server has told the name; else the file has it."""
+    running, urls = State(workspace.state).running(), tuple(nats.split(","))
+    if running is not None and set(urls) & set(running.url):
+        return _address(running, urls)
     try:
         name = read_network_name(workspace, workspace.file.name, workspace.environment())
     except InvalidNetwork as problem:
         hint = f"--nats needs the `network:` line of {workspace.file.name}"
         raise UsageProblem(problem.diagnostics[0].message, hint=hint) from problem
-    running = State(workspace.state).running()
-    urls = tuple(nats.split(","))
-    return _address(running, urls) if running and set(urls) & set(running.url) else Address(name, urls)
+    return Address(name, urls)
 
 
 def _address(running: RunningNetwork, urls: tuple[str, ...]) -> Address:

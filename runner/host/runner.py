@@ -37,7 +37,6 @@ from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Noti
 from runner.host.hosted import Hosted
 from runner.host.housing import Housing
 from runner.host.leave import lacking
-from runner.host.reach import Reach
 from runner.host.server import Site, server_for
 from runner.host.tidying import Tidying
 from runner.host.version import Generation, InForce
@@ -106,7 +105,8 @@ async def running(
         stack.push_async_callback(runner.close)
         await runner.open()
         deleted = partial(runner.lost, state.directory)
-        announcement = Announcement(state, lambda: _announced(ground.network, site.reach), site.speaks, deleted)
+        said = partial(_announced, site=site, ground=ground, file=workspace.file.name)
+        announcement = Announcement(state, said, site.speaks, deleted)
         stack.push_async_callback(announcement.close)
         announcement.open()
         if site.reach.embedded:
@@ -309,7 +309,8 @@ class Runner:
             self._watcher(Worked(event))
 
 
-def _announced(network: Network, reach: Reach) -> RunningNetwork:
+def _announced(*, site: Site, ground: Foundation, file: str) -> RunningNetwork:
+    network, reach = ground.network, site.reach
     return RunningNetwork(
         network=network.name,
         url=reach.urls,
@@ -319,6 +320,7 @@ def _announced(network: Network, reach: Reach) -> RunningNetwork:
         priority=network.defaults.priority,
         max_payload=network.defaults.max_payload,
         credentials=reach.operator,
+        file=file,
     )
 
 

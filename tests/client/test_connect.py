@@ -135,6 +135,14 @@ async def test_with_an_address_only_the_name_is_read_from_the_file(tmp_path: Pat
         assert await reach(tmp_path, url) == "there?"
 
 
+async def test_with_an_address_that_a_network_here_uses_the_file_may_be_away(tmp_path: Path) -> None:
+    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+        (tmp_path / "network.yaml").unlink()
+        assert await reach(tmp_path, url_of(inn)) == "there?"
+        (tmp_path / "network.yaml").write_text("network: [")
+        assert await reach(tmp_path, url_of(inn)) == "there?"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -35,7 +35,7 @@ from runner.cli.call_options import (
 )
 from runner.cli.context import sole, to_send
 from runner.cli.door import FINE
-from runner.cli.load import read, workspace_of
+from runner.cli.load import read, workspace_of, workspace_to_talk
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration, member, refuse_later
 from runner.cli.place import Place
 from runner.cli.presence import explained, readable
@@ -124,7 +124,7 @@ def run(
         patience=Patience.of(on_deadline, on_late_eta, on_constrained),
     )
     if nats is None:
-        readable(workspace_of(file))
+        readable(workspace_to_talk(file))
     return complete(_converse(question, file, nats, as_json))
 
 

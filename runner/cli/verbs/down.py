@@ -12,7 +12,7 @@ import typer
 
 from runner.cli import output
 from runner.cli.door import FINE, PENDING
-from runner.cli.load import workspace_of
+from runner.cli.load import workspace_to_talk
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration
 from runner.cli.presence import ending, has_ended, holder, readable
 from runner.cli.session import CALLER, NetworkClient, complete, connect
@@ -44,8 +44,8 @@ def run(
     give_up = time.monotonic() + (duration(timeout, "--timeout") or timedelta()).total_seconds()
     state = readable(Workspace.of(file))
     held = state.is_locked()
-    if nats is None and not held:
-        workspace_of(file)
+    if nats is None:
+        workspace_to_talk(file)
     if held and nats is None:
         going = _directory_down(file, state, give_up)
     else:

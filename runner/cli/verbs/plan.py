@@ -13,6 +13,7 @@ from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
 from runner.cli.planning import about, sendable, show
 from runner.cli.session import NetworkClient
 from runner.proposal import ProposalAnswer
+from runner.workspace import Workspace
 
 Generation = Annotated[
     int | None, typer.Option("--generation", metavar="GEN", help="Go back to this one in place of the files.", min=1)
@@ -37,7 +38,7 @@ def run(
     Exits 0 where nothing would change, 2 where something would, and 1 where the files are not valid or the change
     needs a restart. Nothing is applied. A `${env:…}` stands for what it does where the runner runs.
     """
-    workspace = workspace_of(file)
+    workspace = workspace_of(file) if generation is None else Workspace.of(file)
     reading = sendable(workspace) if generation is None else None
 
     async def ask(network: NetworkClient) -> ProposalAnswer:

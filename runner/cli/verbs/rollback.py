@@ -9,7 +9,7 @@ import typer
 from runner.bundle import differing
 from runner.cli import output
 from runner.cli.door import FINE
-from runner.cli.load import load, workspace_of
+from runner.cli.load import load
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose
 from runner.cli.planning import about, carried_out
 from runner.cli.session import NetworkClient
@@ -38,7 +38,7 @@ def run(
     The files of this directory stay as they are: nothing applies them until one of them is saved with another content,
     `apply` is said, or the network is started anew. A `${env:…}` stands for what it does now, where the runner runs.
     """
-    workspace = workspace_of(file)
+    workspace = Workspace.of(file)
 
     async def planned(network: NetworkClient) -> ProposalAnswer:
         return await network.rollback(generation, applies=False)

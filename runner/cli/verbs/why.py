@@ -10,7 +10,7 @@ import typer
 from pydantic import JsonValue
 
 from runner.cli import output
-from runner.cli.load import base_of, load, network_of, workspace_of
+from runner.cli.load import base_of, load, network_of
 from runner.cli.options import DEFAULT_FILE, AsJson, Nats, NetworkFile, Verbose, duration
 from runner.cli.session import NetworkClient, conversing
 from runner.config.places import place_of_use
@@ -47,7 +47,7 @@ def run(
     Answered by the running network, as its next request will be decided; asking changes nothing. With no network
     running it answers from the file, as if every ensemble of it were up, and says so.
     """
-    workspace = Workspace.of(file) if nats is not None else workspace_of(file)
+    workspace = Workspace.of(file)
     limit = duration(deadline, "--deadline")
     seconds = limit.total_seconds() if limit is not None else None
 
