@@ -155,6 +155,24 @@ async def ensure_stream(connection: Connection, config: api.StreamConfig) -> Non
             raise _refused(config, "changed", refusal) from refusal
 
 
+async def drop_empty(connection: Connection, subjects: Subjects, ensemble: str) -> bool:
+    """Delete a work queue in which there is nothing; whether it was. It takes nothing while that is found out, so that
+    no task is lost that somebody was told is durable. Raises ServerFailed.
+    """
+    jetstream, stream = context(connection), subjects.work_stream(ensemble)
+    try:
+        config = (await jetstream.stream_info(stream)).config
+        closed = await jetstream.update_stream(config.evolve(max_bytes=1))
+        if closed.state.messages == 0:
+            return bool(await jetstream.delete_stream(stream))
+        await jetstream.update_stream(config)
+    except NotFoundError:
+        return True
+    except APIError as problem:
+        raise ServerFailed(f"the queue of {ensemble} cannot be taken away: {problem.description}") from problem
+    return False
+
+
 async def drop_queues(connection: Connection, subjects: Subjects, ensembles: Iterable[str]) -> None:
     """Delete work queues. What waits in them is lost: for tests and tools only."""
     for ensemble in ensembles:

@@ -78,4 +78,5 @@ class Rule(StrEnum):
     UNUSED_DELIVERY = "unused-delivery"
     AUTHORITY_LAUNDERING = "authority-laundering"
     WIDE_PERMISSIONS = "wide-permissions"
+    LITERAL_SECRET = "literal-secret"
     NOT_YET_SUPPORTED = "not-yet-supported"

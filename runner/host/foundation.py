@@ -20,6 +20,7 @@ from runner.bus.questions import Questions
 from runner.bus.records import Bucket
 from runner.bus.requeue import Requeue
 from runner.bus.streams import (
+    drop_empty,
     ensure_capabilities,
     ensure_consumers,
     ensure_network,
@@ -87,6 +88,19 @@ class Foundation:
         await asyncio.gather(self.known.open(), self.registry.open())
         self.lookout.open()
         await self._forget_the_dead()
+
+    async def clear(self) -> None:
+        """Take away the queues that no ensemble has any more and in which nothing is. While nobody else is here: other
+        runners would go on reading them.
+        """
+        left = self.in_force.left_queues()
+        try:
+            empty = await asyncio.gather(*(drop_empty(self.connection, self.subjects, name) for name in left))
+        except (ServerFailed, *AWAY) as problem:
+            _log.warning("queues of ensembles that are gone stay for now: %s", problem)
+            return
+        gone = {name for name, is_gone in zip(left, empty, strict=True) if is_gone}
+        self.in_force.known_queues -= gone
 
     async def bring_to(self, generation: Generation) -> None:
         """Streams and queues as another generation needs them; none is taken away. Raises ServerFailed."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
 import urllib.error
 import urllib.request
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from http.client import HTTPException, HTTPMessage, InvalidURL
+from typing import IO
+from urllib.parse import unquote_to_bytes
 
 from runner.host.delegation import Delegation
 from runner.host.serving import Serving
@@ -50,15 +55,52 @@ async def _called(target: PythonTarget, health: Health, workplace: Workplace, th
 
 
 def _fetched(address: str, seconds: float) -> str | None:
-    if not address.startswith(_SCHEMES):
-        return f"{address} is no address of the web"
+    """A user and a password in the address are sent as HTTP has it, and are in nothing that is told."""
+    bare, authorization = _parted(address)
+    if not bare.startswith(_SCHEMES):
+        return "its address is none of the web"
     try:
-        with urllib.request.urlopen(address, timeout=seconds):
+        request = urllib.request.Request(bare)
+        if authorization is not None:
+            request.add_unredirected_header("Authorization", authorization)
+        with urllib.request.build_opener(_SameOrigin).open(request, timeout=seconds):
             return None
     except urllib.error.HTTPError as refused:
         return f"{refused.code} {refused.reason}"
-    except (urllib.error.URLError, OSError, ValueError) as away:
+    except InvalidURL:
+        return "its address cannot be read"
+    except (urllib.error.URLError, HTTPException, OSError, ValueError) as away:
         return f"no answer: {getattr(away, 'reason', None) or away}"
+
+
+def _parted(address: str) -> tuple[str, str | None]:
+    """The address without its user, and the header that says who that is (RFC 7617)."""
+    scheme, slashes, rest = address.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    user, at, bare = host.rpartition("@")
+    if not at:
+        return address, None
+    said = base64.b64encode(unquote_to_bytes(user if ":" in user else f"{user}:")).decode()
+    return f"{scheme}{slashes}{bare}{rest[len(host) :]}", f"Basic {said}"
+
+
+class _SameOrigin(urllib.request.HTTPRedirectHandler):
+    """Tells who asks again where the same server sends it on, and nobody else."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        said = req.unredirected_hdrs.get("Authorization")
+        if following is not None and said is not None and (following.type, following.host) == (req.type, req.host):
+            following.add_unredirected_header("Authorization", said)
+        return following
 
 
 def _seconds(health: Health) -> float:

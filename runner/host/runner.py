@@ -101,6 +101,8 @@ async def running(
         if site.embedded is None and (told := await lacking(ground.connection, network)):
             watcher(Notice(told))
         await ground.lay()
+        if site.embedded is not None and site.owns() and not state.is_joined():
+            await ground.clear()
         runner = Runner(configuration.code(workspace), workspace.directory, site, ground, chosen, watcher)
         stack.push_async_callback(runner.close)
         await runner.open()

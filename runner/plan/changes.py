@@ -18,7 +18,7 @@ HIDDEN = "(hidden)"
 """What stands for a secret, whatever it is."""
 
 SECRET_KEYS = frozenset({"credentials", "api_key", "token", "secret"})
-_USER_INFO = re.compile(r"(?<=://)[^@/\s]*@")
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 _SHORTEST_SECRET = 3
 _ENTRIES = frozenset({"uses", "agents", "tools", "tasks", "models", "deliveries", "steps"})
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,11 +14,13 @@ import pytest
 from runner.host import health as checking
 from runner.host.ensemble import HostedEnsemble
 from runner.host.health import Ailment, HealthCheck
+from runner.host.probes import _fetched
 from runner.host.runner import running
 from runner.model import PythonTarget
 from runner.probe import Health
 from runner.work import Code, EnsembleState, Status
 from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.saving import Saver
 
 NETWORK = """\
 network: inn
@@ -121,6 +125,76 @@ async def test_an_address_is_well_while_it_answers(tmp_path: Path) -> None:
             assert details == {"503 Service Unavailable"}
             answers[0] = b"HTTP/1.1 204 No Content\r\n\r\n"
             await eventually(lambda: is_in(network, EnsembleState.READY), "READY again")
+
+
+@asynccontextmanager
+async def guarded(asked: list[str], *, to: str | None = None) -> AsyncIterator[str]:
+    """The address of a server that is well for `probe` with the password `p@ss/word`; with `to` it sends on to there,
+    what follows on it. `asked` gets who was said to ask."""
+    credentials = base64.b64encode(b"probe:p@ss/word").decode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        said = next((line.partition(": ")[2] for line in head.splitlines() if line.startswith("Authorization")), "")
+        asked.append(said)
+        status = "302 Found" if to is not None and "/begin" in head else "401 Unauthorized"
+        if said == f"Basic {credentials}" and status != "302 Found":
+            status = "200 OK"
+        sent_on = f"location: {to}\r\n" if to is not None else ""
+        writer.write(f"HTTP/1.1 {status}\r\n{sent_on}content-length: 0\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def probed(address: str) -> str | None:
+    return _fetched(f"http://{address}", 10.0)
+
+
+async def test_a_user_in_an_address_is_told_to_its_server_and_to_nobody_else() -> None:
+    ours: list[str] = []
+    theirs: list[str] = []
+    async with guarded(theirs) as other, guarded(ours, to="/end") as same, guarded([], to=f"http://{other}/") as away:
+        assert await asyncio.to_thread(probed, f"probe:p%40ss%2Fword@{same}/begin") is None
+        assert await asyncio.to_thread(probed, f"probe:p%40ss%2Fword@{away}/begin") == "401 Unauthorized"
+        assert await asyncio.to_thread(probed, f"probe@{same}/end") == "401 Unauthorized"
+    assert (len(ours), theirs) == (3, [""])
+    assert ours[2] == f"Basic {base64.b64encode(b'probe:').decode()}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://probe:canary@127.0.0.1:1/",
+        "http://probe:canary@127.0.0.1:port/",
+        "http://probe:can@ry@127.0.0.1:1/x?y=canary@z",
+        "http://probe:canary",
+        "ftp://probe:canary@127.0.0.1/",
+        "probe:canary@127.0.0.1",
+        "http://canary canary@127.0.0.1:1/",
+    ],
+)
+async def test_what_is_told_of_an_address_that_does_not_answer_has_no_user_in_it(address: str) -> None:
+    told = await asyncio.to_thread(_fetched, address, 10.0)
+    assert told is not None
+    assert "can" not in told.replace("cannot", "")
+
+
+async def test_no_report_and_no_event_has_the_password_of_a_probe(tmp_path: Path) -> None:
+    network = NETWORK.replace("PROBE", 'http: "http://probe:canary@127.0.0.1:1/well"')
+    async with live(tmp_path, network, watch=True, inn=INN) as inn:
+        client = inn.client
+        await eventually(lambda: is_in(inn, EnsembleState.DEGRADED), "DEGRADED")
+        refused = await client.call("kitchen/count", "soup")
+        saver = Saver(inn)
+        block = await saver.does(("network.yaml", network.replace("canary", "a-canary")))
+        assert block == "~ kitchen  health.http changed (live)"
+        shown = [await client.status(), await client.catalog(), await client.why("desk", "count"), refused]
+        shown += [event async for event in client.events()]
+        assert "no answer" in repr(shown)
+        assert "canary" not in repr(shown)
 
 
 async def test_a_replica_that_is_not_well_leaves_the_work_to_the_others(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.bus.streams import queues_there
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.host.runner import running
@@ -185,6 +186,29 @@ async def test_an_ensemble_that_is_gone_at_the_next_start_leaves_its_queue(
             return (await standing(client))[ends] == waiting
 
         await eventually(ended, "they are as `on_remove` says")
+
+
+async def test_the_queue_of_one_that_is_gone_is_taken_away_once_nothing_waits_in_it(tmp_path: Path) -> None:
+    """At the next start: one that is at work would be missed by the other runners."""
+    async with live(tmp_path, network("hold") + LAUNDRY, without=frozenset({"laundry"}), inn=MODULE) as inn:
+        workspace = inn.workspace
+        await inn.client.call("laundry/wash", "sock", mode="async", request_id="sock")
+    workspace.file.write_text(network("hold"))
+    async with running(read(workspace), workspace), connect(workspace.file, name="tester") as client:
+
+        async def held() -> bool:
+            return await standing(client) == {"HELD": 1}
+
+        await eventually(held, "it waits")
+        await client.cancel("sock")
+        await eventually(laundry_is(client, lambda report: report is None), "nothing of it is left")
+    async with running(read(workspace), workspace) as runner:
+        there = await queues_there(runner._ground.connection, runner._ground.subjects)
+        assert there == runner._ground.in_force.known_queues == {"desk"}
+    workspace.file.write_text(network("hold") + LAUNDRY)
+    (tmp_path / "washed").touch()
+    async with running(read(workspace), workspace), connect(workspace.file, name="tester") as client:
+        assert (await wash(client, 1)).result == "shirt 1 is clean"
 
 
 async def test_what_began_before_may_still_ask_the_one_that_goes(tmp_path: Path, laundry: str) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
+from runner.cli.render.masked import blotted
 from runner.cli.render.style import cells, counted, paint, visible
 from runner.diagnostics import Diagnostic, Severity, Span
 
@@ -75,7 +76,7 @@ def _excerpt(text: str, span: Span, colour_name: str, colour: bool) -> list[str]
     lines = _lines(text)
     if not 0 < span.line <= len(lines) or not lines[span.line - 1].strip():
         return []
-    line = lines[span.line - 1]
+    line = blotted(lines[span.line - 1])
     first = max(0, span.column - 1)
     last = min(len(line), span.end_column - 1) if span.end_line == span.line else len(line)
     start = max(0, first - _WINDOW // 2) if len(line) > _WINDOW else 0

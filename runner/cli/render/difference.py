@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 
 from runner.bundle import Bundled, differing
+from runner.cli.render.masked import masked
 from runner.cli.render.style import paint, visible
-from runner.plan.changes import HIDDEN, SECRET_KEYS
 from runner.reports import DiffReport, FileReport
 
 _NOTHING = "/dev/null"
-_SECRET = re.compile(
-    rf"""(?P<key>\b(?:{"|".join(sorted(SECRET_KEYS))})["']?\s*:\s*)(?!["']?\$\{{)(?:"[^"]*"|'[^']*'|[^\s,}}#]+)"""
-)
-_USER_INFO = re.compile(r"(?<=://)[^@/\s\"']*:[^@/\s\"']*@")
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -37,12 +32,7 @@ def _file(path: str, before: Bundled, after: Bundled) -> FileReport:
         return FileReport(path=path, change=change, diff=None)
     names = _NOTHING if earlier is None else f"a/{path}", _NOTHING if later is None else f"b/{path}"
     unified = difflib.unified_diff(before_lines, after_lines, *names, lineterm="")
-    return FileReport(path=path, change=change, diff="\n".join(map(_masked, unified)))
-
-
-def _masked(line: str) -> str:
-    """Without a secret that is written into the file itself, where a reference should stand."""
-    return _USER_INFO.sub(f"{HIDDEN}@", _SECRET.sub(rf"\g<key>{HIDDEN}", line))
+    return FileReport(path=path, change=change, diff="\n".join(map(masked, unified)))
 
 
 def _lines(data: bytes | None) -> list[str]:

@@ -18,6 +18,7 @@ from runner.config.checks import (
     handoffs,
     later,
     laundering,
+    literal_secrets,
     models,
     modes,
     names,
@@ -77,6 +78,7 @@ CAUTIONS: tuple[Rule, ...] = (
     unused_deliveries.deliveries_are_named,
     laundering.authority_does_not_rise_unasked,
     wide_permissions.needs_are_named,
+    literal_secrets.passwords_are_references,
 )
 """What works and is worth a second look: warnings of `validate`, asked only of a file without errors, in which nothing
 is missing that was meant to be there."""

@@ -342,3 +342,27 @@ def test_it_is_found_behind_what_an_agent_looks_up() -> None:
         "  hint: register `office/close` as `human_required`"
     )
     assert said({**script, "network.yaml": searching("{authority: human_required}")}) == ""
+
+
+# a password in an address
+
+
+def probed(address: str) -> str:
+    return said(network(f'  bar: {{health: {{http: "{address}"}}}}'))
+
+
+def test_a_password_that_is_written_into_an_address_is_a_warning() -> None:
+    for address in ("http://me:hunter2@host/x", "http://${env:X:-me}:hun@ter2@host", "https://:hunter2@host"):
+        assert probed(address) == (
+            "network.yaml:3:24: warning[literal-secret]: the health check of `bar` has a password in its address\n"
+            "  hint: put it in `.env` and write `${env:NAME}` in its place"
+        )
+
+
+def test_a_reference_answers_it_and_a_user_alone_is_none() -> None:
+    for address in (
+        "http://me:${env:X:-hunter2}@host/x",
+        "http://me@host",
+        "http://host:80/me:you@x",
+    ):
+        assert "literal-secret" not in probed(address)

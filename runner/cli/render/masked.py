@@ -1,0 +1,28 @@
+"""Lines of files without the secrets that are written into them, where a reference should stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from runner.plan.changes import HIDDEN, SECRET_KEYS
+
+_SECRET = re.compile(
+    rf"""(?P<key>\b(?:{"|".join(sorted(SECRET_KEYS))})["']?\s*:\s*)(?!["']?\$\{{)(?P<text>"[^"]*"|'[^']*'|[^\s,}}#]+)"""
+)
+_USER_INFO = re.compile(r"(?<=://)(?P<text>[^/?#\s\"']*:[^/?#\s\"']*)@")
+
+
+def masked(line: str) -> str:
+    """The line, in which a secret is `(hidden)`."""
+    return _without(line, lambda _: HIDDEN)
+
+
+def blotted(line: str) -> str:
+    """The same, as long as it was, so that what is told of a column still fits."""
+    return _without(line, lambda text: "•" * len(text))
+
+
+def _without(line: str, shown: Callable[[str], str]) -> str:
+    line = _SECRET.sub(lambda found: found["key"] + shown(found["text"]), line)
+    return _USER_INFO.sub(lambda found: f"{shown(found['text'])}@", line)
