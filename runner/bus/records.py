@@ -23,6 +23,9 @@ READ_SECONDS = 5.0
 MARKER_SECONDS = 60
 """How long it shows that a key was deleted. For ever, every start would read a marker of every runner there was."""
 
+HEADER_ROOM_BYTES = 1024
+"""What a write says beside its value."""
+
 _GONE = ("DEL", "PURGE")
 _WRONG_LAST_SEQUENCE = 10071
 _NO_STREAM = 10059
@@ -52,6 +55,11 @@ class Bucket:
         self._connection = connection
         self._stream = f"KV_{name}"
         self._prefix = f"$KV.{name}."
+
+    @property
+    def most_bytes(self) -> int:
+        """How long a value may be that the server takes."""
+        return self._connection.max_payload - HEADER_ROOM_BYTES
 
     def subject(self, key: str) -> str:
         """The subject that a write of a key is published on."""

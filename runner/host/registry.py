@@ -16,14 +16,18 @@ from runner.bus.records import Bucket
 from runner.catalog import Catalog
 from runner.endings import ended
 from runner.errors import ServerFailed
+from runner.host.parts import PART_BYTES, Parts, is_part, part_key, too_long
 from runner.host.pulse import Pulse
 from runner.offer import Condition, condition
-from runner.registration import Registration
+from runner.registration import Registration, split
 from runner.work import EnsembleState
 
 RETRY_SECONDS = 1.0
 OFFERED = (EnsembleState.READY, EnsembleState.DEGRADED)
 """The states in which an ensemble is in the catalog: one that is not well holds the tasks that are sent to it."""
+
+MOST_GONE = 10_000
+"""Of how many ensembles it is kept that they are gone, and did not stop."""
 
 _log = logging.getLogger("runner.host")
 
@@ -43,14 +47,17 @@ class Registry:
         self._registrations: dict[str, Registration] = {}
         self._by_ensemble: dict[str, dict[str, Registration]] = defaultdict(dict)
         self._own: dict[str, Registration] = {}
+        self._own_parts: dict[str, frozenset[str]] = {}
+        """Of each, the keys of the parts that may stand."""
+        self._parts = Parts()
         self._vanished: set[str] = set()
         self.away: str | None = None
         """Why nobody new can be found, since when; None where all is well."""
         self._catalog = Catalog()
         self._living: frozenset[str] = frozenset()
         self._conditions: dict[str, Condition] = {}
-        self._gone: set[str] = set()
-        """Of which a runner fell silent, and nobody has registered since."""
+        self._gone: dict[str, None] = {}
+        """Of which a runner fell silent, and nobody has registered since; the last MOST_GONE, oldest first."""
         self._lost = asyncio.Event()
         self._restoring: asyncio.Task[None] | None = None
         self._told: list[Callable[[], None]] = []
@@ -69,7 +76,7 @@ class Registry:
         state = await self._bucket.state()
         empty = state is None or not state.messages  # of an emptied one the server tells nothing, and is waited for
         found = {} if empty else {entry.key: entry.value async for entry in self._bucket.entries()}
-        for key in (self._registrations.keys() | self._own.keys()) - found.keys():
+        for key in (self._registrations.keys() | self._own.keys() | self._parts.keys()) - found.keys():
             self._heard(key, None)
         for key, value in found.items():
             self._heard(key, value)
@@ -77,7 +84,7 @@ class Registry:
     @property
     def count(self) -> int:
         """How many records there are, as far as this runner heard."""
-        return len(self._registrations) - len(self._vanished)
+        return len(self._registrations) - len(self._vanished) + len(self._parts)
 
     @property
     def catalog(self) -> Catalog:
@@ -120,10 +127,13 @@ class Registry:
 
     def runners(self) -> frozenset[str]:
         """Every runner that has registered something, dead or alive."""
-        return frozenset(r.runner for r in self._registrations.values())
+        return frozenset(r.runner for r in self._registrations.values()) | self._parts.runners()
 
     async def put(self, registration: Registration) -> None:
-        """Tell the network; the catalog here has it when this returns."""
+        """Tell the network; the catalog here has it when this returns.
+
+        Raises StartFailed where the server would not take what one capability tells, ServerFailed, what `AWAY` lists.
+        """
         key = f"{registration.ensemble}.{registration.runner}"
         if registration.state is EnsembleState.STOPPED:
             own = self._own.pop(key, None)
@@ -131,10 +141,34 @@ class Registry:
                 await self._bucket.put(key, registration.encode())  # else others would take it for removed by mistake
             await self._bucket.delete(key)
             self._unlist(key)
+            await self._keep(key, frozenset())
         else:
             self._own[key] = registration
-            await self._bucket.put(key, registration.encode())
-            self._heard(key, registration.encode())
+            await self._put(key, registration)
+
+    async def _put(self, key: str, registration: Registration) -> None:
+        """The parts first, then the record that names them: who reads sees all of it, or what stood before."""
+        record, parts = split(registration, min(PART_BYTES, self._bucket.most_bytes))
+        named = {part_key(key, digest): data for digest, data in parts.items()}
+        self._own_parts[key] = self._own_parts.get(key, frozenset()) | named.keys()
+        for part, data in named.items():
+            if len(data) > self._bucket.most_bytes:
+                raise too_long(registration, len(data), self._bucket.most_bytes)
+            if not self._parts.has((part,)):
+                await self._bucket.put(part, data)
+                self._heard(part, data)
+        await self._bucket.put(key, record)
+        self._heard(key, record)
+        await self._keep(key, frozenset(named))
+
+    async def _keep(self, key: str, named: frozenset[str]) -> None:
+        """Take away what parts of one's own no record names any more."""
+        before = self._own_parts.pop(key, frozenset())
+        if named:
+            self._own_parts[key] = named
+        for part in sorted(before - named):
+            self._parts.drop(part)
+            await self._bucket.delete(part)
 
     async def forget_runner(self, runner: str) -> None:
         """A runner is gone: so is all that it offered. It is forgotten here first: it may register again at once."""
@@ -143,6 +177,9 @@ class Registry:
             if registration.runner == runner:
                 self._heard(key, None)
                 await self._bucket.delete(key)
+        for part in self._parts.of(runner):
+            self._heard(part, None)
+            await self._bucket.delete(part)
 
     async def bury(self, seconds: float) -> None:
         """Forget every runner that was silent for so long."""
@@ -153,14 +190,17 @@ class Registry:
     def _judged(self) -> None:
         """Runners came to life, died or left: what they offer comes and goes with them."""
         self._conditions.clear()
-        changed = {r for r in self.runners() if self._pulse.alive(r) is not (r in self._living)}
-        self._living ^= changed
+        runners = self.runners()
+        changed = {r for r in runners if self._pulse.alive(r) is not (r in self._living)}
+        self._living = (self._living & runners) ^ changed
         silent = self._pulse.silent()
         for registration in self._registrations.values():
             if registration.runner in changed:
                 self._list(registration)
             if registration.runner in silent:
-                self._gone.add(registration.ensemble)
+                self._gone[registration.ensemble] = None
+        for name in list(self._gone)[: max(0, len(self._gone) - MOST_GONE)]:
+            del self._gone[name]
         for key in [key for key in self._vanished if not self._may_stay(key)]:
             self._unlist(key)
 
@@ -168,7 +208,7 @@ class Registry:
         """Have it in the catalog where it is on offer, and only there."""
         self._conditions.pop(registration.ensemble, None)
         if self._pulse.alive(registration.runner):
-            self._gone.discard(registration.ensemble)
+            self._gone.pop(registration.ensemble, None)
         offered = registration.state in OFFERED and self._pulse.alive(registration.runner)
         if offered:
             self._catalog = self._catalog.put(registration)
@@ -183,20 +223,44 @@ class Registry:
             self._unlist(key)
 
     def _heard(self, key: str, value: bytes | None) -> None:
+        if is_part(key):
+            self._heard_part(key, value)
+        elif value is None:
+            self._heard_no_more(key)
+        else:
+            try:
+                registration = Registration.model_validate_json(value)
+            except ValidationError:
+                _log.warning("dropped a registration that is none: %s", key)
+                return
+            self._pulse.mention(registration.runner)
+            if (whole := self._parts.whole(key, registration)) is not None:
+                self._stands(key, whole)
+
+    def _heard_no_more(self, key: str) -> None:
+        self._parts.drop(key)
+        if key in self._own:
+            self._lost.set()
+        if key in self._registrations:
+            self._vanished.add(key)
+            if not self._may_stay(key):
+                self._unlist(key)
+
+    def _heard_part(self, key: str, value: bytes | None) -> None:
         if value is None:
-            if key in self._own:
+            self._parts.drop(key)
+            if any(key in parts for parts in self._own_parts.values()):
                 self._lost.set()
-            if key in self._registrations:
-                self._vanished.add(key)
-                if not self._may_stay(key):
-                    self._unlist(key)
             return
+        self._pulse.mention(key.split(".")[1])
         try:
-            registration = Registration.model_validate_json(value)
+            for head, registration in self._parts.add(key, value):
+                self._stands(head, registration)
         except ValidationError:
-            _log.warning("dropped a registration that is none: %s", key)
-            return
-        self._pulse.mention(registration.runner)
+            _log.warning("dropped a part of a registration that is none: %s", key)
+
+    def _stands(self, key: str, registration: Registration) -> None:
+        """This is what is registered under a key."""
         self._registrations[key] = registration
         self._vanished.discard(key)
         self._by_ensemble[registration.ensemble][registration.runner] = registration
@@ -218,6 +282,8 @@ class Registry:
         self._vanished.discard(key)
         if (gone := self._registrations.pop(key, None)) is not None:
             self._by_ensemble[gone.ensemble].pop(gone.runner, None)
+            if not self._by_ensemble[gone.ensemble]:
+                del self._by_ensemble[gone.ensemble]
             self._conditions.pop(gone.ensemble, None)
             self._catalog = self._catalog.drop(gone.ensemble, gone.runner)
             self._tell()
@@ -234,6 +300,7 @@ class Registry:
             try:
                 for key, registration in list(self._own.items()):
                     missing = key not in self._registrations or key in self._vanished
+                    missing = missing or not self._parts.has(self._own_parts.get(key, ()))
                     if missing and self._own.get(key) is registration:
                         await self.put(registration)
             except (ServerFailed, *AWAY) as problem:

@@ -20,6 +20,8 @@ from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
 from runner.bus.streams import ensure_network
 from runner.capability import CapabilityInfo
+from runner.errors import StartFailed
+from runner.host import registry
 from runner.host.leadership import Leadership
 from runner.host.pulse import Pulse
 from runner.host.registry import Registry
@@ -265,3 +267,81 @@ async def test_a_leader_that_falls_silent_leads_no_more_before_another_does(inn:
     await eventually(lambda: one.led == [1, -1], "the end of the old duty")
     assert two.leadership.epoch == 2
     assert moves == [("one", "two")]
+
+
+def a_menu(count: int, *, of_the_day: str = "fish", kitchen: str = "kitchen") -> Registration:
+    """What a kitchen offers that has so many dishes, in more records than one."""
+    dishes = tuple(
+        CapabilityInfo(name=f"dish-{n}", type=CapabilityType.TOOL, provider=kitchen, description=of_the_day * (n < 1))
+        for n in range(count)
+    )
+    return Registration(ensemble=kitchen, runner="two", state=EnsembleState.READY, capabilities=dishes)
+
+
+async def written(stand: Stand) -> list[str]:
+    """The keys that have a value."""
+    return [entry.key async for entry in Bucket(stand.main, SUBJECTS.bucket("capabilities")).entries()]
+
+
+async def test_an_ensemble_that_offers_thousands_is_seen_whole_or_not_at_all(inn: Inn) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    seen: set[tuple[int, str | None]] = set()
+
+    def look() -> None:
+        first = one.registry.catalog.get("kitchen", "dish-0")
+        seen.add((len(one.registry.catalog), first.description if first else None))
+
+    one.registry.on_change(look)
+    await two.registry.put(a_menu(12_000))
+    await eventually(lambda: len(one.registry.catalog) == 12_000, "all that it offers")
+    keys = await written(two)
+    assert len(keys) > 2
+    await two.registry.put(a_menu(12_000, of_the_day="stew"))
+    await eventually(lambda: (12_000, "stew") in seen, "what it offers now")
+    assert seen == {(12_000, "fish"), (12_000, "stew")}
+    assert 0 < len(set(keys) - set(await written(two))) < len(keys) - 1, "what did not change was not written again"
+    late = await inn.stand("late")
+    assert len(late.registry.catalog) == 12_000, "whoever comes later finds it whole as well"
+    await two.register(EnsembleState.STOPPED)
+    await eventually(lambda: len(one.registry.catalog) == 0, "its end")
+    assert await written(two) == []
+
+
+async def test_what_a_dead_runner_offered_in_parts_is_cleared_up_and_what_somebody_removed_is_made_good(
+    inn: Inn,
+) -> None:
+    one, two = await inn.stand("one"), await inn.stand("two")
+    await two.registry.put(a_menu(12_000))
+    await eventually(lambda: len(one.registry.catalog) == 12_000, "all that it offers")
+    keys = set(await written(one))
+    for key in keys:
+        await Bucket(one.main, SUBJECTS.bucket("capabilities")).delete(key)
+
+    async def made_good() -> bool:
+        return set(await written(one)) == keys
+
+    await eventually(made_good, "its registration")
+    await two.fall_silent()
+    await eventually(lambda: len(one.registry.catalog) == 0, "its end")
+    await one.registry.bury(0.0)
+    assert (await written(one), one.registry.runners()) == ([], frozenset())
+
+
+async def test_what_one_capability_tells_that_no_message_carries_is_refused_by_its_name(inn: Inn) -> None:
+    two = await inn.stand("two")
+    with pytest.raises(StartFailed, match=r"^kitchen/dish-0 tells [\d,]+ bytes of itself; the server takes [\d,]+$"):
+        await two.registry.put(a_menu(3, of_the_day="fish" * 300_000))
+
+
+async def test_what_is_kept_of_ensembles_that_are_gone_is_bounded(inn: Inn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "MOST_GONE", 3)
+    one, two = await inn.stand("one"), await inn.stand("two")
+    for number in range(5):
+        await two.registry.put(a_menu(1, kitchen=f"kitchen-{number}"))
+    await eventually(lambda: len(one.registry.ensembles()) == 5, "five kitchens")
+    await eventually(lambda: "two" in one.pulse.beats, "its beat")
+    await two.fall_silent()
+    await eventually(lambda: len(one.registry.catalog) == 0, "their end")
+    await one.registry.bury(0.0)
+    assert sum(one.registry.is_gone(f"kitchen-{number}") for number in range(5)) == 3
+    assert (one.registry.ensembles(), one.registry._by_ensemble) == ((), {})
