@@ -103,7 +103,6 @@ class StartFailed(EnsembleNetworkError):
     """An ensemble did not come up."""
 
     code = "start-failed"
-    hint = "the traceback is in .run-network/runner.log"
 
 
 class ReloadFailed(EnsembleNetworkError):

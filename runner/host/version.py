@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,15 @@ from functools import cached_property
 from runner.capability import CapabilityInfo, versioned
 from runner.catalog import Catalog, declared
 from runner.deliverable import AnyDelivery
+from runner.errors import StartFailed
 from runner.functions.calling import UserFunction, prepare
 from runner.functions.loading import ModuleSpace
 from runner.model import Ensemble, Network, PythonStep, PythonTarget
 from runner.routing.wiring import callers_of
 from runner.work import CapabilityType
+
+_LOGGED = "the traceback is in .run-network/runner.log"
+_log = logging.getLogger("runner.host")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,9 +149,18 @@ class Version:
 
 
 def version_of(generation: Generation, name: str, modules: ModuleSpace, threads: Executor) -> Version:
-    """An ensemble with its functions loaded; the plain ones run in `threads`. Raises StartFailed."""
+    """An ensemble with its functions loaded; the plain ones run in `threads`. Raises StartFailed.
+
+    Where that came from an exception, the traceback is logged.
+    """
     ensemble = generation.network.ensembles[name]
-    functions = {target: prepare(modules.load(target), threads, str(target)) for target in targets_of(ensemble)}
+    try:
+        functions = {target: prepare(modules.load(target), threads, str(target)) for target in targets_of(ensemble)}
+    except StartFailed as problem:
+        if (cause := problem.__cause__) is None:
+            raise
+        _log.warning("the code of %s cannot be used: %s", name, problem.message, exc_info=cause)
+        raise StartFailed(problem.message, hint=_LOGGED) from cause
     version = Version(generation, ensemble, functions, modules)
     modules.keep_for(version)
     return version

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from runner.work import Status
 from tests.support.networks import eventually, live
 from tests.support.saving import Saver
@@ -23,9 +25,12 @@ ensembles:
       pid: {python: "inn:pid", share: true}
     tasks:
       cook: {share: true, steps: [{python: "inn:cook"}]}
+"""
+DESK = """\
   desk:
     tools: {pid: {python: "inn:pid", share: true}}
 """
+NETWORK += DESK
 INN = """\
 import os
 import pathlib
@@ -98,11 +103,32 @@ async def test_other_code_is_another_process_and_work_ends_with_the_code_that_it
 async def test_code_that_ends_its_process_while_it_is_loaded_is_refused_and_the_old_goes_on(tmp_path: Path) -> None:
     async with inn(tmp_path) as saver:
         before = await answer(saver, "kitchen/pid")
-        only = NETWORK.replace('  desk:\n    tools: {pid: {python: "inn:pid", share: true}}\n', "")
-        await saver.does(("network.yaml", only))
+        await saver.does(("network.yaml", NETWORK.replace(DESK, "")))
         refused = await saver.breaks(("words.py", "import os\nos._exit(3)\n"))
         assert "kitchen did not come up: its process ended with exit code 3" in refused.problem.message
+        assert refused.problem.hint == "what it said before is in .run-network/runner.log"
         assert (await answer(saver, "kitchen/pid"), await answer(saver, "kitchen/say")) == (before, "one")
+
+
+@pytest.mark.parametrize("placement", ["process", "inline"])
+@pytest.mark.parametrize("raised", ["RuntimeError('db gone')", "SystemExit(3)"])
+async def test_the_traceback_of_code_for_which_a_save_is_refused_is_in_the_log_where_the_hint_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, placement: str, raised: str
+) -> None:
+    only = NETWORK.replace(DESK, "").replace("placement: process", f"placement: {placement}")
+    async with inn(tmp_path, only) as saver:
+        refused = await saver.breaks(("words.py", f"def fails():\n    raise {raised}\n\n\nfails()\n"))
+        assert refused.problem.hint == "the traceback is in .run-network/runner.log"
+        assert "the code of kitchen cannot be used: words.py:2: " in caplog.text
+        assert "Traceback (most recent call last)" in caplog.text
+        assert 'words.py", line 2, in fails' in caplog.text
+
+
+async def test_what_is_missing_in_the_code_has_no_traceback_and_the_hint_names_none(tmp_path: Path) -> None:
+    async with inn(tmp_path) as saver:
+        refused = await saver.breaks(("inn.py", INN + "\n\nglobals().pop('pid')\n"))
+        assert "inn.py: `pid` does not exist" in refused.problem.message
+        assert "traceback" not in str(refused.problem.hint)
 
 
 async def test_an_ensemble_goes_from_one_placement_to_the_other_without_losing_a_call(tmp_path: Path) -> None:

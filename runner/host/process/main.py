@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.capability import CapabilityInfo
 from runner.endings import ended
+from runner.errors import StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.host.ensemble import HostedEnsemble
 from runner.host.process import calls
@@ -73,9 +74,13 @@ class Guest:
             desk.see(outlook)
         modules = ModuleSpace(self._sources.read, Path(given.directory), given.generation.number)
         hosted = self._hosted = HostedEnsemble(given.generation, given.name, desk, modules=modules, runner=given.runner)
-        if given.held:
-            hosted.prepare()
-        await hosted.open(given.urls, given.credentials)
+        try:
+            if given.held:
+                hosted.prepare()
+            await hosted.open(given.urls, given.credentials)
+        except StartFailed:
+            await asyncio.sleep(0)  # what was logged of it goes first: the answer ends this process
+            raise
         assert hosted.version is not None
         return hosted.version.capabilities, b""
 

@@ -28,6 +28,8 @@ STEP_SECONDS = 10.0
 SILENT_SECONDS = 5.0
 """One that says nothing for so long is stopped, hangs, or blocks its event loop: its tasks go to others by then."""
 
+_SAID = "what it said before is in .run-network/runner.log"
+
 
 class Unanswered(StartFailed):
     """A process is there, and did not answer in time."""
@@ -127,7 +129,7 @@ class Room:
         try:
             return (await child.line.ask_bytes(call, *arguments, body=body, seconds=seconds))[0]
         except LineLost:
-            raise StartFailed(f"its process ended with {await child.gone()}") from None
+            raise StartFailed(f"its process ended with {await child.gone()}", hint=_SAID) from None
         except TimeoutError:
             raise Unanswered(f"the process of {self._name} did not answer for {seconds:g} s") from None
 
