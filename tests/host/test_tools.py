@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.work import Status, WorkResponse
-from tests.support.networks import LiveNetwork, live
+from tests.support.networks import LiveNetwork, eventually, live
 
 pytestmark = pytest.mark.usefixtures("both_placements")
 
@@ -35,6 +35,7 @@ MODULE = """\
 import asyncio
 import sys
 import threading
+from pathlib import Path
 
 import runner
 
@@ -63,6 +64,8 @@ def refuse(text: str) -> str:
 async def wait(text: str) -> str:
     if text == "open":
         gate.set()
+    with Path(__file__).with_name("waiting").open("a") as stream:
+        stream.write(".")
     await gate.wait()
     return text
 
@@ -159,12 +162,12 @@ async def test_calls_run_side_by_side_up_to_max_concurrent_and_the_overflow_wait
 ):
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         calls = [asyncio.ensure_future(call(inn, "wait", "closed")) for _ in range(2)]
-        late = [asyncio.ensure_future(call(inn, "say", "late")) for _ in range(2)]
-        refused = [asyncio.ensure_future(call(inn, "say", "later")) for _ in range(3)]
-        done, _ = await asyncio.wait(refused + late, return_when=asyncio.FIRST_COMPLETED)
-        assert {(await one).error.code for one in done} == {"QUEUE_FULL"}
+        await eventually(lambda: (tmp_path / "waiting").exists() and (tmp_path / "waiting").read_text() == "..", "both")
+        more = [asyncio.ensure_future(call(inn, "say", "late")) for _ in range(5)]
+        await eventually(lambda: sum(one.done() for one in more) == 3, "the refusal of all but two")
+        assert {(await one).error.code for one in more if one.done()} == {"QUEUE_FULL"}
         assert not any(one.done() for one in calls)
-        for one in (*calls, *late, *refused):
+        for one in (*calls, *more):
             one.cancel()
 
 
