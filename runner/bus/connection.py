@@ -10,7 +10,7 @@ from contextlib import suppress
 from secrets import token_hex
 from urllib.parse import urlsplit
 
-from nats.aio.client import Client, RawCredentials
+from nats.aio.client import RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import (
@@ -23,6 +23,7 @@ from nats.errors import (
 )
 from nats.errors import TimeoutError as NatsTimeout
 
+from runner.bus.outgoing import Outgoing
 from runner.errors import ServerFailed
 from runner.subjects import answered_by_server, inbox
 
@@ -45,7 +46,7 @@ class ResponderLost(Exception):
     """Whoever was asked has died, and will not answer."""
 
 
-class Connection(Client):
+class Connection(Outgoing):
     """The library's client with a cheaper request: the path that every call takes twice over."""
 
     def __init__(self) -> None:
@@ -141,7 +142,8 @@ class Connection(Client):
         self._asked[token] = (subject, answer)
         timer = loop.call_later(timeout, _late, answer)
         try:
-            await self.publish(subject, payload, reply=self._answers + token, headers=headers)
+            publish = self.send if len(self._asked) == 1 else self.publish
+            await publish(subject, payload, reply=self._answers + token, headers=headers)
             message: Msg = await answer
         finally:
             timer.cancel()

@@ -45,12 +45,17 @@ class ToolMessage:
         """Where its caller waits for the answer."""
         return self._reply
 
-    async def respond(self, data: bytes) -> None:
-        """The server's leave to answer is lost where it is reloaded between the call and the answer."""
-        if self._reloads == self._answers.reloads and not self._reloads & 1:
-            await self._connection.publish(self._reply, data)
-        else:
+    async def respond(self, data: bytes, *, alone: bool) -> None:
+        """Send the answer, at once where it is `alone`, else with what others answer in this turn of the loop.
+
+        The server's leave to answer is lost where it is reloaded between the call and the answer.
+        """
+        if self._reloads != self._answers.reloads or self._reloads & 1:
             await self._answers.answer(self._reply, data)
+        elif alone:
+            await self._connection.send(self._reply, data)
+        else:
+            await self._connection.publish(self._reply, data)
 
 
 @dataclass(slots=True)

@@ -83,7 +83,8 @@ class ToolCalls:
             text, hint = f"{workplace.name} could not work on the request", "the traceback is in the runner's log"
             response = rejected(_id(request), workplace.name, Code.HANDLER_FAILED, text, hint)
         response = await self._respond(message, request, response)
-        await asyncio.sleep(0)  # the answer leaves first
+        if not self._is_alone:
+            await asyncio.sleep(0)  # the answer leaves first
         self._counts[message.call.capability].count(started, response.error.message if response.error else None)
         if request is not None:
             Ledger(workplace.events, workplace.name, request).end(response)
@@ -94,8 +95,13 @@ class ToolCalls:
         if data is None:
             response = await self._fitting(response, request)
             data = response.encode()
-        await message.respond(data)
+        await message.respond(data, alone=self._is_alone)
         return response
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether there is one piece of work in hand, and nothing to wait for that would leave with its answer."""
+        return len(self._crew) == 1
 
     async def _answer(self, message: ToolMessage, request: WorkRequest) -> WorkResponse:
         workplace, name = self._workplace, message.call.capability

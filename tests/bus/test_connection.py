@@ -1,4 +1,5 @@
-"""A lost connection: whoever waits for the server itself learns it at once, whoever waits for others waits on."""
+"""What leaves in which order; and a lost connection: whoever waits for the server itself learns it at once, whoever
+waits for others waits on."""
 
 from __future__ import annotations
 
@@ -154,4 +155,47 @@ async def test_a_flush_that_is_cancelled_in_the_moment_of_its_answer_is_cancelle
             await asyncio.wait((flushing,))
             assert flushing.cancelled()
         finally:
+            await connection.close()
+
+
+@pytest.mark.parametrize("alone", [0, 1, 2, 3])
+async def test_what_is_published_first_leaves_first_whether_it_is_alone_or_not(tmp_path: Path, alone: int) -> None:
+    """Subscriptions too: whoever has subscribed hears what is published after that."""
+    async with plain_server(tmp_path) as url:
+        connection = await connect([url], caller="_client-a", credentials=None)
+        heard: list[int] = []
+        try:
+            await connection.publish("numbers", b"-1")
+            await connection.subscribe_direct("numbers", lambda message: heard.append(int(message.data)))
+            for number in range(200):
+                leave = connection.send if number % 4 < alone else connection.publish
+                await leave("numbers", str(number).encode())
+                if number % 3 == 0:
+                    await asyncio.sleep(0)
+            await eventually(lambda: len(heard) == 200, "every number")
+            assert heard == list(range(200))
+        finally:
+            await connection.close()
+
+
+async def test_what_a_server_does_not_take_waits_within_bounds_and_comes_in_order(tmp_path: Path) -> None:
+    """One that is stopped: what is published, alone too, waits where the library counts it, not in the socket's own."""
+    async with guarded_server(tmp_path, {"publish": [">"], "subscribe": [">"]}) as server:
+        connection = await connect((server.url,), caller="_runner", credentials=None)
+        heard: list[bytes] = []
+        assert server.process is not None
+        try:
+            await connection.subscribe_direct("parts", lambda message: heard.append(message.data[:8]))
+            await connection.flush()
+            server.process.send_signal(signal.SIGSTOP)
+            parts = [f"{number:08}".encode() for number in range(400)]
+            for part in parts:
+                await connection.send("parts", part + bytes(64 * 1024))
+                await asyncio.sleep(0)
+            assert connection.pending_data_size > 100 * 64 * 1024
+            server.process.send_signal(signal.SIGCONT)
+            await eventually(lambda: len(heard) == len(parts), "every part")
+            assert heard == parts
+        finally:
+            server.process.send_signal(signal.SIGCONT)
             await connection.close()
