@@ -7,7 +7,6 @@ time, so that a lost reply costs time and never an answer.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, ResponderLost, settled
@@ -157,9 +157,10 @@ class Caller:
                 continue
             except ConnectionClosedError:
                 break
-            acknowledged = json.loads(answer.data)
-            refused = refusal(acknowledged.get("error"), request, provider, self._room(provider, request.task))
-            return refused or Durable(repeated=acknowledged.get("duplicate", False))
+            acknowledged = from_json(answer.data)
+            if error := acknowledged.get("error"):
+                return refusal(error, request, provider, self._room(provider, request.task))
+            return Durable(repeated=acknowledged.get("duplicate", False))
         return failure(
             request,
             Code.UNAVAILABLE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from nats.aio.msg import Msg
 from nats.errors import Error
@@ -23,6 +23,9 @@ BATCH_SECONDS = 0.1
 OVERLAP = 4096
 """How many of the last kept events may arrive a second time while following begins."""
 
+Making = Callable[[], Event]
+"""Makes an event of what is known already."""
+
 _log = logging.getLogger("runner.bus")
 
 
@@ -32,14 +35,15 @@ class Events:
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self._connection = connection
         self._subjects = subjects
-        self._unsent: list[tuple[Event, str | None]] = []
+        self._unsent: list[tuple[Event | Making, str | None]] = []
         self._sending: asyncio.Task[None] | None = None
 
-    def write(self, event: Event, *, once: str | None = None) -> None:
+    def write(self, event: Event | Making, *, once: str | None = None) -> None:
         """Send soon, without waiting for the server: an event is never worth a request's time, nor its failure.
 
-        Events leave in batches: one that travelled with a reply would hold the reply up in the server. Of those that
-        say `once` the same, whoever writes them, the first is kept, for as long as the server remembers (2 minutes).
+        Events leave in batches: one that travelled with a reply would hold the reply up in the server; and what is to
+        be made of one is made then. Of those that say `once` the same, whoever writes them, the first is kept, for as
+        long as the server remembers (2 minutes).
         """
         self._unsent.append((event, once))
         if self._sending is None:
@@ -57,10 +61,11 @@ class Events:
 
     async def _send(self) -> None:
         events, self._unsent = self._unsent, []
-        for event, once in events:
-            trace, request_id = event.trace_id or NO_TRACE, event.request_id or NO_TRACE
-            subject = self._subjects.event(event.ensemble, event.kind, trace, request_id)
+        for written, once in events:
             try:
+                event = written if isinstance(written, Event) else written()
+                trace, request_id = event.trace_id or NO_TRACE, event.request_id or NO_TRACE
+                subject = self._subjects.event(event.ensemble, event.kind, trace, request_id)
                 headers = {"Nats-Msg-Id": f"{subject}.{once}"} if once else None
                 await self._connection.publish(subject, event.encode(), headers=headers)
             except (Error, OSError, ValueError) as problem:

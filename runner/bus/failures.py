@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,11 +48,9 @@ def no_rooms(_: str, __: str) -> Room:
 
 
 def refusal(
-    error: dict[str, object] | None, request: WorkRequest, provider: str, room: Room = UNKNOWN_ROOM
-) -> WorkResponse | None:
-    """What the queue's acknowledgement says: None where it took the task."""
-    if error is None:
-        return None
+    error: Mapping[str, object], request: WorkRequest, provider: str, room: Room = UNKNOWN_ROOM
+) -> WorkResponse:
+    """What it means that the queue did not take the task."""
     if error.get("err_code") in _NO_ROOM:
         return failure(
             request,

@@ -22,11 +22,18 @@ class Notice:
     """A task that waits in the queue."""
 
     call: TaskCall
-    caller: str
-    """Whose request it is, as its message id says: the sender's, unless it was handed off."""
     request_id: str
     sequence: int
-    trace: TraceContext | None
+    headers: Mapping[str, str]
+
+    @property
+    def caller(self) -> str:
+        """Whose request it is, as its message id says: the sender's, unless it was handed off."""
+        return named(self.headers)
+
+    @property
+    def trace(self) -> TraceContext | None:
+        return traced(self.headers)
 
 
 class Notices:
@@ -57,7 +64,7 @@ class Notices:
         request_id = identified(headers)
         if call is None or request_id is None:
             return None
-        return Notice(call, named(headers), request_id, int(headers["Nats-Sequence"]), traced(headers))
+        return Notice(call, request_id, int(headers["Nats-Sequence"]), headers)
 
 
 def identified(headers: Mapping[str, str]) -> str | None:

@@ -22,11 +22,11 @@ from nats.aio.subscription import Subscription
 
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, drain
-from runner.bus.notices import identified, named, publication, traced
+from runner.bus.notices import identified, publication
 from runner.bus.pulls import PriorityQueue, Pull
 from runner.bus.urgency import doubtful, order, promoted
 from runner.subjects import Subjects, TaskCall, priority_consumer
-from runner.work import Priority, TraceContext
+from runner.work import Priority
 
 PARKED_CREDITS = 8
 PARKED_SECONDS = 30.0
@@ -59,13 +59,9 @@ class TaskMessage:
     request_id: str | None
     stamp: float
     pending: int
-    _headers: Mapping[str, str]
+    headers: Mapping[str, str]
     _reply: str
     _connection: Connection
-
-    @property
-    def trace(self) -> TraceContext | None:
-        return traced(self._headers)
 
     @property
     def ticket(self) -> str:
@@ -73,14 +69,9 @@ class TaskMessage:
         return self._reply
 
     @property
-    def named(self) -> str:
-        """Whose request it is, as its message id says."""
-        return named(self._headers)
-
-    @property
     def publication(self) -> int:
         """Which of the intended publications of its request this is."""
-        return publication(self._headers)
+        return publication(self.headers)
 
     async def ack(self) -> None:
         """The work is done and recorded: the queue forgets it."""
@@ -365,7 +356,7 @@ def _task_message(message: Msg, call: TaskCall, connection: Connection) -> TaskM
         request_id=identified(message.headers or {}),
         stamp=int(tokens[7]) / 1e9,
         pending=int(tokens[8]),
-        _headers=message.headers or {},
+        headers=message.headers or {},
         _reply=message.reply,
         _connection=connection,
     )

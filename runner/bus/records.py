@@ -14,6 +14,7 @@ from datetime import datetime
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
+from pydantic_core import from_json
 
 from runner.bus.connection import Connection, settled
 from runner.bus.directget import read_batch
@@ -176,7 +177,7 @@ class Bucket:
 
 
 def _sequence_or_conflict(data: bytes) -> int | None:
-    acknowledgement = json.loads(data)
+    acknowledgement = from_json(data)
     if error := acknowledgement.get("error"):
         if error.get("err_code") == _WRONG_LAST_SEQUENCE:
             return None

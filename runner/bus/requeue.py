@@ -50,6 +50,6 @@ class Requeue:
             except (NatsTimeout, TimeoutError):
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            refused = refusal(json.loads(answer.data).get("error"), request, provider)
-            return refused.error if refused else None
+            error = json.loads(answer.data).get("error")
+            return refusal(error, request, provider).error if error else None
         raise NatsTimeout

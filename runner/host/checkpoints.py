@@ -72,13 +72,11 @@ class Checkpoints:
     @property
     def story(self) -> str | None:
         """What another start is told to go on with; None where there was none, or none got anywhere."""
-        if self.outdated and not self.finished:
-            return "from the beginning: the steps of the task have changed since"
+        if not self.finished:
+            return "from the beginning: the steps of the task have changed since" if self.outdated else None
         labels = [step.label for step in self.task.steps]
         done = [label for label in labels if self.of(label)]
         at = next((label for label in labels if label not in done), labels[-1])
-        if not self.finished:
-            return None
         return f"at step `{at}`; done before: {', '.join(done) or 'some of its items'}"
 
     def of(self, *mark: str) -> Checkpoint | None:

@@ -53,7 +53,7 @@ class Intake:
     def refused(self, message: TaskMessage) -> None:
         """A task came for which no slot is free: it waits, though whoever heard its notice takes it for delivered."""
         if message.request_id is not None:
-            waiting = Notice(message.call, message.named, message.request_id, message.sequence, message.trace)
+            waiting = Notice(message.call, message.request_id, message.sequence, message.headers)
             self._claim(waiting, given_back=True)
 
     async def run(self) -> None:

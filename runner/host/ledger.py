@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from runner.assignment import Place
 from runner.bus.events import Events
@@ -31,18 +32,8 @@ class Ledger:
         once: str | None = None,
     ) -> None:
         """Something happened to the request as a whole. Of what is `once` the same one is kept, whoever writes it."""
-        request = self.request
-        self._write(
-            kind,
-            span=self._span(),
-            parent=request.trace_context.span_id,
-            name=f"{self.ensemble}/{request.task}",
-            at=datetime.now(UTC),
-            status=status,
-            duration_ms=duration_ms,
-            message=message,
-            once=once,
-        )
+        making = partial(self._event, kind, (), datetime.now(UTC), status, duration_ms, message)
+        self.events.write(making, once=once)
 
     def end(self, response: WorkResponse) -> None:
         """The request has its outcome."""
@@ -53,13 +44,31 @@ class Ledger:
         self, place: Place, started_at: datetime, duration_ms: float, status: StepStatus, message: str | None
     ) -> None:
         """A step ended. Its span hangs under the request's; what it delegated and its attempts hang under it."""
+        self.events.write(partial(self._event, "step", place, started_at, status, duration_ms, message))
+
+    def _event(
+        self,
+        kind: str,
+        place: Place,
+        at: datetime,
+        status: str | None,
+        duration_ms: float | None,
+        message: str | None,
+    ) -> Event:
+        """Of the request as a whole where `place` is none."""
+        request = self.request
         above = place[:1] if len(place) > 1 else ()
-        self._write(
-            "step",
-            span=self._span(*place),
-            parent=self._span(*above),
-            name=" ".join(map(str, place)),
-            at=started_at,
+        return Event(
+            kind=kind,
+            at=at,
+            ensemble=self.ensemble,
+            request_id=request.request_id,
+            caller=request.caller,
+            capability=request.task,
+            trace_id=request.trace_context.trace_id,
+            span_id=self._span(*place),
+            parent_id=self._span(*above) if place else request.trace_context.span_id,
+            name=" ".join(map(str, place)) if place else f"{self.ensemble}/{request.task}",
             status=status,
             duration_ms=duration_ms,
             message=message,
@@ -69,36 +78,3 @@ class Ledger:
         """The same for the same work, however often it is done."""
         request = self.request
         return span_of(request.caller, request.request_id, *turn_of(request), *place)
-
-    def _write(
-        self,
-        kind: str,
-        *,
-        span: str,
-        parent: str,
-        name: str,
-        at: datetime,
-        status: str | None,
-        duration_ms: float | None,
-        message: str | None,
-        once: str | None = None,
-    ) -> None:
-        request = self.request
-        self.events.write(
-            Event(
-                kind=kind,
-                at=at,
-                ensemble=self.ensemble,
-                request_id=request.request_id,
-                caller=request.caller,
-                capability=request.task,
-                trace_id=request.trace_context.trace_id,
-                span_id=span,
-                parent_id=parent,
-                name=name,
-                status=status,
-                duration_ms=duration_ms,
-                message=message,
-            ),
-            once=once,
-        )

@@ -242,7 +242,7 @@ class TaskWork:
 
     def _refusal(self, hand: InHand, request: WorkRequest) -> WorkResponse | None:
         workplace = self.workplace
-        capability = workplace.capability(hand.delegation.capability)
+        capability = workplace.shared.get(hand.delegation.capability)
         if capability is None or request.task != capability.name or request.task not in workplace.ensemble.tasks:
             text = f"{workplace.name} has no task called {request.task!r}"
             hint = "`run-network catalog` shows what is on offer"

@@ -105,7 +105,7 @@ class ToolCalls:
 
     async def _answer(self, message: ToolMessage, request: WorkRequest) -> WorkResponse:
         workplace, name = self._workplace, message.call.capability
-        tool, capability = workplace.ensemble.tools.get(name), workplace.capability(name)
+        tool, capability = workplace.ensemble.tools.get(name), workplace.shared.get(name)
         if tool is None or capability is None or request.task != name:
             text = f"{workplace.name} has no tool called {request.task!r}"
             hint = "`run-network catalog` shows what is on offer"

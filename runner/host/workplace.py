@@ -54,13 +54,15 @@ class Station:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workplace(Station):
-    """A station with one version. `declared` is the catalog that the file promises, `wired_callers` who calls what."""
+    """A station with one version. `declared` is the catalog that the file promises, `shared` what of it is its own, by
+    name, `wired_callers` who calls what."""
 
     network: Network
     ensemble: Ensemble
     payloads: Payloads
     functions: Callable[[PythonTarget], UserFunction]
     declared: Catalog
+    shared: Mapping[str, CapabilityInfo]
     wired_callers: Mapping[tuple[str, str], frozenset[str]]
     version: Version
     resolving: Resolving
@@ -90,14 +92,11 @@ class Workplace(Station):
             payloads=payloads,
             functions=version.functions.__getitem__,
             declared=version.generation.declared,
+            shared={one.name: one for one in version.generation.declared.of_provider(station.name)},
             wired_callers=version.generation.wired_callers,
             version=version,
             resolving=Resolving(station.name, version.generation.declared, station.desk),
         )
-
-    def capability(self, name: str) -> CapabilityInfo | None:
-        """One of the ensemble's own shared capabilities."""
-        return self.declared.get(self.name, name)
 
     def refusal(
         self, request: WorkRequest, caller: str, capability: CapabilityInfo, *, handed_off: bool = False
