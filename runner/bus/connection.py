@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
 from urllib.parse import urlsplit
@@ -132,7 +132,7 @@ class Connection(Outgoing):
         return await self._request(subject, payload, timeout, headers)
 
     async def _request(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
-        if headers and len(payload) + sum(len(k) + len(v) + 4 for k, v in headers.items()) + 14 > self.max_payload:
+        if headers and len(payload) + _size(headers) > self.max_payload:
             raise MaxPayloadError  # the library counts the payload alone, and the server would close the connection
         if not self._answers:
             await self._listen()
@@ -224,6 +224,10 @@ class Connection(Outgoing):
         asked = self._asked.get(message.subject.rpartition(".")[2])
         if asked is not None and not asked[1].done():
             asked[1].set_result(message)
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    return sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers) + 14
 
 
 async def _nobody(_: Msg) -> None:

@@ -25,17 +25,24 @@ class Outgoing(Client):
         finally:
             self._is_alone = False
 
+    def push(self) -> None:
+        """What is published leaves now: for the last of several that have nothing else to wait for in this turn."""
+        if not self._is_behind:
+            self._leave()
+
     async def _flush_pending(self, force_flush: bool = False) -> None:
         """As the library's, with one callback where that has a queue, a future and a task for each packet.
 
         What is published in one turn of the loop leaves in one packet. Where the socket takes no more, the library's
         own flusher waits for it, and what is published meanwhile stays within its bound.
         """
+        if self._is_leaving and not self._is_alone and not force_flush:
+            return
         if force_flush or not self.is_connected or self._is_behind:
             await super()._flush_pending(force_flush)
         elif self._is_alone:
             self._leave()
-        elif not self._is_leaving:
+        else:
             self._is_leaving = True
             asyncio.get_running_loop().call_soon(self._turned)
 

@@ -216,6 +216,8 @@ class TaskWork:
             await hand.ack()
         else:
             await self.recording.answer(hand, record)
+        if len(self.crew) == 1:  # nothing of another task would leave with it
+            self.workplace.connection.push()
 
     async def _is_at_work_elsewhere(self, hand: InHand, request: WorkRequest) -> bool:
         """Whether another runner works on the request, and has it from another message: ours is to wait for its end."""
