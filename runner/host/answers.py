@@ -54,7 +54,9 @@ class Answers:
         self._desk = ground.desk
         self._backlog = ground.backlog
         self._census = census
-        self._docket = Docket(census.queues, ground.backlog, ground.results, ground.dead, ground.registry, hosted)
+        self._docket = Docket(
+            census.queues, ground.backlog, ground.results, ground.known, ground.dead, ground.registry, hosted
+        )
         self._hosted = hosted
         self._cancelling = Cancelling(ground, hosted, self._find, runner=runner)
         self._revival = Revival(ground.dead, ground.desk, self._docket, ground.events)

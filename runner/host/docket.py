@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from runner.bus.backlog import Backlog, Waiting
+from runner.bus.known import KnownKeys
 from runner.bus.records import Bucket, Entry
-from runner.bus.shared import Shared
 from runner.dead_letter import DeadLetter
 from runner.host.dead_letters import DeadLetters
 from runner.host.hosted import Hosted
+from runner.host.listing import Listing
 from runner.host.registry import Registry
-from runner.reports import PAGE_ENTRIES, Page, PageRequest, RequestReport
+from runner.reports import Page, PageRequest, RequestReport
 from runner.subjects import record_key
 from runner.work import REQUEST_ID_PATTERN, Code, EnsembleState, Record, Status
 
 _log = logging.getLogger("runner.host")
 
-REST_SECONDS = 1.0
-"""At most so long between two readings of everything."""
-
-KEPT_SECONDS = 10.0
-"""How long whoever reads one page after the other may take, before everything is read again."""
+SIDE_BY_SIDE = 32
+"""Of how many tasks the records are asked for at a time."""
 
 DEAD, HELD, QUEUED, RUNNING = "DEAD", "HELD", "QUEUED", "RUNNING"
 Records = Mapping[str, Record]
@@ -40,6 +39,7 @@ class Docket:
         queues: Callable[[], tuple[str, ...]],
         backlog: Backlog,
         results: Bucket,
+        known: KnownKeys,
         dead: DeadLetters,
         registry: Registry,
         hosted: Mapping[str, Hosted],
@@ -50,45 +50,69 @@ class Docket:
         self._dead = dead
         self._registry = registry
         self._hosted = hosted
-        self._everything = Shared(self._read, rest_seconds=REST_SECONDS)
-        self._told: tuple[RequestReport, ...] | None = None
+        self._known = known
+        self._everything = Listing(self._all)
+        self._pending = Listing(self._all_pending)
+        self._letters = Listing(self._all_dead)
 
     async def requests(self, wanted: PageRequest) -> Page[RequestReport]:
         """Of every task that is pending, whose outcome is kept, or that is dead, oldest submission first.
 
-        The first page begins with a reading of everything, and the others are of that.
+        What is done is read only for whoever wants to know of it: there is most of that.
         """
-        reports = await self._everything.read() if self._told is None or not wanted.offset else self._told
-        chosen = tuple(report for report in reports if wanted.state in (None, report.status, report.state))
-        page = Page.of(chosen, wanted)
-        if len(reports) > PAGE_ENTRIES:
-            self._told = reports
-            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, reports)
-        return page
+        match wanted.state:
+            case "PENDING" | "HELD" | "QUEUED" | "RUNNING":
+                return await self._pending.page(wanted)
+            case "DEAD":
+                return await self._letters.page(wanted)
+            case _:
+                return await self._everything.page(wanted)
 
-    def _forget(self, reports: tuple[RequestReport, ...]) -> None:
-        if self._told is reports:
-            self._told = None
-
-    async def _read(self) -> tuple[RequestReport, ...]:
-        await asyncio.gather(*(hosted.look() for hosted in self._hosted.values()))
-        waiting = [found async for found in self._waiting()]  # first: what ends meanwhile is then among the done
+    async def _all(self) -> tuple[RequestReport, ...]:
+        waiting = await self._all_waiting()  # first: what ends meanwhile is then among the done
         records = {entry.key: record async for entry in self._results.entries() if (record := _read(entry))}
-        letters = {record_key(letter.caller, letter.request.request_id): letter async for letter in self._dead.all()}
+        letters = {_key(letter): letter async for letter in self._dead.all()}
         reports = {key: _lost(letter) for key, letter in letters.items()}
-        for found in waiting:
-            key = record_key(found.request.caller, found.request.request_id)
-            reports[key] = self._pending(found, records.get(key))
-        for key, record in records.items():
-            if record.response is not None:
-                reports[key] = _ended(record, is_dead=key in letters)
-        return tuple(sorted(reports.values(), key=lambda r: (r.submitted_at, r.caller, r.request_id)))
+        reports |= {key: self._report(found, records.get(key)) for key, found in waiting.items()}
+        ended = {key: record for key, record in records.items() if record.response is not None}
+        reports |= {key: _ended(record, is_dead=key in letters) for key, record in ended.items()}
+        return tuple(reports.values())
+
+    async def _all_pending(self) -> tuple[RequestReport, ...]:
+        waiting = await self._all_waiting()
+        records = await self._records(key for key in waiting if self._known.may_hold(key))
+        ended = {key for key, record in records.items() if record.response is not None}
+        return tuple(self._report(found, records.get(key)) for key, found in waiting.items() if key not in ended)
+
+    async def _all_dead(self) -> tuple[RequestReport, ...]:
+        letters = {_key(letter): letter async for letter in self._dead.all()}
+        records = await self._records(letters)
+        reports = []
+        for key, letter in letters.items():
+            record = records.get(key)
+            if record is not None and record.response is not None:
+                reports.append(_ended(record, is_dead=True))
+            elif await self._backlog.find(self._queues(), letter.caller, letter.request.request_id) is None:
+                reports.append(_lost(letter))
+        return tuple(reports)
+
+    async def _records(self, keys: Iterable[str]) -> dict[str, Record]:
+        gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+        async def read(key: str) -> Record | None:
+            async with gate:
+                entry = await self._results.get(key)
+            return _read(entry) if entry is not None else None
+
+        wanted = tuple(keys)
+        found = await asyncio.gather(*map(read, wanted))
+        return {key: record for key, record in zip(wanted, found, strict=True) if record is not None}
 
     async def callers(self, request_id: str) -> tuple[str, ...]:
         """Who used a request id, in order of name."""
         if not re.fullmatch(REQUEST_ID_PATTERN, request_id):
             return ()
-        waiting = set(await self._backlog.callers(self._queues(), request_id))  # first: as in `requests`
+        waiting = set(await self._backlog.callers(self._queues(), request_id))  # first: as in `_all`
         done = {entry.key.rpartition(".")[0] async for entry in self._results.entries(f"*.{request_id}")}
         dead = {letter.caller for letter in await self._dead.of(request_id)}
         return tuple(sorted(done | waiting | dead))
@@ -112,12 +136,17 @@ class Docket:
         here = {hosted.runner for hosted in self._hosted.values()}
         return frozenset(registration.runner for registration in self._registry.of(ensemble)) - here
 
-    async def _waiting(self) -> AsyncIterator[Waiting]:
+    async def _all_waiting(self) -> dict[str, Waiting]:
+        """By the key of its record; without what it is about, which may be long."""
+        await asyncio.gather(*(hosted.look() for hosted in self._hosted.values()))
+        found: dict[str, Waiting] = {}
         for name in self._queues():
-            async for found in self._backlog.waiting(name):
-                yield found
+            async for one in self._backlog.waiting(name):
+                request = one.request.model_copy(update={"context": None})
+                found[record_key(request.caller, request.request_id)] = replace(one, request=request)
+        return found
 
-    def _pending(self, found: Waiting, record: Record | None) -> RequestReport:
+    def _report(self, found: Waiting, record: Record | None) -> RequestReport:
         request, call = found.request, found.call
         state = self.state(call.provider, request.caller, request.request_id, record)
         recorded = record.attempts if record is not None else 0
@@ -134,6 +163,10 @@ class Docket:
             history=record.history if record is not None else (),
             trace_id=request.trace_context.trace_id,
         )
+
+
+def _key(letter: DeadLetter) -> str:
+    return record_key(letter.caller, letter.request.request_id)
 
 
 def _read(entry: Entry) -> Record | None:
