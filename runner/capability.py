@@ -43,6 +43,8 @@ class CapabilityInfo:
     """A task is claimed within this, or goes to another provider."""
     cost: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     """What a call costs, in a unit that the network's people agree on; None where nobody said."""
+    idempotent: bool = False
+    """Of a tool: a call may be made twice, also of two providers, and does no harm."""
     version: str | None = None
     """The fingerprint of its contract."""
 
@@ -56,11 +58,13 @@ _WIRE: TypeAdapter[CapabilityInfo] = TypeAdapter(CapabilityInfo)
 def fingerprint(capability: CapabilityInfo) -> str:
     """A short hash of the contract: the same for as long as a caller need not know of a change.
 
-    Name, provider, type, tags, authority, domain, description and schema are in it, limits and cost are not. The order
-    of tags and of a schema's keys does not count. Pure.
+    Name, provider, type, tags, authority, domain, description, schema and `idempotent` are in it, limits and cost are
+    not. The order of tags and of a schema's keys does not count. Pure.
     """
     contract = _WIRE.dump_python(capability, mode="json", by_alias=True, exclude=set(_NO_CONTRACT), exclude_none=True)
     contract["tags"] = sorted(capability.tags)
+    if not capability.idempotent:
+        del contract["idempotent"]
     written = json.dumps(contract, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(written.encode()).hexdigest()[:_VERSION_CHARACTERS]
 

@@ -140,6 +140,8 @@ class Tool:
     python: PythonTarget
     description: str | None = None
     share: Share | None = None
+    idempotent: bool = False
+    """A call may be made twice and does no harm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,7 @@ class CatalogEntry(Report):
     ] = None
     sla: timedelta | None = None
     cost: float | None = None
+    idempotent: bool = False
     version: str | None = None
     queue_depth: Annotated[int, Field(serialization_alias="queueDepth", validation_alias="queueDepth")] = 0
     latency_ms: Annotated[float | None, Field(serialization_alias="latencyMs", validation_alias="latencyMs")] = None

@@ -30,6 +30,7 @@ def _offers(ensemble: Ensemble) -> tuple[CapabilityInfo, ...]:
             queue_limit=ensemble.capacity.queue_limit if kind is CapabilityType.TASK else None,
             sla=ensemble.sla if kind is CapabilityType.TASK else None,
             cost=share.cost,
+            idempotent=kind is CapabilityType.TOOL and ensemble.tools[name].idempotent,
         )
         for name, (kind, share) in ensemble.shared().items()
     )

@@ -13,7 +13,7 @@ from runner.client.offers import Offers
 from runner.client.patience import Doubts, Patience
 from runner.client.targets import Target
 from runner.reports import CatalogEntry
-from runner.routing.failover import was_refused
+from runner.routing.failover import may_be_asked_elsewhere
 from runner.work import CapabilityType, Code, Standing, TaskAccepted, WorkRequest, WorkResponse
 
 Answer = WorkResponse | TaskAccepted | Standing
@@ -39,7 +39,9 @@ class Asking:
             if isinstance(entry, WorkResponse):
                 return next(reversed(refused.values()), entry)
             answer = await self._send(entry, request)
-            if not isinstance(answer, WorkResponse) or not was_refused(answer):
+            if not isinstance(answer, WorkResponse):
+                return answer
+            if not may_be_asked_elsewhere(answer, idempotent=entry.idempotent):
                 return answer
             if answer.error is not None and answer.error.code == Code.NO_PROVIDER:
                 await self.offers.missed(entry.name)

@@ -229,6 +229,8 @@ class ToolFile(FileModel):
     """`module:function`; the module stands beside this file, dots are folders."""
     description: Given[str] = None
     """What it does, for people and agents."""
+    idempotent: bool = False
+    """Whether a call may be made twice and does no harm: then one that ended unclearly is made of the next provider."""
     share: Given[Shared] = None
     """Offers it to the network: `true`, a list of tags, or a mapping."""
 

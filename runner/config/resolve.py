@@ -142,7 +142,9 @@ def _ensemble(draft: Draft, member: Member) -> Ensemble:
             for name, agent in file.agents.items()
         },
         tools={
-            name: Tool(name, _python(member, tool.python), tool.description, _share(draft, member, tool.share))
+            name: Tool(
+                name, _python(member, tool.python), tool.description, _share(draft, member, tool.share), tool.idempotent
+            )
             for name, tool in file.tools.items()
         },
         tasks={name: _task(draft, member, name, task) for name, task in file.tasks.items()},

@@ -20,7 +20,7 @@ from runner.host.workplace import Workplace
 from runner.model import Mode, OnConstrained, OnDeadline, StaticTarget
 from runner.routing.choice import Choice, Limits
 from runner.routing.doubts import Verdict, is_late, of_constrained, of_late
-from runner.routing.failover import was_refused
+from runner.routing.failover import may_be_asked_elsewhere
 from runner.routing.strategy import Occasion
 from runner.routing.wiring import fallback
 from runner.soundness import unsound
@@ -90,7 +90,8 @@ class Asking:
                 return result_of(response, provider)
             if doubts and doubts.verdict is not Verdict.GO_ON and response.status is Status.CANCELLED:
                 return await self._after_doubt(doubts.verdict, provider, response)
-            if not was_refused(response) or (following := self._following(provider, response)) is None:
+            elsewhere = may_be_asked_elsewhere(response, idempotent=provider.idempotent)
+            if not elsewhere or (following := self._following(provider, response)) is None:
                 return await self._after_failure(provider, response)
             provider = following
 
@@ -155,7 +156,7 @@ class Asking:
             if on_deadline is OnDeadline.FALLBACK:
                 return await self._fall_back(_failed(response, provider), parent.expires_at)
         failed = _failed(response, provider)
-        if was_refused(response):
+        if may_be_asked_elsewhere(response, idempotent=provider.idempotent):
             return await self._fall_back(self._with_tried(failed), self._expires_at)
         raise failed
 

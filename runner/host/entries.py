@@ -33,6 +33,7 @@ def entry(
         max_concurrent=declared.max_concurrent,
         sla=declared.sla,
         cost=declared.cost,
+        idempotent=capability.idempotent,
         version=capability.version,
         queue_depth=condition.queue_depth,
         latency_ms=_milliseconds(offer.latency),

@@ -58,7 +58,7 @@ _ENSEMBLE = {
         *_below("uses.*.delivery", f"name {_DELIVERY}"),
         *_below("uses.*.retry", "attempts backoff"),
         *_below("uses.*.circuit_breaker", "failures window half_open_after"),
-        "tools.*.description",
+        *("tools.*.description", "tools.*.idempotent"),
         *_below("tools.*.share", "tags authority cost"),
         *("tasks.*.description", "tasks.*.dedupe"),
         *_below("tasks.*.share", "tags authority cost"),

@@ -390,6 +390,7 @@ ROWS = {
             lambda s: s.offer("description"),
             "Looks.",
         ),
+        Row("tools.*.idempotent", {"asker.tools.look.idempotent": True}, lambda s: s.offer("idempotent"), True),
         Row("tools.*.share", {"asker.tools.mine.share": True}, lambda s: s.call("asker/mine"), "other"),
         Row("tools.*.share", {"asker.tools.look.share": False}, lambda s: s.offer("tags"), "gone"),
         Row("tools.*.share.tags", {"asker.tools.look.share.tags": ["blue"]}, lambda s: s.offer("tags"), ("blue",)),

@@ -137,3 +137,26 @@ async def test_a_tool_call_in_the_hands_of_a_runner_that_is_killed_ends_and_is_a
     assert ended[0].error is not None
     assert ended[0].error.message == "the last runner of annex went away with annex/hold in hand"
     assert sorted(lines(directory, "effects")) == sorted(ways)
+
+
+async def test_a_call_of_an_idempotent_tool_in_the_hands_of_a_runner_that_is_killed_is_made_of_the_next(
+    directory: Directory,
+) -> None:
+    """Of whoever else meets the need, or of the fallback of a use that names its provider."""
+    twice = NETWORK.replace('hold: {python: "inn:hold",', 'hold: {python: "inn:hold", idempotent: true,')
+    directory.write(
+        "network.yaml", twice.replace("named: annex/hold", "named: {to: annex/hold, fallback: tavern/hold}")
+    )
+    with (
+        up(directory, "--only", "desk,tavern") as owner,
+        up(directory, "--join", "--only", "annex") as other,
+    ):
+        async with client(directory) as network:
+            ways = ("held", "held-by-name")
+            calls = [asyncio.ensure_future(call(network, f"desk/{way}", way, deadline="1h")) for way in ways]
+            await eventually(lambda: sorted(lines(directory, "effects")) == sorted(ways), "both in hand")
+            kill(other)
+            await eventually(lambda: sorted(lines(directory, "effects")) == sorted(ways * 2), "both in other hands")
+            (directory.path / "release").touch()
+            ended = await asyncio.gather(*calls)
+    assert [response.result for response in ended] == [owner.pid, owner.pid]
