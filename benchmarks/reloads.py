@@ -6,8 +6,9 @@ The network of benchmarks/storm.py is `run-network up --json` in a process of it
 however long the answers take. One save follows another as soon as that is in force, or refused where it is no good.
 It prints what was counted, and ends with 1 where any of these is not 0: calls that failed; calls that were lost;
 answers that mix two versions; answers by a version older than the one in force when they were asked for, or newer than
-what was saved by then; connections of ensembles that are never removed that are not what they were. With `--placement
-process`, two of the ensembles have a process each: one whose code is edited, and one whose code is not. With
+what was saved by then; connections of ensembles that are never removed that are not what they were. With `--placement`
+some of the ensembles have a process each: `callers` who ask others, `providers` who are asked by one that has none, or
+all of them in `process`; among each there are such whose code is edited, and such whose code is not. With
 `--memory`, the resident set of the runner and of nats-server at the start and after each third of the saves, and what
 both keep.
 """
@@ -27,6 +28,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from benchmarks.storm import SAVES, TARGETS, Judge, Saving, Storm
@@ -37,14 +39,19 @@ from runner.state import State
 from runner.work import TaskAccepted, WorkResponse
 
 PATIENCE_SECONDS = 60.0
-UNTOUCHED = ("garden", "kitchen", "waiter")
+UNTOUCHED = ("garden", "cellar", "kitchen", "waiter")
 """Ensembles that are never removed: their connections stay, whatever is saved."""
 
-APART = frozenset({"garden", "waiter"})
-"""Other code for an ensemble in a process is another process: of these, the connection of the garden stays.
+CODELESS = ("garden", "cellar")
+"""Those whose code no save touches. Other code for an ensemble in a process is another process."""
 
-The one that asks others follows what it asks: a process takes its place some milliseconds after others have changed.
-"""
+PLACEMENTS = {
+    "inline": frozenset[str](),
+    "callers": frozenset({"garden", "waiter"}),
+    "providers": frozenset({"garden", "cellar", "kitchen"}),
+    "process": frozenset({"garden", "cellar", "kitchen", "waiter"}),
+}
+"""Who has a process to itself."""
 
 
 @dataclass
@@ -127,12 +134,13 @@ async def up(directory: Path) -> AsyncIterator[Up]:
 
 @dataclass
 class Callers:
-    """Calls at a steady rate; what is not answered yet is in `waiting`."""
+    """Calls at a steady rate, as long as no more than `at_once` are not answered yet; these are in `waiting`."""
 
     client: NetworkClient
     storm: Storm
     judge: Judge
     rate: float
+    at_once: float = inf
     accepted: Counter[str] = field(default_factory=Counter)
     waiting: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -140,6 +148,8 @@ class Callers:
         began = time.perf_counter()
         for number, (target, mode) in enumerate(itertools.cycle(TARGETS)):
             await asyncio.sleep(max(0.0, began + number / self.rate - time.perf_counter()))
+            while len(self.waiting) >= self.at_once:
+                await asyncio.wait(tuple(self.waiting), return_when=asyncio.FIRST_COMPLETED)
             task = asyncio.ensure_future(self._call(target, mode))
             self.waiting.add(task)
             task.add_done_callback(self._done)
@@ -208,7 +218,12 @@ Look = Callable[[Up, int], Awaitable[None]]
 
 
 async def storm_over(
-    directory: Path, reloads: int, rate: float, look: Look, apart: frozenset[str] = frozenset()
+    directory: Path,
+    reloads: int,
+    rate: float,
+    look: Look,
+    apart: frozenset[str] = frozenset(),
+    at_once: float = inf,
 ) -> Outcome:
     """Bring a network up, call it and save its files; `look` is awaited at first and after each third.
 
@@ -217,7 +232,7 @@ async def storm_over(
     storm, judge, done = Storm(directory, apart), Judge(), Reloads()
     storm.begin()
     async with up(directory) as network, connect(directory / "network.yaml", name="storm") as client:
-        callers = Callers(client, storm, judge, rate)
+        callers = Callers(client, storm, judge, rate, at_once)
         before = await network.connections()
         calling = asyncio.ensure_future(callers.run())
         await eventually(lambda: judge.answers > len(TARGETS))
@@ -231,7 +246,7 @@ async def storm_over(
         calling.cancel()
         await callers.finish()
         after = await network.connections()
-    stay = [name for name in UNTOUCHED if name == "garden" or name not in apart]
+    stay = [name for name in UNTOUCHED if name in CODELESS or name not in apart]
     return Outcome(done, judge, seconds, tuple(name for name in stay if before[name] != after[name]))
 
 
@@ -284,10 +299,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--reloads", type=int, default=100)
     parser.add_argument("--rate", type=float, default=200.0)
-    parser.add_argument("--placement", choices=("inline", "process"), default="inline")
+    parser.add_argument("--placement", choices=sorted(PLACEMENTS), default="inline")
     parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args()
-    apart = APART if asked.placement == "process" else frozenset[str]()
+    apart = PLACEMENTS[asked.placement]
     if not asyncio.run(measure(asked.reloads, asked.rate, apart, memory=asked.memory)):
         raise SystemExit(1)
 

@@ -1,9 +1,10 @@
 """A network whose files change all the time, and answers that tell by which of them they were made.
 
 Every file of a version says its number: the code, a helper that it imports, another that it imports as it runs, and the
-ensemble file whose steps use them. Each answer carries all of them, so that one made by half a configuration shows. The
-files of a version lie in a folder of their own, and a link is swapped from one to the next, as config maps are; single
-files are replaced by renaming, or written in place.
+ensemble file whose steps use them. The cellar has no code, so that it changes in the process that it has. Each answer
+carries all of them, so that one made by half a configuration shows. The files of a version lie in a folder of their
+own, and a link is swapped from one to the next, as config maps are; single files are replaced by renaming, or written
+in place.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ defaults: {{deadline: 60s}}
 ensembles:
   kitchen: now/kitchen.yaml
   waiter: now/waiter.yaml
+  cellar: now/cellar.yaml
   garden: garden.yaml
 """
 SPA = "  spa: now/spa.yaml\n"
@@ -75,8 +77,18 @@ def late() -> str:
 """,
     "spices.py": 'V = "{v}"\n',
     "herbs.py": 'V = "{v}"\n',
+    "cellar.yaml": """\
+description: version {v}
+capacity: {{max_concurrent: 64}}
+tasks: {{pour: {{share: {{tags: [vintage-{v}]}}, steps: [{{template: "{v}"}}]}}}}
+""",
     "waiter.yaml": """\
-uses: {{cook: kitchen/cook, taste: kitchen/taste, hot: {{tags: [hot]}}}}
+uses:
+  cook: kitchen/cook
+  taste: kitchen/taste
+  hot: {{tags: [hot]}}
+  pour: cellar/pour
+  vintage: {{tags: [vintage-{v}]}}
 capacity: {{max_concurrent: 32}}
 tools: {{ask: {{python: "tray:ask", share: true}}}}
 tasks:
@@ -86,6 +98,19 @@ tasks:
       - {{id: own, python: "tray:carry"}}
       - {{id: dish, use: cook}}
       - {{template: "{{{{ steps.own }}}} {v} | {{{{ steps.dish }}}}"}}
+  dine:
+    share: true
+    steps:
+      - {{id: own, python: "tray:carry"}}
+      - {{id: dish, use: cook}}
+      - {{id: wine, use: pour}}
+      - {{template: "{{{{ steps.own }}}} {v} | {{{{ steps.dish }}}} | {{{{ steps.wine }}}}"}}
+  drink:
+    share: true
+    steps:
+      - {{id: own, python: "tray:carry"}}
+      - {{id: wine, use: vintage}}
+      - {{template: "{{{{ steps.own }}}} {v} | {{{{ steps.wine }}}}"}}
   find:
     share: true
     steps:
@@ -138,10 +163,13 @@ TARGETS = (
     ("waiter/find", "await"),
     ("waiter/ask", "await"),
     ("garden/plant", "async"),
+    ("waiter/drink", "await"),
+    ("waiter/dine", "async"),
+    ("cellar/pour", "await"),
     ("kitchen/stew", "async"),
 )
-"""What is called in turn: tools and tasks, over one ensemble and over two, by name and by tag. A stew takes as long as
-several saves do."""
+"""What is called in turn: tools and tasks, over one ensemble and over several, by name and by tag. A stew takes as long
+as several saves do. What the waiter drinks is of a tag that each version has for itself."""
 
 
 @dataclass

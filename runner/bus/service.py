@@ -97,6 +97,7 @@ class ToolService:
         self._answers = answers
         self._service: Service | None = None
         self._handles: dict[str, Handle] = {}
+        self._kept: list[tuple[Handle, ToolMessage]] | None = None
         self.counts: dict[str, ToolCounts] = {}
         self.dropped = 0
         self._is_settled = True
@@ -122,14 +123,22 @@ class ToolService:
             self._connection.hand_over(service._endpoints[-1]._subscription, self._take)
         await self._settle()
 
+    def pause(self) -> None:
+        """Calls that come are kept until the next `switch`."""
+        self._kept = self._kept or []
+
     def switch(self, tools: Mapping[str, str], handle: Handle, description: str | None) -> None:
-        """From the next call on, these tools are handled so; others stay with whoever has them."""
+        """From the next call on, and of those that are kept, these tools are handled so; others stay with whoever has
+        them."""
         if self._service is not None:
             self._service._description = description or self._ensemble
         self._handles |= dict.fromkeys(self._handles.keys() & tools.keys(), handle)
         for endpoint in self._service._endpoints if self._service else ():
             if endpoint._name in tools:
                 endpoint._metadata = {"description": tools[endpoint._name]}
+        kept, self._kept = self._kept or (), None
+        for before, message in kept:
+            self._handles.get(message.call.capability, before)(message)
 
     async def withdraw(self, kept: Collection[str]) -> None:
         """Serve only these from now on; calls of others that were delivered here have been handed over by then.
@@ -176,7 +185,10 @@ class ToolService:
             return
         answers = self._answers
         handed = ToolMessage(call, message.data, message.reply, self._connection, answers, answers.reloads)
-        self._handles[call.capability](handed)
+        if self._kept is None:
+            self._handles[call.capability](handed)
+        else:
+            self._kept.append((self._handles[call.capability], handed))
 
     def _stats(self, stats: EndpointStats) -> dict[str, int]:
         """Put the real counts where the library has those of a handler that only starts the work."""

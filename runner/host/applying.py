@@ -8,8 +8,6 @@ notices; from then on nothing can fail but what the next change does again.
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +24,8 @@ from runner.host.hosted import AnyVersion, Hosted
 from runner.host.housing import Housing
 from runner.host.leave import refuse_without_leave
 from runner.host.leaving import still_asked
+from runner.host.registering import registered
+from runner.host.replacing import TakingOver
 from runner.host.server import Site
 from runner.host.together import together
 from runner.host.version import Generation, targets_of
@@ -35,15 +35,8 @@ from runner.work import Placement
 SETTLED_SECONDS = 5.0
 """How long the server may take to say that it has what was sent to it."""
 
-REGISTERED_SECONDS = 10.0
-"""How long it is tried, after the commit, to tell others what is on offer."""
-
-AGAIN_SECONDS = 0.1
-
 WARM_SECONDS = 10.0
 """How long loading everybody's code may take, beside the work that goes on."""
-
-_log = logging.getLogger("runner.host")
 
 Read = Callable[[str], bytes]
 """The bytes of a file of one configuration, by its path; raises OSError."""
@@ -149,7 +142,7 @@ class Applying:
             await together(
                 self.hosted[name].extend(version)
                 for name, version in warm.changing.items()
-                if _differs(self.hosted[name].version, version) or self.hosted[name].placement is Placement.PROCESS
+                if _differs(self.hosted[name].version, version)
             )
             await commit()
         except BaseException:
@@ -203,9 +196,34 @@ class Applying:
         return warm
 
     async def _switch(self, warm: _Warm, before: Generation) -> Changed:
-        """In one turn of the loop: nothing begins in between that sees half of it."""
+        """It is decided. Who is called is ready first, and calls wait there; then all change in one turn of the loop;
+        then everybody is told.
+        """
         generation = warm.generation
         was = {name: hosted.version for name, hosted in self.hosted.items()}
+        taking = TakingOver(warm.replacing, self.hosted)
+        try:
+            try:
+                await taking.stand()
+                await self._paused(warm)
+            finally:
+                removed = self._turn(warm, taking)
+            await self._told(warm, was, removed, taking)
+        finally:
+            await taking.close()
+        updated = [name for name, version in warm.changing.items() if _differs(was[name], version)]
+        return Changed(
+            generation.number, tuple(warm.starting), tuple(sorted([*updated, *warm.replacing])), tuple(removed)
+        )
+
+    async def _paused(self, warm: _Warm) -> None:
+        apart = [self.hosted[name] for name in warm.changing if self.hosted[name].placement is Placement.PROCESS]
+        if apart:
+            await asyncio.gather(*(hosted.pause() for hosted in apart))
+
+    def _turn(self, warm: _Warm, taking: TakingOver) -> list[str]:
+        """Nothing begins in between that sees half of it. Who is gone from the network."""
+        generation = warm.generation
         self.ground.in_force.generation = generation
         for name, version in warm.changing.items():
             self.hosted[name].switch(version)
@@ -213,23 +231,25 @@ class Applying:
             self.hosted[name].modules = modules
         for ensemble in warm.starting.values():
             ensemble.admit()
+        taking.admit()
         self.hosted.update(warm.starting)
-        removed = [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
+        return [name for name in sorted(self.hosted) if name not in generation.network.ensembles]
+
+    async def _told(
+        self, warm: _Warm, was: dict[str, AnyVersion | None], removed: list[str], taking: TakingOver
+    ) -> None:
+        """Others know what is on offer when this returns, and every process that answers knows it too."""
+        generation = warm.generation
         asked = still_asked(removed, generation.leaving_callers, self._is_busy)
         told = [
-            _registered(self.hosted[name])
+            registered(self.hosted[name])
             for name, version in warm.changing.items()
             if (old := was[name]) is None or old.capabilities != version.capabilities or self.hosted[name].retired
         ]
-        told += [_registered(ensemble) for ensemble in warm.starting.values()]
-        switched = [self.hosted[name].switched() for name in warm.changing]
+        told += [registered(ensemble) for ensemble in warm.starting.values()]
         retired = [self.hosted[name].retire(still_asked=name in asked) for name in removed]
-        await asyncio.gather(*switched, *told, *retired)
-        await replacing.taken_over(warm.replacing, self.hosted)
-        updated = [name for name, version in warm.changing.items() if _differs(was[name], version)]
-        return Changed(
-            generation.number, tuple(warm.starting), tuple(sorted([*updated, *warm.replacing])), tuple(removed)
-        )
+        await asyncio.gather(*told, *retired, taking.register())
+        await self.housing.show(self.hosted.values())
 
     def _is_busy(self, name: str) -> bool:
         """Whether it has something in hand, or may have on another runner."""
@@ -271,19 +291,6 @@ def needs_successor(hosted: Hosted, placement: Placement, modules: ModuleSpace) 
 
 def _differs(old: AnyVersion | None, new: AnyVersion) -> bool:
     return old is None or old.ensemble != new.ensemble or old.modules is not new.modules
-
-
-async def _registered(ensemble: Hosted) -> None:
-    """Others know what it offers now, or the log says that they do not: it is in force, and nothing takes it back."""
-    give_up = time.monotonic() + REGISTERED_SECONDS
-    while True:
-        try:
-            return await ensemble.register()
-        except (ServerFailed, *AWAY) as problem:
-            if time.monotonic() > give_up:
-                _log.warning("nobody is told what %s offers now: %s", ensemble.name, problem or type(problem).__name__)
-                return None
-            await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def nothing() -> None:

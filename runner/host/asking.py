@@ -59,6 +59,8 @@ class Asking:
         """The result, or what stands in for it. Raises CallFailed."""
         choice = self._choice()
         if choice.chosen is None:
+            choice = await self.workplace.resolving.found(self.sending.use, self._occasion, self._limits)
+        if choice.chosen is None:
             gone = nobody(self.sending.use, choice, self.workplace.desk.discovery_away)
             return await self._fall_back(gone, self._expires_at)
         provider = choice.chosen.capability

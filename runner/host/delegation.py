@@ -121,7 +121,7 @@ class Delegation:
             return await asking.value()
 
     async def hand_off(self, name: str, input: JsonValue) -> str:
-        chosen = self.successor = successor(self.workplace, self.request, self.capability, name, input)
+        chosen = self.successor = await successor(self.workplace, self.request, self.capability, name, input)
         return f"{chosen.provider}/{chosen.request.task}"
 
     async def tool(self, name: str, input: JsonValue, *, place: Place) -> JsonValue:

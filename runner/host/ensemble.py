@@ -192,6 +192,8 @@ class HostedEnsemble(AtHome):
         version = self.version
         assert version is not None
         self._held = False
+        if self._serving is not None:
+            self._serving.workplace.resolving.begin()
         self._slots.resize(version.ensemble.capacity.max_concurrent)
         self._move(EnsembleState.READY)
         self._health.follow(version.ensemble.health)
@@ -216,13 +218,20 @@ class HostedEnsemble(AtHome):
         serving, workplace = self._at(version)
         await serving.extend(workplace)
 
+    def pause_intake(self) -> None:
+        """What comes from now on waits for the next `switch`; what is in hand goes on."""
+        if self._serving is not None:
+            self._serving.pause()
+
     def switch(self, version: AnyVersion) -> None:
         """What begins from now on is worked on by this version. `register` tells others of what is different."""
         assert isinstance(version, Version)
         serving, workplace = self._at(version)
         self._generation, self.modules = version.generation, version.modules
         workplace.caller.payloads = workplace.payloads
+        serving.workplace.resolving.supersede()
         serving.switch(workplace)
+        workplace.resolving.begin()
         self._health.follow(version.ensemble.health)
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
             self._slots.resize(count)
@@ -246,6 +255,8 @@ class HostedEnsemble(AtHome):
         self.retired = True
         if self.state is not EnsembleState.READY:
             return
+        if self._serving is not None:
+            self._serving.workplace.resolving.supersede()
         if self._serving is not None and not still_asked:
             self._serving.hold()
         await self._quietly(self._register(EnsembleState.DRAINING))
@@ -273,6 +284,7 @@ class HostedEnsemble(AtHome):
         self._succeeded = True
         await self._health.close()
         if self._serving is not None:
+            self._serving.workplace.resolving.supersede()
             self._serving.shut()
             await self._quietly(self._serving.stop_intake())
 

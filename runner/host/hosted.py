@@ -44,9 +44,9 @@ class AnyVersion(Protocol):
 class Hosted(Protocol):
     """Started once and stopped once, and changed in between.
 
-    A change is `version_in`, `extend`, `switch`, `switched`, and `contract` once the work that began before has ended.
-    Before `switch` it may be given up, by `contract`. Where another is to take its place, that one is opened, then
-    serves, and this one leaves.
+    A change is `version_in`, `extend` where it is something else in it, `pause`, `switch`, `switched`, and `contract`
+    once the work that began before has ended. Before `pause` it may be given up, by `contract`. Where another is to
+    take its place, that one is opened, then serves, this one leaves, and that one is admitted.
     """
 
     modules: ModuleSpace
@@ -159,6 +159,10 @@ class Hosted(Protocol):
         """
         ...
 
+    async def pause(self) -> None:
+        """What comes from now on waits for the `switch`, where that is not done in one turn with everybody else's."""
+        ...
+
     def switch(self, version: AnyVersion) -> None:
         """What begins from now on is worked on by this version. `register` tells others of what is different."""
         ...
@@ -220,6 +224,9 @@ class AtHome:
 
     async def look(self) -> None:
         """What is told of it always is as of now."""
+
+    async def pause(self) -> None:
+        """It is switched in the same turn as everybody else."""
 
     async def switched(self) -> None:
         """It is at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from typing import assert_never
 
 from runner.bus.work_queues import WorkQueues
@@ -35,6 +37,12 @@ class Housing:
                 return ProcessEnsemble(generation, name, self._around, modules=modules)
             case other:
                 assert_never(other)
+
+    async def show(self, hosted: Iterable[Hosted]) -> None:
+        """Every process of these has seen what is on offer now, and works by what it was told, or does not answer."""
+        if apart := [one for one in hosted if one.placement is Placement.PROCESS]:
+            self._outlooks.tell()
+            await asyncio.gather(*(one.switched() for one in apart))
 
     async def close(self) -> None:
         """No process is told of anything any more."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
 from runner.bus.away import AWAY
+from runner.endings import ended
 from runner.errors import EnsembleNetworkError, ServerFailed, StartFailed
 from runner.host.hosted import Hosted
 from runner.host.reach import Reach
@@ -18,6 +19,9 @@ from runner.host.succession import Succession
 
 TRIES, PAUSE_SECONDS = 60, 0.5
 """How often one that is ready is to begin to serve while the server is away; meanwhile the one before works on."""
+
+STANDING_SECONDS = 3.0
+"""How long a change that is decided waits until all who come stand in the place of those who go."""
 
 _log = logging.getLogger("runner.host")
 
@@ -40,18 +44,54 @@ async def given_up(ensembles: Iterable[Hosted]) -> None:
     await asyncio.gather(*(go(one) for one in ensembles))
 
 
-async def taken_over(successors: Mapping[str, Hosted], hosted: MutableMapping[str, Hosted]) -> None:
-    """Each serves in place of the one of its name, which leaves. Who leaves is counted until `contract`."""
+class TakingOver:
+    """Each of the `successors` serves in place of the one of its name, which leaves: `stand`, `admit`, then `register`.
 
-    async def take_over(name: str, one: Hosted) -> None:
-        before = hosted[name]
-        hosted[name] = Succession(one, before)
-        await _until_done(one.serve, f"{name} does not serve yet")
-        one.admit()
-        await before.leave()
-        await _until_done(one.register, f"nobody is told yet what {name} offers now")
+    What comes for one that stands waits until it is admitted, and the one before is sent nothing more. So whoever works
+    by the new configuration never meets who works by the one before. Who leaves is counted until `contract`.
+    """
 
-    await asyncio.gather(*(take_over(name, one) for name, one in successors.items()))
+    def __init__(self, successors: Mapping[str, Hosted], hosted: MutableMapping[str, Hosted]) -> None:
+        self._successors = successors
+        self._hosted = hosted
+        self._standing: dict[str, asyncio.Task[None]] = {}
+        self._admitted: set[str] = set()
+
+    async def stand(self) -> None:
+        """All stand when this returns, but for those who cannot yet: they follow in `register`."""
+        self._standing = {name: asyncio.ensure_future(self._stand(name)) for name in self._successors}
+        if self._standing:
+            await asyncio.wait(self._standing.values(), timeout=STANDING_SECONDS)
+
+    def admit(self) -> None:
+        """The change is in force: all who stand work from now on."""
+        for name, standing in self._standing.items():
+            if standing.done():
+                self._admit(name)
+
+    async def register(self) -> None:
+        """All work, and others know what they offer."""
+        await asyncio.gather(*(self._register(name) for name in self._successors))
+
+    async def close(self) -> None:
+        """Nothing more is tried."""
+        await ended(*self._standing.values())
+
+    async def _stand(self, name: str) -> None:
+        await _until_done(self._successors[name].serve, f"{name} does not serve yet")
+        await self._hosted[name].leave()
+
+    def _admit(self, name: str) -> None:
+        if name not in self._admitted:
+            self._admitted.add(name)
+            one = self._successors[name]
+            self._hosted[name] = Succession(one, self._hosted[name])
+            one.admit()
+
+    async def _register(self, name: str) -> None:
+        await self._standing[name]
+        self._admit(name)
+        await _until_done(self._successors[name].register, f"nobody is told yet what {name} offers now")
 
 
 def alone(hosted: MutableMapping[str, Hosted]) -> None:

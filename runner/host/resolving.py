@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from runner.capability import CapabilityInfo
@@ -19,9 +21,14 @@ from runner.offer import Condition
 from runner.routing.choice import ANYTHING, Choice, Limits, Standing, picked, standing
 from runner.routing.considered import NOTHING, Considered, Wanted, considered
 from runner.routing.strategy import Occasion
-from runner.work import Code
+from runner.work import Code, EnsembleState
 
 NO_TOOLS = "that cannot be handed a task"
+
+SETTLING_SECONDS = 2.0
+"""For how long after a change somebody whom the file promises may not have been heard of yet."""
+
+AGAIN_SECONDS = 0.005
 
 
 class _Asked(NamedTuple):
@@ -44,6 +51,8 @@ class Resolving:
     declared: Catalog
     desk: Desk
     chance: random.Random = field(default_factory=random.Random)
+    _settles_until: float = 0.0
+    _superseded: bool = False
     _asked: Counter[str] = field(default_factory=Counter)
     _turns: Counter[str] = field(default_factory=Counter)
     _stood: dict[_Asked, tuple[tuple[Considered, ...], tuple[Condition, ...], Limits, Standing]] = field(
@@ -60,6 +69,54 @@ class Resolving:
     def next_occasion(self, use: Use, key: str, seconds_left: float) -> Occasion:
         """What the next one will be, without its taking place."""
         return Occasion(copy.copy(self.chance), self._turns[use.name], key, seconds_left, Counter(self._asked))
+
+    def begin(self) -> None:
+        """The configuration is in force from now on: what it is to bring may not be known everywhere yet."""
+        self._settles_until = time.monotonic() + SETTLING_SECONDS
+
+    def supersede(self) -> None:
+        """Another configuration comes into force: what works by this one goes on to its end."""
+        self._superseded = True
+
+    async def found(
+        self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False
+    ) -> Choice:
+        """`choice`; and where that is nobody, whom the file promises.
+
+        Work that began before a change goes on with those who were there then: they serve it to its end. In the moment
+        after a change, those who come with it are waited for, within a bound.
+        """
+        choice = self.choice(use, occasion, limits, tasks_only=tasks_only)
+        if choice.chosen is not None or not (self._superseded or self._is_settling):
+            return choice
+        promised = self._promised(use, occasion, limits, tasks_only=tasks_only)
+        if self._superseded:
+            return promised if promised.chosen is not None else choice
+        while choice.chosen is None and promised.chosen is not None and self._is_settling:
+            await asyncio.sleep(AGAIN_SECONDS)
+            choice = self._choice(use, occasion, limits, _Asked(use.name, tasks_only, near=False))
+        return choice if choice.chosen is not None else self.explained(use, occasion, limits, tasks_only=tasks_only)
+
+    @property
+    def _is_settling(self) -> bool:
+        return time.monotonic() < self._settles_until
+
+    def _promised(self, use: Use, occasion: Occasion, limits: Limits, *, tasks_only: bool) -> Choice:
+        """Who would be asked if all that the file promises were on offer, of those who are there, or may come."""
+        found = considered(self._wanted(use, tasks_only), self.declared, near=False)
+        how = [self._expected(self.desk.condition(one.capability.provider)) for one in found]
+        return picked(use.target, standing(use.target, found, how, limits), occasion)
+
+    def _expected(self, now: Condition) -> Condition:
+        """One that goes serves whoever knows it until their work has ended; one that is not there may come."""
+        is_there = now.state is EnsembleState.DRAINING or not self._superseded
+        return replace(now, state=EnsembleState.READY) if is_there else now
+
+    def _wanted(self, use: Use, tasks_only: bool) -> Wanted:
+        wanted = Wanted.by(use, self.ensemble)
+        if tasks_only and wanted.tasks_only is None:
+            return Wanted(wanted.target, wanted.asking, wanted.authority, NO_TOOLS)
+        return wanted
 
     def choice(self, use: Use, occasion: Occasion, limits: Limits = ANYTHING, *, tasks_only: bool = False) -> Choice:
         """Who is asked; where nobody can be, of everybody who is near to what is wanted why not."""
@@ -89,10 +146,8 @@ class Resolving:
         known = self._found.get(asked)
         if known is not None and known[0] is catalog:
             return known[1]
-        wanted = Wanted.by(use, self.ensemble)
-        if asked.tasks_only and wanted.tasks_only is None:
-            wanted = Wanted(wanted.target, wanted.asking, wanted.authority, NO_TOOLS)
-        found = considered(wanted, catalog, NOTHING if is_named else self.declared, near=asked.near)
+        promised = NOTHING if is_named else self.declared
+        found = considered(self._wanted(use, asked.tasks_only), catalog, promised, near=asked.near)
         self._found[asked] = catalog, found
         return found
 

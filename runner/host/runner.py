@@ -221,6 +221,7 @@ class Runner:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+        await self._housing.show(self._hosted.values())
         await self._ground.pulse.say()
 
     async def _start(self, ensemble: Hosted) -> None:

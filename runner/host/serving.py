@@ -59,6 +59,12 @@ class Serving:
             self._queue = TaskQueue(self._station, workplace, self._crew, held=workplace is not self.workplace)
             await self._queue.open()
 
+    def pause(self) -> None:
+        """Nothing begins until the next `switch`: calls and tasks that come are kept for it."""
+        self._service.pause()
+        if self._queue is not None:
+            self._queue.pause()
+
     def switch(self, workplace: Workplace) -> None:
         """What begins from now on is worked on by this version; what it does not know any more stays with the last."""
         self.workplace = workplace

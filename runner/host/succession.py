@@ -130,6 +130,9 @@ class Succession:
     async def extend(self, version: AnyVersion) -> None:
         await self.now.extend(version)
 
+    async def pause(self) -> None:
+        await self.now.pause()
+
     def switch(self, version: AnyVersion) -> None:
         self.now.switch(version)
 

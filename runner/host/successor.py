@@ -60,9 +60,9 @@ class Line:
         self._occasion = self.workplace.resolving.occasion(self.use, key, left.total_seconds())
         self._limits = limits_of(self.request, self.use, self.here)
 
-    def first(self) -> Successor:
+    async def first(self) -> Successor:
         """Raises CallFailed where there is nobody."""
-        choice = self._choice()
+        choice = await self.workplace.resolving.found(self.use, self._occasion, self._limits, tasks_only=True)
         found = _task(choice)
         successor = self._handed_on(found, self.use) if found is not None else self._fallback()
         if successor is None:
@@ -101,7 +101,9 @@ def _task(choice: Choice) -> CapabilityInfo | None:
     return found if found is not None and found.type is CapabilityType.TASK else None
 
 
-def successor(workplace: Workplace, request: WorkRequest, capability: str, name: str, input: JsonValue) -> Successor:
+async def successor(
+    workplace: Workplace, request: WorkRequest, capability: str, name: str, input: JsonValue
+) -> Successor:
     """Resolve a hand-off through a use of the ensemble. Raises CallFailed."""
     use = workplace.ensemble.uses.get(name)
     if use is None:
@@ -109,7 +111,7 @@ def successor(workplace: Workplace, request: WorkRequest, capability: str, name:
         raise CallFailed(f"{workplace.name} has no use called {name!r}", code=Code.NOT_WIRED, hint=hint)
     if why := unsound(input):
         raise CallFailed(f"the input for {name} cannot be carried: {why}", code=Code.INVALID_INPUT)
-    return Line(workplace, request, f"{workplace.name}/{capability}", use, input).first()
+    return await Line(workplace, request, f"{workplace.name}/{capability}", use, input).first()
 
 
 def successor_again(workplace: Workplace, request: WorkRequest, record: Record) -> Successor | None:

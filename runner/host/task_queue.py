@@ -87,6 +87,10 @@ class TaskQueue:
         self._held = True
         self._puller.withdraw()
 
+    def pause(self) -> None:
+        """As `hold`, for a moment: what arrives goes back, and comes again."""
+        self._held = True
+
     def ail(self) -> None:
         """The station's ailment is another: nothing begins while there is one."""
         if self._station.ailment.problem:

@@ -31,15 +31,21 @@ ensembles:
       garble: {python: "ward:garble", share: true}
       hang: {python: "ward:hang", share: true}
       heirs: {python: "ward:heirs", share: true}
+      works-by: {python: "ward:works_by", share: true}
+    uses: {asked-by: nurse/asked-by}
   nurse:
     capacity: {max_concurrent: 4}
-    tools: {pid: {python: "ward:pid", share: true}}
+    tools:
+      pid: {python: "ward:pid", share: true}
+      asked-by: {python: "ward:asked_by", share: true}
 """
 WARD = """
 import gc
 import logging
 import os
 import subprocess
+
+from runner import Context
 
 
 def pid() -> int:
@@ -72,6 +78,14 @@ async def hang(begun: str) -> None:
 
     pathlib.Path(begun).touch()
     time.sleep(3600)
+
+
+def asked_by(context: Context) -> int | None:
+    return context.request.generation
+
+
+async def works_by(context: Context) -> object:
+    return await context.call("asked-by", {})
 
 
 def heirs() -> str:
@@ -121,18 +135,35 @@ async def test_one_that_does_not_answer_is_degraded_for_everybody_until_it_goes_
         assert await result(network, "patient/pid") == before
 
 
-async def test_one_that_does_not_answer_refuses_no_change_of_another_and_begins_anew_with_it(tmp_path: Path) -> None:
+async def test_one_that_does_not_answer_refuses_no_change_of_another_and_takes_it_up_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
     async with ward(tmp_path, watch=True) as network:
         saver = Saver(network)
         before = await result(network, "patient/pid")
         assert isinstance(before, int)
         os.kill(before, signal.SIGSTOP)
-        block = await saver.does(("network.yaml", NETWORK.replace("max_concurrent: 4", "max_concurrent: 9")))
-        assert block == "~ nurse  capacity.max_concurrent 4 → 9 (live)"
+        more = NETWORK.replace("max_concurrent: 4", "max_concurrent: 9")
+        assert await saver.does(("network.yaml", more)) == "~ nurse  capacity.max_concurrent 4 → 9 (live)"
+        os.kill(before, signal.SIGCONT)
+        assert await result(network, "patient/works-by") == 2
+        assert await result(network, "patient/pid") == before
+
+
+async def test_one_that_does_not_answer_refuses_no_change_of_its_own_and_begins_anew_with_it(tmp_path: Path) -> None:
+    async with ward(tmp_path, watch=True) as network:
+        saver = Saver(network)
+        before = await result(network, "patient/pid")
+        assert isinstance(before, int)
+        os.kill(before, signal.SIGSTOP)
+        changed = NETWORK.replace("placement: process", "placement: process\n    capacity: {max_concurrent: 3}")
+        block = await saver.does(("network.yaml", changed))
+        assert block == "~ patient  capacity.max_concurrent 16 → 3 (live)"
         await eventually(lambda: not is_alive(before), "the end of the process")
 
         async def is_up() -> bool:
-            return (await patient_of(network)).state is EnsembleState.READY
+            now = await patient_of(network)
+            return now.state is EnsembleState.READY and now.pids not in ((), (before,))
 
         await eventually(is_up, "another process")
         assert await result(network, "patient/pid") != before

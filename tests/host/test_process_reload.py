@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.host.process import outlooks
 from runner.work import Status
 from tests.support.networks import eventually, live
 from tests.support.saving import Saver
@@ -161,7 +162,12 @@ async def test_one_that_is_new_and_one_that_is_removed_begin_and_end_with_their_
         await eventually(lambda: not Path(f"/proc/{pid}").exists(), "the end of its process")
 
 
-async def test_a_word_that_becomes_a_tag_of_its_own_is_found_by_the_process_that_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", [False, True], ids=["", "told late of everything"])
+async def test_a_word_that_becomes_a_tag_of_its_own_is_found_by_the_process_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    if slow:
+        monkeypatch.setattr(outlooks, "SOON_SECONDS", 3600.0)
     text = """\
 network: inn
 tags: {stock: {description: counts, aliases: [goods]}}

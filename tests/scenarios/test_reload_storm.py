@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.reloads import APART, look_away, storm_over
+from benchmarks.reloads import PLACEMENTS, look_away, storm_over
 from benchmarks.storm import SAVES, Judge
 from runner.work import Status, WorkResponse
 
 
-@pytest.mark.parametrize(("apart", "rounds"), [(frozenset(), 2), (APART, 1)], ids=["inline", "process"])
+@pytest.mark.parametrize(
+    ("placement", "rounds"), [("inline", 2), ("callers", 1), ("providers", 1), ("process", 1)], ids=str
+)
 async def test_no_call_fails_or_is_lost_and_no_answer_is_of_two_configurations_or_of_one_that_is_past(
-    tmp_path: Path, apart: frozenset[str], rounds: int
+    tmp_path: Path, placement: str, rounds: int
 ) -> None:
-    outcome = await storm_over(tmp_path, rounds * len(SAVES), 60.0, look_away, apart)
+    outcome = await storm_over(tmp_path, rounds * len(SAVES), 60.0, look_away, PLACEMENTS[placement], at_once=24)
     assert outcome.judge.examples == {}
     assert outcome.judge.answers > 3 * len(SAVES)
     assert len(outcome.judge.seeds) == 1, "a module that nobody edited forgot what it knew"

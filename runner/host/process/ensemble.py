@@ -149,6 +149,8 @@ class ProcessEnsemble:
         self._held = False
         if self._room.line is not None:
             self._room.line.tell(calls.ADMIT)
+        if self.is_kept and self._room.is_open:
+            self.state = EnsembleState.READY  # whoever looks at it before the process says so is not to be misled
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
         self._move(EnsembleState.STARTING)
@@ -257,20 +259,31 @@ class ProcessEnsemble:
             return
         seen = packed(seen_by(self.name, version.generation))
         with contextlib.suppress(Unanswered):  # nobody else waits for one that hangs: the next begins with it
-            version.capabilities = await self._room.asked_bytes(calls.EXTEND, seen, seconds=STEP_SECONDS)
+            version.capabilities = await self._room.soon(calls.EXTEND, seen)
             self._extended = child
+
+    async def pause(self) -> None:
+        if self._extended is not None and not await self._room.quietly(calls.PAUSE):
+            self._extended = None
 
     def switch(self, version: AnyVersion) -> None:
         assert isinstance(version, ProcessVersion)
-        self._version = version
-        if self._room.child is None:
+        before, self._version, child = self._version, version, self._room.child
+        extended, self._extended = self._extended, None
+        is_same = before.ensemble == version.ensemble
+        if is_same:
+            version.capabilities = before.capabilities
+        if child is None:
             return
-        if self._extended is self._room.child:
-            self._room.child.line.tell(calls.SWITCH)
+        if extended is child:
+            child.line.tell(calls.SWITCH)
+        elif is_same and not child.line.is_full:
+            child.line.tell(calls.SWITCH, body=packed(seen_by(self.name, version.generation)))
         else:  # it came up in between with what was before, or does not answer
-            self._room.child.kill()
+            child.kill()
 
     async def switched(self) -> None:
+        """It works by what it was told, and has seen what it was told of others; or it does not answer."""
         await self._room.quietly(calls.SETTLED, seconds=SETTLED_SECONDS)
 
     async def register(self) -> None:
@@ -298,14 +311,14 @@ class ProcessEnsemble:
         return self._look.leaving if self._look is not None else ()
 
     async def begun(self) -> None:
-        await self._room.quietly(calls.BEGUN, seconds=LONGEST_DEADLINE.total_seconds())
+        await self._room.quietly(calls.BEGUN, seconds=LONGEST_DEADLINE.total_seconds(), patient=True)
         await self.look()
 
     # going
 
     async def leave(self) -> None:
         self._ending = self._succeeded = True
-        if not await self._room.quietly(calls.LEAVE) and self._room.is_silent and self._room.child is not None:
+        if not await self._room.quietly(calls.LEAVE) and self._room.is_missed and self._room.child is not None:
             self._room.child.kill()  # it would go on being sent what the other is there for
 
     async def stop(self, drain_seconds: float) -> None:

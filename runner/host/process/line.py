@@ -60,7 +60,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._asked: dict[int, asyncio.Future[Frame]] = {}
         self._answers: dict[bytes, tuple[Call[Any], Worked, bool]] = {}
-        self._hears: dict[bytes, tuple[Call[Any], Heard]] = {}
+        self._hears: dict[bytes, tuple[Call[Any], Heard, bool]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._weight = 0
         self._number = 0
@@ -79,7 +79,11 @@ class Line(asyncio.Protocol):
 
     def hear(self, call: Call[None], heard: Heard) -> None:
         """What is told of this goes to `heard`, which must not wait."""
-        self._hears[call.name.encode()] = (call, heard)
+        self._hears[call.name.encode()] = (call, heard, False)
+
+    def hear_bytes(self, call: Call[None], heard: Heard) -> None:
+        """The same, where `heard` takes the body after the arguments."""
+        self._hears[call.name.encode()] = (call, heard, True)
 
     async def ask(self, call: Call[_A], *arguments: object, seconds: float) -> _A:
         """The answer, within so many seconds. Raises LineLost, TimeoutError, and what `failures` tells of."""
@@ -104,10 +108,10 @@ class Line(asyncio.Protocol):
             raise raised(frame.text)
         return call.answer.validate_json(frame.text), frame.body
 
-    def tell(self, call: Call[None], *arguments: object) -> None:
+    def tell(self, call: Call[None], *arguments: object, body: bytes = b"") -> None:
         """Say something that needs no answer. Nobody hears it where the other end has gone."""
         if self.is_open:
-            self._send(Frame(Kind.TELL, 0, _question(call, arguments)))
+            self._send(Frame(Kind.TELL, 0, _question(call, arguments), body))
 
     @property
     def is_full(self) -> bool:
@@ -169,8 +173,9 @@ class Line(asyncio.Protocol):
                 self._transport.pause_reading()
         elif frame.kind is Kind.TELL:
             verb, arguments = _parts(frame)
-            call, heard = self._hears[verb]
-            heard(*call.arguments.validate_json(arguments))
+            call, heard, has_body = self._hears[verb]
+            given = call.arguments.validate_json(arguments)
+            heard(*given, frame.body) if has_body else heard(*given)
         elif (answer := self._asked.get(frame.number)) is not None and not answer.done():
             answer.set_result(frame)
 

@@ -43,11 +43,14 @@ class Guest:
         self._hosted: HostedEnsemble | None = None
         self._desk: RemoteDesk | None = None
         self._next: Version | None = None
+        self._is_open = False
+        self._later: bytes | None = None
         self._early: list[calls.Outlook] = []
         line = self.line
         line.answer_bytes(calls.OPEN, self._open)
         line.answer_bytes(calls.EXTEND, self._extend)
         line.answer(calls.SERVE, lambda: self._ensemble.serve())
+        line.answer(calls.PAUSE, self._pause)
         line.answer(calls.OFFER, lambda: self._ensemble.register())
         line.answer(calls.CONTRACT, self._contract)
         line.answer(calls.RETIRE, lambda still_asked: self._ensemble.retire(still_asked=still_asked))
@@ -57,7 +60,7 @@ class Guest:
         line.answer(calls.STOP, self._stop)
         line.answer(calls.LOOK, self._look)
         line.hear(calls.ADMIT, self._admit)
-        line.hear(calls.SWITCH, self._switch)
+        line.hear_bytes(calls.SWITCH, self._switch)
         line.hear(calls.OUTLOOK, self._see)
         line.hear(calls.RELOADS, self._reloaded)
         line.hear(calls.CANCEL, self._cancel)
@@ -82,6 +85,9 @@ class Guest:
             await asyncio.sleep(0)  # what was logged of it goes first: the answer ends this process
             raise
         assert hosted.version is not None
+        self._is_open = True
+        if self._later is not None:
+            self._switch(self._later)
         return hosted.version.capabilities, b""
 
     def _see(self, outlook: calls.Outlook) -> None:
@@ -103,9 +109,18 @@ class Guest:
         await hosted.extend(version)
         return version.capabilities, b""
 
-    def _switch(self) -> None:
-        assert self._next is not None
-        self._ensemble.switch(self._next)
+    async def _pause(self) -> None:
+        self._ensemble.pause_intake()
+
+    def _switch(self, generation: bytes) -> None:
+        """To what was extended for; or to a generation in which this ensemble is what it was, given with this."""
+        if generation and not self._is_open:
+            self._later = generation
+            return
+        hosted = self._ensemble
+        version = hosted.version_in(unpacked(generation), hosted.modules) if generation else self._next
+        assert version is not None
+        hosted.switch(version)
 
     def _admit(self) -> None:
         if self._hosted is not None:

@@ -79,13 +79,19 @@ class Outlooks:
             except TimeoutError:
                 silent += 1
             self._changed.clear()
-            now = self._now()
-            for line, seen in self._told.items():
-                if line.is_open and not line.is_full:
-                    outlook = seen.next(*now)
-                    if silent >= _SIGNS or outlook != _NOTHING_NEW:
-                        line.tell(OUTLOOK, outlook)
+            self.tell(even_nothing=silent >= _SIGNS)
             silent = 0 if silent >= _SIGNS else silent
+
+    def tell(self, *, even_nothing: bool = False) -> None:
+        """Tell every process now what it has not been told. One that does not read is told later."""
+        if not self._told:
+            return
+        now = self._now()
+        for line, seen in self._told.items():
+            if line.is_open and not line.is_full:
+                outlook = seen.next(*now)
+                if even_nothing or outlook != _NOTHING_NEW:
+                    line.tell(OUTLOOK, outlook)
 
     def _now(self) -> tuple[dict[tuple[str, str], CapabilityInfo], dict[str, Condition], str | None]:
         if self._catalog is not self._registry.catalog:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from runner.endings import ended
 from runner.errors import EnsembleNetworkError, StartFailed
 from runner.host.process import calls
 from runner.host.process.child import MOST_BYTES, Child, spawned
@@ -23,7 +24,10 @@ UP_SECONDS = 60.0
 """How long a process may take until it has loaded the code and has its connection."""
 
 STEP_SECONDS = 10.0
-"""How long it may take for anything else that it does at once."""
+"""How long it may take for anything else that it does at once, as long as it is heard meanwhile."""
+
+UNHEARD_SECONDS = 2.0
+"""For how long nothing may be heard of it while somebody waits for what it was asked."""
 
 SILENT_SECONDS = 5.0
 """One that says nothing for so long is stopped, hangs, or blocks its event loop: its tasks go to others by then."""
@@ -55,6 +59,7 @@ class Room:
         self._around = around
         self._version = version
         self._moved = moved
+        self._missed: float | None = None
         self._logged = Logged(name)
         self._log = logging.getLogger(f"runner.ensemble.{name}")
 
@@ -81,8 +86,8 @@ class Room:
 
     async def bring_up(self, *, held: bool) -> None:
         """A process that is loaded and connected. Raises StartFailed, ServerFailed."""
-        around, version = self._around, self._version()
-        line, sources = Line(most=MOST_BYTES), Giving(version.modules.read)
+        around = self._around
+        line, sources = Line(most=MOST_BYTES), Giving(self._version().modules.read)
         grip = self.grip = Grip(self._name, around.queues, around.desk, lambda reply: counter.may_answer(reply))
         counter = Counter(self._name, self._around.runner, around.desk, grip, lambda: self._version().generation)
         counter.serve(line)
@@ -97,6 +102,7 @@ class Room:
         self._log.info("its process is %s", child.pid)
         urls, credentials = self.reach
         self.given_held = held
+        version = self._version()  # as it is by now: what changes from here on, the process is told
         handover = Handover(
             name=self._name,
             runner=self._around.runner,
@@ -110,6 +116,7 @@ class Room:
         )
         try:
             version.capabilities = await self.asked_bytes(calls.OPEN, handover.packed(), seconds=UP_SECONDS)
+            self._version().capabilities = version.capabilities  # another has the same, or this process is ended
         except BaseException:
             await self.end(child)
             raise
@@ -133,16 +140,50 @@ class Room:
         except TimeoutError:
             raise Unanswered(f"the process of {self._name} did not answer for {seconds:g} s") from None
 
-    async def quietly(self, call: Call[Any], *arguments: object, seconds: float = STEP_SECONDS) -> bool:
+    async def soon(self, call: Call[Any], body: bytes) -> Any:
+        """As `asked_bytes`, of one that somebody waits for: given up once nothing is heard of it."""
+        return await self._while_heard(self.asked_bytes(call, body, seconds=self._patience(STEP_SECONDS)))
+
+    async def quietly(
+        self, call: Call[Any], *arguments: object, seconds: float = STEP_SECONDS, patient: bool = False
+    ) -> bool:
         """Whether it did. A process that is not there needs not be asked: another one begins with what there is then.
 
-        One that is silent is told, and not waited for.
+        One that says nothing is told, and not waited for; `patient`: unless it has just begun to say nothing.
         """
         if self.line is None or not self.line.is_open:
             return True
         try:
-            await self.line.ask(call, *arguments, seconds=0.0 if self.is_silent else seconds)
+            if patient:
+                await self.line.ask(call, *arguments, seconds=0.0 if self.is_silent else seconds)
+            else:
+                await self._while_heard(self.line.ask(call, *arguments, seconds=self._patience(seconds)))
         except (LineLost, TimeoutError, EnsembleNetworkError, RuntimeError) as problem:
             self._log.warning("`%s` came to nothing: %s", call.name, problem)
             return False
         return True
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether a wait for it was given up, and nothing has been heard of it since."""
+        return self.line is not None and self._missed == self.line.heard_at
+
+    def _patience(self, seconds: float) -> float:
+        """One silence is waited for once."""
+        return 0.0 if self.is_silent or self.is_missed else seconds
+
+    async def _while_heard(self, asked: Coroutine[Any, Any, Any]) -> Any:
+        """What comes of it. Raises TimeoutError once nothing was heard of the process for so long as it was asked."""
+        line, loop = self.line, asyncio.get_running_loop()
+        assert line is not None
+        asking, began = asyncio.ensure_future(asked), loop.time()
+        try:
+            while not asking.done():
+                left = max(began, line.heard_at) + UNHEARD_SECONDS - loop.time()
+                if left <= 0.0:
+                    self._missed = line.heard_at
+                    raise Unanswered(f"the process of {self._name} says nothing")
+                await asyncio.wait((asking,), timeout=left)
+            return await asking
+        finally:
+            await ended(asking)
