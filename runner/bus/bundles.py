@@ -122,6 +122,8 @@ class Bundles:
         entry = await self._bucket.get(PROPOSAL)
         if entry is not None and entry.value:
             other = Proposal.model_validate_json(entry.value)
+            if other.id == proposal.id:  # by an attempt whose answer was lost
+                return entry.revision
             if not is_void(other):
                 return other
         revision = await self._bucket.put_if(PROPOSAL, proposal.encode(), entry.revision if entry else 0)

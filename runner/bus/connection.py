@@ -33,9 +33,10 @@ CONNECT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.1
 FRESH_SECONDS = 2.0
 FLUSH_SECONDS = 10
-BLINKS = (0.001, 0.004, 0.016, 0.064)
+BLINKS = (0.001, 0.004, 0.016, 0.064, 0.25, 0.5, 0.5)
 """Seconds between attempts to reach the server's own API. While the server reads its configuration again nobody answers
-there for a moment: of requests without a pause 5 % met that, and nothing has heard them."""
+there for a moment, longer on a machine that is busy: of requests without a pause 5 % met that, and nothing has heard
+them."""
 
 API = "$JS.API."
 PENDING_BYTES = 64 * 1024 * 1024
@@ -124,12 +125,11 @@ class Connection(Outgoing):
         except NoRespondersError:
             if not subject.startswith(API):
                 raise
-        for pause in BLINKS[:-1]:
+        for pause in BLINKS:
             await asyncio.sleep(pause)
             with suppress(NoRespondersError):
                 return await self._request(subject, payload, timeout, headers)
-        await asyncio.sleep(BLINKS[-1])
-        return await self._request(subject, payload, timeout, headers)
+        raise NoRespondersError
 
     async def _request(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
         if headers and len(payload) + _size(headers) > self.max_payload:

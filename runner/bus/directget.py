@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
-from runner.bus.connection import Connection
+from runner.bus.connection import BLINKS, Connection
 
 BATCH = 512
-BATCH_BYTES = 1024 * 1024
-"""Many queues are read at a time, and the server gives up a client that has more than 64 MiB before it."""
+BATCH_BYTES = 8 * 1024 * 1024
+SIDE_BY_SIDE_BYTES = 1024 * 1024
+"""Where many streams are read at a time: the server gives up a client that has more than 64 MiB before it."""
 
 TURN = 64
 """After so many messages others have their turn: taking a batch apart would keep them from theirs for long."""
@@ -32,15 +33,16 @@ class StoredMessage:
 
 
 async def read_batch(
-    connection: Connection, stream: str, subject: str, *, start: int = 1
+    connection: Connection, stream: str, subject: str, *, start: int = 1, most_bytes: int = BATCH_BYTES
 ) -> AsyncIterator[StoredMessage]:
     """Every stored message on a subject (wildcards allowed) from sequence `start` to the present end.
 
-    Raises what `away.AWAY` lists where the server, or the stream, does not answer.
+    At a time `most_bytes` are on their way, or one message that is longer. Raises what `away.AWAY` lists where the
+    server, or the stream, does not answer.
     """
     more = True
     while more:
-        messages, more = await _one_batch(connection, stream, subject, start)
+        messages, more = await _batch(connection, stream, subject, start, most_bytes)
         for number, message in enumerate(messages, 1):
             start = message.sequence + 1
             yield message
@@ -66,14 +68,28 @@ async def _ask_for_one(connection: Connection, stream: str, terms: dict[str, str
     return None if "Status" in headers else _stored(message, headers)
 
 
-async def _one_batch(connection: Connection, stream: str, subject: str, start: int) -> tuple[list[StoredMessage], bool]:
+async def _batch(
+    connection: Connection, stream: str, subject: str, start: int, most_bytes: int
+) -> tuple[list[StoredMessage], bool]:
+    """As `_one_batch`, and asked again as `Connection.request` does where nobody is there."""
+    for pause in BLINKS:
+        try:
+            return await _one_batch(connection, stream, subject, start, most_bytes)
+        except NoRespondersError:
+            await asyncio.sleep(pause)
+    return await _one_batch(connection, stream, subject, start, most_bytes)
+
+
+async def _one_batch(
+    connection: Connection, stream: str, subject: str, start: int, most_bytes: int
+) -> tuple[list[StoredMessage], bool]:
     """The messages of one batch, and whether there are more behind it: it ends by count or by bytes."""
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
     address = connection.new_inbox()
     subscription = await connection.subscribe(address, cb=arrived.put, pending_msgs_limit=0, pending_bytes_limit=0)
     messages: list[StoredMessage] = []
     try:
-        body = {"seq": start, "next_by_subj": subject, "batch": BATCH, "max_bytes": BATCH_BYTES}
+        body = {"seq": start, "next_by_subj": subject, "batch": BATCH, "max_bytes": most_bytes}
         await connection.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(body).encode(), reply=address)
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from runner.bus.connection import Connection
-from runner.bus.directget import StoredMessage, read_batch
+from runner.bus.directget import SIDE_BY_SIDE_BYTES, StoredMessage, read_batch
 from runner.bus.seen import Seen, Sighting
 from runner.bus.shared import Shared
 from runner.subjects import Subjects
@@ -73,7 +73,8 @@ class Sightings:
     async def _read_queue(self, seen: Seen, ensemble: str) -> None:
         stream, everything = self._subjects.work_stream(ensemble), self._subjects.work_of(ensemble)
         start = seen.read_to.get(ensemble, 0) + 1
-        async for message in read_batch(self._connection, stream, everything, start=start):
+        batches = read_batch(self._connection, stream, everything, start=start, most_bytes=SIDE_BY_SIDE_BYTES)
+        async for message in batches:
             self._see(seen, ensemble, message)
             seen.read_to[ensemble] = message.sequence
 

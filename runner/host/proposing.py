@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from runner.applied import Applied, Proposal, Readiness
 from runner.bus.away import AWAY
@@ -36,8 +36,9 @@ GO_SECONDS = 1.0
 """How long it is waited for that all run what has come into force, before anybody is told that it is."""
 
 CERTAIN_SECONDS = 5.0
-"""How long it is tried to find out whether a write was done whose answer was lost."""
+"""How long a write whose answer was lost is tried again, and it is found out whether it was done."""
 
+_T = TypeVar("_T")
 CLAIMED = timedelta(seconds=3 * BOUND_SECONDS)
 
 
@@ -116,26 +117,14 @@ class Proposing:
 
     async def _put_in_force(self, applied: Applied, revision: int) -> None:
         """Raises ReloadFailed where somebody was first."""
-        try:
-            done = await self._bundles.commit(applied, revision)
-        except AWAY:  # it may have been written before the server went
-            done = await self._is_in_force(applied)
-        if not done:
-            current, _ = await self._bundles.current()
-            raise _overtaken(current)
 
-    async def _is_in_force(self, applied: Applied) -> bool:
-        """Raises what `AWAY` lists where the server does not come back in time."""
-        give_up = time.monotonic() + CERTAIN_SECONDS
-        while True:
-            try:
+        async def put() -> None:
+            if not await self._bundles.commit(applied, revision):
                 current, _ = await self._bundles.current()
-            except AWAY:
-                if time.monotonic() > give_up:
-                    raise
-                await asyncio.sleep(ASK_AGAIN_SECONDS)
-            else:
-                return current == applied
+                if current != applied:  # else it was written by an attempt whose answer was lost
+                    raise _overtaken(current)
+
+        await _certain(put)
 
     async def _ready(self, asked: Mapping[str, asyncio.Task[Readiness]]) -> None:
         """Raises ReloadFailed naming who is not."""
@@ -185,7 +174,7 @@ class Proposing:
             mine = other.runner == self._pulse.runner
             return other.is_void(alive=not mine and self._pulse.alive(other.runner), now=datetime.now(UTC))
 
-        claim = await self._bundles.claim(proposal, is_void)
+        claim = await _certain(lambda: self._bundles.claim(proposal, is_void))
         if isinstance(claim, Proposal):
             raise _overtaken(claim.applied)
         try:
@@ -197,6 +186,22 @@ class Proposing:
     def _named(self, runner: str) -> str:
         beat = self._pulse.beats.get(runner)
         return f"{runner} (pid {beat.pid} on {beat.host})" if beat is not None else runner
+
+
+async def _certain(write: Callable[[], Awaitable[_T]]) -> _T:
+    """Do a write by compare-and-set until its answer is heard: one that was done, or still may be, is found so.
+
+    What was asked for before the server went may be written late: reading back what stands would not tell, the same
+    write again does. Raises what `AWAY` lists where the server does not come back in time.
+    """
+    give_up = time.monotonic() + CERTAIN_SECONDS
+    while True:
+        try:
+            return await write()
+        except AWAY:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 def _overtaken(other: Applied | None) -> Overtaken:

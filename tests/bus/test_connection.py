@@ -9,10 +9,12 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
 
+from runner.bus import directget
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection, connect, drain
 from runner.bus.keys import key_in
@@ -127,6 +129,49 @@ async def test_a_server_that_reads_its_configuration_again_is_asked_again(tmp_pa
                     assert info.num_pending == 0
         finally:
             await connection.close()
+
+
+@pytest.mark.parametrize("times", [6, 7])
+async def test_the_api_of_a_server_that_takes_its_time_over_it_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """On a busy machine nobody answers there for longer than a tenth of a second."""
+    ask, asked = Connection._request, 0
+    async with plain_server(tmp_path, jetstream=False) as url:
+        connection = await connect([url], caller="_runner", credentials=None)
+
+        async def answer(message: Msg) -> None:
+            await message.respond(b"here")
+
+        async def counted(self: Connection, *terms: Any) -> Msg:
+            nonlocal asked
+            asked += 1
+            if asked == times:
+                await self.subscribe("$JS.API.INFO", cb=answer)
+                await self.flush()
+            return await ask(self, *terms)
+
+        monkeypatch.setattr(Connection, "_request", counted)
+        assert (await connection.request("$JS.API.INFO", timeout=5)).data == b"here"
+        await connection.close()
+
+
+async def test_a_reading_that_meets_nobody_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once, asked = directget._one_batch, 0
+    async with plain_server(tmp_path) as url:
+        connection = await connect([url], caller="_runner", credentials=None)
+
+        async def late(*terms: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == 3:
+                await ensure_queue(connection, Subjects("inn"), "kitchen", 5)
+            return await once(*terms)
+
+        monkeypatch.setattr(directget, "_one_batch", late)
+        found = [one async for one in directget.read_batch(connection, "inn_work_kitchen", "inn.work.*.kitchen.>")]
+        assert found == []
+        await connection.close()
 
 
 async def test_whoever_gives_up_a_flush_does_not_make_the_connection_deaf(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from runner.bundle import Bundled
 from runner.bus.bundles import Bundles
 from runner.bus.connection import connect
 from runner.bus.questions import Questions
+from runner.bus.records import Bucket, Entry
 from runner.bus.streams import ensure_applied
 from runner.config.reading import read_network
 from runner.errors import ReloadFailed
@@ -272,16 +273,52 @@ async def test_all_run_what_is_in_force_when_whoever_proposed_it_is_told(pair: P
     assert pair.two.applier.generation == 2
 
 
-async def test_a_write_whose_answer_is_lost_counts_where_it_was_done(pair: Pair, monkeypatch: pytest.MonkeyPatch):
-    commit = pair.one.bundles.commit
+@dataclass
+class LostAnswer:
+    """Of the first write of a key nobody hears: it was done (`at_once`), is done when it is too late, or never was."""
 
-    async def unanswered(applied: Applied, revision: int) -> bool:
-        assert await commit(applied, revision)
+    bucket: Bucket
+    key: str
+    when: str
+    late: tuple[bytes, int] | None = None
+    lost: bool = False
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.put, self.read = self.bucket.put_if, self.bucket.get
+        monkeypatch.setattr(self.bucket, "put_if", self.put_if)
+        monkeypatch.setattr(self.bucket, "get", self.get)
+
+    async def put_if(self, key: str, value: bytes, revision: int) -> int | None:
+        if key != self.key or self.lost:
+            await self.arrive()
+            return await self.put(key, value, revision)
+        self.lost = True
+        if self.when == "at once":
+            await self.put(key, value, revision)
+        elif self.when == "late":
+            self.late = value, revision
         raise TimeoutError
 
-    monkeypatch.setattr(pair.one.bundles, "commit", unanswered)
+    async def get(self, key: str) -> Entry | None:
+        found = await self.read(key)
+        await self.arrive()
+        return found
+
+    async def arrive(self) -> None:
+        if self.late is not None:
+            (value, revision), self.late = self.late, None
+            await self.put(self.key, value, revision)
+
+
+@pytest.mark.parametrize("key", ["current", "proposal"])
+@pytest.mark.parametrize("when", ["at once", "late", "never"])
+async def test_a_write_whose_answer_is_lost_is_done_once_and_told_as_done(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, key: str, when: str
+):
+    LostAnswer(pair.one.bundles._bucket, key, when).install(monkeypatch)
     assert (await pair.one.propose("second")).applied == await pair.two.in_force()
     assert pair.one.applier.generation == pair.two.applier.generation == 2
+    assert (await pair.two.propose("third")).applied.generation == 3, "nothing stands in the way of the next"
 
 
 async def test_one_that_stops_meanwhile_is_not_waited_for(pair: Pair):
