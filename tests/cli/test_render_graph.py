@@ -110,6 +110,54 @@ def test_every_format_shows_where_requests_go_now_and_stays_dashed_for_discovere
     ]
 
 
+def ring(number: int) -> Network:
+    """Each uses the next but one, and discovers whoever carries the tag."""
+    names = [f"e{at:02}" for at in range(number)]
+    return Network(
+        "ring",
+        {
+            name: ensemble(
+                name,
+                f"do-{name}",
+                Use("next", StaticTarget(names[(at + 2) % number], f"do-{names[(at + 2) % number]}")),
+                Use("any", Discovery(None, ("stock",))),
+                description=f"Number {at}.",
+            )
+            for at, name in enumerate(names)
+        },
+    )
+
+
+def words_of(drawn: str) -> list[str]:
+    return ["".join(element.itertext()) for element in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+
+
+def test_where_many_call_each_other_who_asks_stands_on_the_left_and_who_offers_on_the_right() -> None:
+    drawn = svg(picture(ring(12)))
+    boxes = [element for element in ElementTree.fromstring(drawn).iter(f"{SVG}rect") if element.get("class") == "box"]
+    assert len({box.get("x") for box in boxes}) == 2, "two columns"
+    words = words_of(drawn)
+    assert (words.count("e07"), words.count("Number 7."), words.count("do-e07  tool  stock")) == (2, 1, 1)
+    lines = [e.get("class") for e in ElementTree.fromstring(drawn).iter(f"{SVG}path") if e.get("class")]
+    assert (lines.count("line"), lines.count("line discovered")) == (12 + 1, 12 * 11 + 1)
+    assert any("on the left who asks, on the right who offers" in word for word in words)
+    assert "on the left" not in svg(picture(HOTEL)), "a ring of two has room"
+
+
+def test_a_use_that_may_go_to_many_is_labelled_once_on_each_side() -> None:
+    assert words_of(svg(picture(ring(12)))).count("any [stock]") == 12
+    uses = (Use("drink", Discovery("pour", ())),)
+    members = (ensemble("bar", "pour"), ensemble("desk", "greet", *uses), ensemble("pub", "pour"))
+    drawn = svg(picture(Network("inn", {e.name: e for e in members})))
+    assert words_of(drawn).count("drink") == 1
+    begins = {
+        element.get("d", "").split("H")[0]
+        for element in ElementTree.fromstring(drawn).iter(f"{SVG}path")
+        if "marker-end" in element.attrib and "C" in element.get("d", "")
+    }
+    assert len(begins) == 1, "both lines begin at one place"
+
+
 def test_a_source_stands_close_to_what_it_leads_to() -> None:
     """Of 0 → 1 → 2 → 3 and 4 → 3, the last begins where 2 stands."""
     layout = layered(5, [(0, 1), (1, 2), (2, 3), (4, 3)])

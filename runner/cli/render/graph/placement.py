@@ -50,8 +50,13 @@ class Placed:
     height: float
 
 
-def placed(layout: Layered, sizes: Sequence[Size], gaps: Sequence[float], top: float) -> Placed:
-    """Stand everything in columns, `gaps[i]` apart after column i, from `top` down."""
+def placed(
+    layout: Layered, sizes: Sequence[Size], gaps: Sequence[float], top: float, groups: Sequence[int] = ()
+) -> Placed:
+    """Stand everything in columns, `gaps[i]` apart after column i, from `top` down.
+
+    Lines of one of `groups`, one a line, begin at the same place where they leave their source on the same side.
+    """
     passing = _passing(layout)
     size_of = {
         number: sizes[number] if number < len(sizes) else Size(0.0, PORT_GAP * len(passing[number]))
@@ -65,10 +70,10 @@ def placed(layout: Layered, sizes: Sequence[Size], gaps: Sequence[float], top: f
         width = max(size_of[number].width for number in column)
         for number in column:
             spots[number] = Spot(x, tops[number] + rise, Size(width, size_of[number].height))
-        x += width + (gaps[at] if at < len(gaps) else 0.0)
+        x += width + (gaps[at] if at < len(layout.ranks) - 1 else 0.0)
     bottom = max((spot.y + spot.size.height for spot in spots.values()), default=top)
-    entering = _ports(layout, spots, leftwards=True)
-    leaving = _ports(layout, spots, leftwards=False)
+    entering = _ports(layout, spots, groups, leftwards=True)
+    leaving = _ports(layout, spots, groups, leftwards=False)
     for key in [key for key in entering if key[1] >= len(sizes)]:
         leaving[key] = entering[key]  # through a waypoint a line runs straight
     return Placed(spots, entering, leaving, x + MARGIN, bottom + MARGIN)
@@ -140,16 +145,24 @@ def _stack(
         tops[number] = mean + offset
 
 
-def _ports(layout: Layered, spots: Mapping[int, Spot], *, leftwards: bool) -> dict[tuple[int, int], float]:
+def _ports(
+    layout: Layered, spots: Mapping[int, Spot], groups: Sequence[int], *, leftwards: bool
+) -> dict[tuple[int, int], float]:
     """The y of each (line, number) on one side, in the order of where the lines go on that side."""
-    touching: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    for line, (chain, _) in enumerate(layout.chains):
+    touching: dict[int, dict[tuple[str, int], list[tuple[float, int]]]] = defaultdict(lambda: defaultdict(list))
+    for line, (chain, against) in enumerate(layout.chains):
+        source = chain[-1] if against else chain[0]
         for left, right in pairwise(chain):
             number, other = (right, left) if leftwards else (left, right)
-            touching[number].append((spots[other].middle, line))
+            together = ("group", groups[line]) if groups and number == source else ("line", line)
+            touching[number][together].append((spots[other].middle, line))
     ports = {}
-    for number, lines in touching.items():
-        first = spots[number].middle - PORT_GAP * (len(lines) - 1) / 2
-        for at, (_, line) in enumerate(sorted(lines)):
-            ports[line, number] = first + PORT_GAP * at
+    for number, bundles in touching.items():
+        first = spots[number].middle - PORT_GAP * (len(bundles) - 1) / 2
+        for at, (_, lines) in enumerate(sorted((_mean(bundle), bundle) for bundle in bundles.values())):
+            ports.update({(line, number): first + PORT_GAP * at for _, line in lines})
     return ports
+
+
+def _mean(bundle: Sequence[tuple[float, int]]) -> float:
+    return sum(middle for middle, _ in bundle) / len(bundle)

@@ -19,6 +19,8 @@ _PADDING = 14.0
 _TOP = 62.0
 _CURVE = 70.0
 _WIDEST_SHELF = 1200.0
+_MOST_COLUMNS = 6
+"""Of ensembles that call each other in rings. With more, a line would pass by most of them on its way."""
 _STYLE = """
   .ground { fill: #fff }
   text { font-family: system-ui, "Segoe UI", Helvetica, Arial, sans-serif; font-size: 13px; fill: #1e293b }
@@ -76,7 +78,13 @@ def svg(picture: Picture) -> str:
     lines = [line for line in picture.arrows if line.target != line.source]
     boxes, edges, alone = _boxes(picture, lines)
     layout = layered(len(boxes), edges)
-    placement = _place(boxes, lines, layout)
+    facing = len(layout.ranks) > _MOST_COLUMNS and any(against for _, against in layout.chains)
+    if facing:
+        boxes, edges = _facing(picture, lines)
+        layout = layered(len(boxes), edges)
+    groups = _groups(lines)
+    placement = _place(boxes, lines, layout, groups, _CURVE + (min(3.0 * len(lines), 400.0) if facing else 0.0))
+    labelled = _first_of_each(groups, layout)
     sizes = [box.size(0) for box in alone]
     shelf, below = shelved(sizes, placement.height if boxes else _TOP, max(placement.width, _WIDEST_SHELF))
     legend_y = (below + MARGIN if alone else placement.height) + 4
@@ -91,8 +99,8 @@ def svg(picture: Picture) -> str:
         f'<text class="network" x="28" y="36">{_text(picture.network)}</text>',
         *(_box(box, placement.spots[number]) for number, box in enumerate(boxes)),
         *(_box(box, spot) for box, spot in zip(alone, shelf, strict=True)),
-        *(_line(line, number, layout, placement) for number, line in enumerate(lines)),
-        _legend(legend_y, live=any(line.now is not None for line in lines)),
+        *(_line(line, number, layout, placement, number in labelled) for number, line in enumerate(lines)),
+        _legend(legend_y, live=any(line.now is not None for line in lines), facing=facing),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -115,8 +123,45 @@ def _boxes(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[i
     return boxes, edges, [box for box in every if box.name not in touched]
 
 
+def _facing(picture: Picture, lines: list[Line]) -> tuple[list[Box], list[tuple[int, int]]]:
+    """The boxes and edges of a network in which many call each other: who asks stands on the left, and, once more,
+    who offers on the right."""
+    about = {node.name: _about(node) for node in picture.nodes}
+    sources = sorted({line.source for line in lines})
+    targets = sorted({line.target for line in lines if line.target is not None})
+    missing = sorted({line.capability for line in lines if line.target is None})
+    nodes = {node.name: node for node in picture.nodes}
+    boxes = [Box(name, about[name]) for name in sources]
+    right = {name: len(boxes) + at for at, name in enumerate(targets)}
+    boxes += [Box(name, _rows(nodes[name], picture.lines)[len(about[name]) :]) for name in targets]
+    nobody = {capability: len(boxes) + at for at, capability in enumerate(missing)}
+    boxes += [Box(f"nobody offers {capability}", (), known=False) for capability in missing]
+    left = {name: at for at, name in enumerate(sources)}
+    edges = [
+        (left[line.source], nobody[line.capability] if line.target is None else right[line.target]) for line in lines
+    ]
+    return boxes, edges
+
+
+def _groups(lines: list[Line]) -> list[int]:
+    """Of each line, which use it is of: those of one use begin at the same place."""
+    numbers: dict[tuple[str, str], int] = {}
+    return [numbers.setdefault((line.source, line.label), len(numbers)) for line in lines]
+
+
+def _first_of_each(groups: list[int], layout: Layered) -> frozenset[int]:
+    """The lines that carry the label of their group, one on each side of its source."""
+    first: dict[tuple[int, bool], int] = {}
+    for number, (_, against) in enumerate(layout.chains):
+        first.setdefault((groups[number], against), number)
+    return frozenset(first.values())
+
+
+def _about(node: Node) -> tuple[Row, ...]:
+    return (Row((("about", clipped(node.description, 52)),)),) if node.description else ()
+
+
 def _rows(node: Node, lines: tuple[Line, ...]) -> tuple[Row, ...]:
-    about = [Row((("about", clipped(node.description, 52)),))] if node.description else []
     offers = [
         Row((("", offer.name), ("kind", f"  {offer.kind.lower()}"), ("tags", "  " + ", ".join(offer.tags))))
         for offer in node.offers
@@ -126,18 +171,19 @@ def _rows(node: Node, lines: tuple[Line, ...]) -> tuple[Row, ...]:
         for line in lines
         if line.source == line.target == node.name
     ]
-    return (*about, *offers, *own)
+    return (*_about(node), *offers, *own)
 
 
-def _place(boxes: list[Box], lines: list[Line], layout: Layered) -> Placed:
-    left, right = [0] * len(boxes), [0] * len(boxes)
-    for chain, _ in layout.chains:
-        right[chain[0]] += 1
-        left[chain[-1]] += 1
-    sizes = [box.size(max(left[number], right[number])) for number, box in enumerate(boxes)]
+def _place(boxes: list[Box], lines: list[Line], layout: Layered, groups: list[int], curve: float) -> Placed:
+    sides: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in boxes]  # ports: of a use, or of a line
+    for number, (chain, against) in enumerate(layout.chains):
+        source, target = (chain[-1], chain[0]) if against else (chain[0], chain[-1])
+        sides[source][not against].add(-1 - groups[number])
+        sides[target][against].add(number)
+    sizes = [box.size(max(map(len, sides[number]))) for number, box in enumerate(boxes)]
     starts, ends = _label_room(lines, layout)
-    gaps = [start + end + _CURVE for start, end in zip(starts, ends, strict=True)]
-    return placed(layout, sizes, gaps, _TOP)
+    gaps = [start + end + curve for start, end in zip(starts, ends, strict=True)]
+    return placed(layout, sizes, gaps, _TOP, groups)
 
 
 def _label_room(lines: list[Line], layout: Layered) -> tuple[list[float], list[float]]:
@@ -170,8 +216,9 @@ def _box(box: Box, spot: Spot) -> str:
     return "".join(parts) + "</g>"
 
 
-def _line(line: Line, number: int, layout: Layered, placement: Placed) -> str:
-    """A path through the waypoints of the line, straight under its label, with the label at its source."""
+def _line(line: Line, number: int, layout: Layered, placement: Placed, labelled: bool) -> str:
+    """A path through the waypoints of the line, straight under its label, with the label at its source, where it has
+    one of its own."""
     chain, against = layout.chains[number]
     room = cells(line.label) * _LABEL_CHARACTER + 12
     path = _path(chain, number, placement, before=0.0 if against else room, after=room if against else 0.0)
@@ -185,11 +232,13 @@ def _line(line: Line, number: int, layout: Layered, placement: Placed) -> str:
         style += " now" if line.now else " idle"
     marker = f'marker-{"start" if against else "end"}="url(#{"dashed" if line.discovered else "static"})"'
     anchor = ' text-anchor="end"' if against else ""
-    return (
-        f'<g><path class="{style}" d="{path}" {marker}/>'
+    label = (
         f'<text class="label{" found" if line.discovered else ""}" x="{x:.1f}" y="{y - 6:.1f}"{anchor}>'
-        f"{_text(line.label)}</text><title>{_text(_tooltip(line))}</title></g>"
+        f"{_text(line.label)}</text>"
+        if labelled
+        else ""
     )
+    return f'<g><path class="{style}" d="{path}" {marker}/>{label}<title>{_text(_tooltip(line))}</title></g>'
 
 
 def _path(chain: tuple[int, ...], number: int, placement: Placed, *, before: float, after: float) -> str:
@@ -214,8 +263,10 @@ def _tooltip(line: Line) -> str:
     return f"{line.source} {line.use}: {line.target or 'nobody'}/{line.capability} ({kind}: {line.need})"
 
 
-def _legend(y: float, *, live: bool) -> str:
+def _legend(y: float, *, live: bool, facing: bool) -> str:
     told = "discovered: bold is where it goes now" if live else "discovered, as declared"
+    if facing:
+        told += "; on the left who asks, on the right who offers"
     return (
         f'<path class="line" d="M28 {y:.0f}h36" marker-end="url(#static)"/>'
         f'<text class="kind" x="72" y="{y + 4:.0f}">static</text>'
