@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
+from typing import Any
 from urllib.parse import urlsplit
 
 from nats.aio.client import RawCredentials
@@ -24,6 +25,7 @@ from nats.errors import (
 from nats.errors import TimeoutError as NatsTimeout
 
 from runner.bus.outgoing import Outgoing
+from runner.endings import ended
 from runner.errors import ServerFailed
 from runner.subjects import answered_by_server, inbox
 
@@ -275,22 +277,22 @@ async def connect(
     seed = credentials.strip() if credentials and credentials.strip().startswith("SU") else None
     connection = Connection()
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):  # the library itself would try for ever, as it should later on
-            await connection.connect(
-                list(urls),
-                name=caller,
-                inbox_prefix=inbox(caller),
-                nkeys_seed_str=seed,
-                user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
-                error_cb=on_error,
-                disconnected_cb=on_lost,
-                reconnected_cb=on_reconnected,
-                no_echo=not echo,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # it only adds and sleeps
-                pending_size=PENDING_BYTES,
-                skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
-            )
+        attempt = connection.connect(
+            list(urls),
+            name=caller,
+            inbox_prefix=inbox(caller),
+            nkeys_seed_str=seed,
+            user_credentials=RawCredentials(credentials) if credentials and seed is None else None,
+            error_cb=on_error,
+            disconnected_cb=on_lost,
+            reconnected_cb=on_reconnected,
+            no_echo=not echo,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # it only adds and sleeps
+            pending_size=PENDING_BYTES,
+            skip_subject_validation=True,  # `subjects` builds them all, and the server checks again
+        )
+        await _within(CONNECT_SECONDS, attempt)  # the library itself would try for ever, as it should later on
     except (Error, OSError, TimeoutError, ValueError) as problem:
         await connection.close()
         why = problems[-1] if problems else problem
@@ -299,6 +301,19 @@ async def connect(
             hint="check the address and the credentials",
         ) from problem
     return connection
+
+
+async def _within(seconds: float, attempt: Coroutine[Any, Any, None]) -> None:
+    """Raises TimeoutError, and whatever the attempt does. It has ended then, also where the library loses a
+    cancellation, as it may while a server refuses it."""
+    trying = asyncio.ensure_future(attempt)
+    try:
+        await asyncio.wait((trying,), timeout=seconds)
+        if not trying.done():
+            raise TimeoutError
+        trying.result()
+    finally:
+        await ended(trying)
 
 
 def _is_address(url: str) -> bool:

@@ -23,6 +23,7 @@ from runner.bus.questions import Questions
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
 from runner.bus.streams import context, ensure_queue
+from runner.errors import ServerFailed
 from runner.subjects import Subjects
 from tests.support.networks import eventually
 from tests.support.servers import guarded_server, plain_server
@@ -33,6 +34,27 @@ AT_ONCE_SECONDS = 5.0
 
 async def nobody(_: object) -> None:
     """Answers nothing."""
+
+
+async def test_a_connection_that_is_not_made_in_time_is_given_up_though_a_cancellation_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the library loses one that comes while a server refuses it."""
+    cancelled = 0
+
+    async def deaf(*_: object, **__: object) -> None:
+        nonlocal cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Connection, "_select_next_server", deaf)
+    monkeypatch.setattr("runner.bus.connection.CONNECT_SECONDS", 0.01)
+    with pytest.raises(ServerFailed, match="no NATS server takes _cli"):
+        await connect(["nats://127.0.0.1:1"], caller="_cli", credentials=None)
+    assert cancelled == 1
 
 
 async def test_what_the_dead_server_was_to_answer_is_not_waited_for(tmp_path: Path) -> None:

@@ -80,9 +80,13 @@ async def test_an_address_where_no_network_answers_is_an_answer(tmp_path: Path) 
         directory.mkdir()
         (directory / "network.yaml").write_text("network: inn\n")
     async with live(inside, NETWORK, inn=MODULE) as inn:
-        with socket.create_server(("127.0.0.1", 0)) as silent, chatter(b"SSH-2.0-OpenSSH_9.6\r\n") as other:
-            with socket.create_server(("127.0.0.1", 0)) as closed:
-                dead = closed.getsockname()[1]
+        with (
+            socket.create_server(("127.0.0.1", 0)) as silent,
+            chatter(b"SSH-2.0-OpenSSH_9.6\r\n") as other,
+            socket.socket() as bound,
+        ):
+            bound.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else comes to
+            dead = bound.getsockname()[1]
             urls = [f"nats://127.0.0.1:{port}" for port in (dead, silent.getsockname()[1], other)]
             said = await asyncio.gather(*(refusal(outside, url) for url in (*urls, url_of(inn), ",".join(urls))))
         assert said == [*(f"no network answers at {url}" for url in (*urls, url_of(inn))), said[-1]]
