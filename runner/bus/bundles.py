@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from runner.bundle import Bundle, Bundled, digest
 from runner.bus.away import AWAY
 from runner.bus.connection import Connection
 from runner.bus.objects import Objects
-from runner.bus.records import Bucket
+from runner.bus.records import Bucket, Stamp
 from runner.errors import ServerFailed
 from runner.payload import Kind, PayloadProblem, PayloadsAway, Reference
 from runner.subjects import Subjects
@@ -146,13 +146,16 @@ class Bundles:
         for key in [key for key in await self._bucket.keys() if key.startswith(("blob.", "large."))]:
             sha = key.partition(".")[2]
             stamp = await self._bucket.stamp(key) if sha not in wanted else None
-            if stamp is not None and written is not None and written - stamp > UNCLAIMED:
-                await self._drop(key, sha)
+            if stamp is not None and written is not None and stamp.at < written.at - UNCLAIMED:
+                await self._drop(key, stamp, written.at - UNCLAIMED)
 
-    async def _drop(self, key: str, sha: str) -> None:
+    async def _drop(self, key: str, stamp: Stamp, before: datetime) -> None:
+        """Unless somebody has put it there again in the meantime, or is just doing so."""
         if key.startswith("large."):
-            await self._answered(self._objects.delete(_object(sha)))
-        await self._bucket.purge(key)
+            deleted = await self._answered(self._objects.delete(_object(key.partition(".")[2]), before=before))
+            if not deleted:
+                return
+        await self._bucket.purge(key, up_to=stamp.revision)
 
     async def _remember(self, applied: Applied) -> None:
         """Of each generation one record: whoever put it in force may have died before it was kept."""

@@ -43,6 +43,8 @@ class _Meta:
     size: int
     digest: str
     headers: Mapping[str, object]
+    revision: int
+    at: datetime
 
 
 class Objects:
@@ -91,15 +93,21 @@ class Objects:
         found = await self.load_payload(reference, most)
         return await self.put(name, found.data, kind=found.kind, kept=kept, replace=True)
 
-    async def delete(self, name: str) -> None:
-        """Nothing is under the name when this returns, and was not where there was nothing."""
+    async def delete(self, name: str, *, before: datetime | None = None) -> bool:
+        """Nothing is under the name when this returns, and was not where there was nothing.
+
+        False: what is there was put there after `before`, and stays. What is put there meanwhile stays as well.
+        """
         try:
             meta = await self._meta(name)
             if meta is not None:
-                await self._purge(self._meta_subject(name))
+                if before is not None and meta.at >= before:
+                    return False
+                await self._purge(self._meta_subject(name), up_to=meta.revision)
                 await self._purge(self._chunk_subject(meta.nuid))
         except AWAY as away:
             raise PayloadsAway(str(away)) from away
+        return True
 
     async def _send_chunks(
         self,
@@ -151,9 +159,12 @@ class Objects:
         if error := json.loads(answer.data).get("error"):
             raise _refused(error)
 
-    async def _purge(self, subject: str) -> None:
+    async def _purge(self, subject: str, *, up_to: int = 0) -> None:
+        wanted: dict[str, str | int] = {"filter": subject}
+        if up_to:
+            wanted["seq"] = up_to + 1
         await self._connection.request(
-            f"$JS.API.STREAM.PURGE.{self._stream}", json.dumps({"filter": subject}).encode(), timeout=ANSWER_SECONDS
+            f"$JS.API.STREAM.PURGE.{self._stream}", json.dumps(wanted).encode(), timeout=ANSWER_SECONDS
         )
 
     async def _get(self, reference: Reference, most: int) -> Document:
@@ -179,13 +190,21 @@ class Objects:
         answer = await self._connection.request(
             f"$JS.API.DIRECT.GET.{self._stream}.{self._meta_subject(name)}", b"", timeout=ANSWER_SECONDS
         )
-        if (answer.headers or {}).get("Status") == "404":
+        headers = answer.headers or {}
+        if headers.get("Status") == "404":
             return None
         try:
             told = json.loads(answer.data)
             if told.get("deleted"):
                 return None
-            return _Meta(str(told["nuid"]), int(told.get("size") or 0), _padded(told), told.get("headers") or {})
+            return _Meta(
+                nuid=str(told["nuid"]),
+                size=int(told.get("size") or 0),
+                digest=_padded(told),
+                headers=told.get("headers") or {},
+                revision=int(headers["Nats-Sequence"]),
+                at=datetime.fromisoformat(headers["Nats-Time-Stamp"]),
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 

@@ -42,6 +42,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a value was written, and as which revision."""
+
+    at: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class BucketState:
     """`messages` are its values and the markers of what was deleted; one that is made anew is `created` anew."""
 
@@ -102,12 +110,16 @@ class Bucket:
         answer = await self._connection.request(self._prefix + key, b"", timeout=READ_SECONDS, headers=headers)
         _sequence_or_conflict(answer.data)
 
-    async def purge(self, keys: str) -> None:
-        """Forget every key that matches, without a marker in its place. Raises as `put_if`."""
+    async def purge(self, keys: str, *, up_to: int = 0) -> None:
+        """Forget every key that matches, without a marker in its place; what was written after revision `up_to` stays.
+
+        Without one all goes. Raises as `put_if`.
+        """
+        wanted: dict[str, str | int] = {"filter": self._prefix + keys}
+        if up_to:
+            wanted["seq"] = up_to + 1
         answer = await self._connection.request(
-            f"$JS.API.STREAM.PURGE.{self._stream}",
-            json.dumps({"filter": self._prefix + keys}).encode(),
-            timeout=READ_SECONDS,
+            f"$JS.API.STREAM.PURGE.{self._stream}", json.dumps(wanted).encode(), timeout=READ_SECONDS
         )
         if error := json.loads(answer.data).get("error"):
             raise ServerFailed(f"the store refused to forget: {error.get('description')}")
@@ -134,10 +146,10 @@ class Bucket:
             raise ServerFailed(f"{self._stream} cannot be looked at: {error.get('description')}")
         return BucketState(told["created"], told["state"]["messages"])
 
-    async def stamp(self, key: str) -> datetime | None:
+    async def stamp(self, key: str) -> Stamp | None:
         """When the server stored what stands under a key, by its own clock; None where nothing does."""
         async for message in read_batch(self._connection, self._stream, self._prefix + key):
-            return datetime.fromisoformat(message.stamp)
+            return Stamp(datetime.fromisoformat(message.stamp), message.sequence)
         return None
 
     async def watch(self, heard: Callable[[str, bytes | None], None]) -> None:

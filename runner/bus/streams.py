@@ -136,6 +136,15 @@ async def queues_there(connection: Connection, subjects: Subjects) -> frozenset[
     return frozenset(found)
 
 
+async def queue_limit(connection: Connection, subjects: Subjects, ensemble: str) -> int:
+    """How many tasks the queue of an ensemble takes now. Raises ServerFailed."""
+    try:
+        found = await context(connection).stream_info(subjects.work_stream(ensemble))
+    except APIError as problem:
+        raise ServerFailed(f"the queue of {ensemble} cannot be looked at: {problem.description}") from problem
+    return int(found.config.max_msgs or -1)
+
+
 async def limit_queue(connection: Connection, subjects: Subjects, ensemble: str, queue_limit: int) -> None:
     """The queue of an ensemble that has one is full at this. What is in it stays. Raises ServerFailed."""
     await ensure_stream(connection, _queue(subjects, ensemble, queue_limit))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from runner.bus.connection import Connection
 from runner.bus.directget import read_batch, read_one
 from runner.bus.notices import identified
-from runner.bus.streams import limit_queue
+from runner.bus.streams import limit_queue, queue_limit
 from runner.errors import ServerFailed
 from runner.subjects import Subjects, TaskCall, delivered_sequence
 from runner.work import DeliverySpec, WorkRequest
@@ -92,13 +92,18 @@ class WorkQueues:
     async def one_more(self, ensemble: str, limit: int) -> AsyncIterator[None]:
         """Inside the block the queue takes one task beyond its limit, from whoever is first.
 
-        Should we die in it, that stays until a runner lays the queue anew. Raises ServerFailed.
+        Should we die in it, that stays until a runner lays the queue anew. A queue that gets another limit meanwhile
+        keeps that one. Raises ServerFailed.
         """
+        if await queue_limit(self._connection, self._subjects, ensemble) not in (limit, limit + 1):
+            yield
+            return
         await limit_queue(self._connection, self._subjects, ensemble, limit + 1)
         try:
             yield
         finally:
-            await limit_queue(self._connection, self._subjects, ensemble, limit)
+            if await queue_limit(self._connection, self._subjects, ensemble) == limit + 1:
+                await limit_queue(self._connection, self._subjects, ensemble, limit)
 
     def _read(self, subject: str, data: bytes, sequence: int, stamp: str) -> Stored | None:
         call = self._subjects.parse_work(subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from runner.bus.permissions import EVERYTHING
 from runner.bus.requeue import Requeue
 from runner.bus.server import NatsServer
 from runner.bus.server_config import ServerFiles
-from runner.bus.streams import ensure_queue
+from runner.bus.streams import ensure_queue, limit_queue, queue_limit
 from runner.bus.work_queues import WorkQueues
 from runner.subjects import Subjects, TaskCall
 from runner.work import Priority, WorkRequest, new_trace
@@ -90,3 +91,31 @@ async def test_what_is_no_task_is_passed_over(tmp_path: Path) -> None:
         await put(connection, "r1")
         assert await sequences(queues) == [2]
         assert await queues.get("kitchen", 1) is None
+
+
+async def test_however_many_submit_at_once_no_more_are_taken_than_the_queue_holds(tmp_path: Path) -> None:
+    """And one more, where tasks are being moved in it: from whoever is first, and never a second one."""
+    async with kitchen(tmp_path) as connection:
+        requeue, queues = Requeue(connection, SUBJECTS), WorkQueues(connection, SUBJECTS)
+        told = await asyncio.gather(*(requeue.put(request(f"r{number}"), "kitchen") for number in range(100)))
+        assert sum(problem is None for problem in told) == 10
+
+        async def moved(number: int) -> bool:
+            async with queues.one_more("kitchen", 10):
+                return await requeue.put(request(f"m{number}"), "kitchen") is None
+
+        assert sum(await asyncio.gather(*map(moved, range(20)))) <= 1
+        assert len(await sequences(queues)) <= 11
+        assert await queue_limit(connection, SUBJECTS, "kitchen") == 10
+
+
+async def test_a_limit_that_is_changed_while_a_task_is_moved_stays(tmp_path: Path) -> None:
+    async with kitchen(tmp_path) as connection:
+        queues = WorkQueues(connection, SUBJECTS)
+        async with queues.one_more("kitchen", 10):
+            assert await queue_limit(connection, SUBJECTS, "kitchen") == 11
+            await limit_queue(connection, SUBJECTS, "kitchen", 50)
+        assert await queue_limit(connection, SUBJECTS, "kitchen") == 50
+        async with queues.one_more("kitchen", 10):  # whoever does not know of it yet
+            assert await queue_limit(connection, SUBJECTS, "kitchen") == 50
+        assert await queue_limit(connection, SUBJECTS, "kitchen") == 50

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -246,6 +247,37 @@ async def test_files_that_somebody_may_be_about_to_apply_stay(connection: Connec
     await bundles.put_away(proposed, None)
     await bundles.tidy()
     assert await bundles.load(proposed.bundle) == proposed
+
+
+@pytest.mark.parametrize(
+    ("key", "size"),
+    [("stamp", 9), ("purge", 9), *((key, BLOB_BYTES + 9) for key in ("stamp", "purge", "delete", "_purge"))],
+)
+async def test_files_that_somebody_puts_away_while_they_are_being_forgotten_stay(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, key: str, size: int
+):
+    """At any moment of the forgetting."""
+    monkeypatch.setattr("runner.bus.bundles.UNCLAIMED", timedelta(0))
+    bundles, content = Bundles(connection, Subjects("inn")), b"x" * size
+    again = Bundled.of("network.yaml", {"network.yaml": b"1", "again": content})
+    await bundles.put_away(again, None)
+    before = await put(bundles, 1, Bundled.of("network.yaml", {"network.yaml": b"1"}))
+    place: Any = bundles._objects if key in ("delete", "_purge") else bundles._bucket
+    forget, done = getattr(place, key), []
+
+    async def meanwhile(*terms: Any, **named: Any) -> Any:
+        mine = place is bundles._objects or terms[0].partition(".")[0] in ("blob", "large")
+        if not mine or done:
+            return await forget(*terms, **named)
+        done.append(key)
+        found = await forget(*terms, **named) if key == "stamp" else None
+        await bundles.put_away(again, before)
+        return found if key == "stamp" else await forget(*terms, **named)
+
+    monkeypatch.setattr(place, key, meanwhile)
+    await bundles.tidy()
+    assert done == [key]
+    assert await bundles.load(again.bundle) == again
 
 
 async def test_a_file_that_is_not_what_was_applied_is_refused(connection: Connection):
