@@ -1,6 +1,7 @@
 """A hundred reloads under 200 calls a second: whether any call fails, is lost, or is answered by half a configuration.
 
-    python benchmarks/reloads.py [--reloads 100] [--rate 200] [--placement inline] [--memory]
+    python benchmarks/reloads.py [--reloads 100] [--rate 200] [--placement inline]
+    python benchmarks/reloads.py --memory [--reloads 300] [--rate 50]
 
 The network of benchmarks/storm.py is `run-network up --json` in a process of its own. Calls are made at a steady rate,
 however long the answers take. One save follows another as soon as that is in force, or refused where it is no good.
@@ -8,9 +9,12 @@ It prints what was counted, and ends with 1 where any of these is not 0: calls t
 answers that mix two versions; answers by a version older than the one in force when they were asked for, or newer than
 what was saved by then; connections of ensembles that are never removed that are not what they were. With `--placement`
 some of the ensembles have a process each: `callers` who ask others, `providers` who are asked by one that has none, or
-all of them in `process`; among each there are such whose code is edited, and such whose code is not. With
-`--memory`, the resident set of the runner and of nats-server at the start and after each third of the saves, and what
-both keep.
+all of them in `process`; among each there are such whose code is edited, and such whose code is not.
+
+With `--memory`, what the runner and nats-server take and keep at the start and after each third of the saves; then the
+same calls for as long, in a network that nobody saves. Of both, the line through the runner's resident memory after the
+first hundred reloads: ends with 1 where it rises by more with reloads than the bound in benchmarks/footprint.py, or
+where more lives in the runner at the end than after these.
 """
 
 from __future__ import annotations
@@ -20,17 +24,19 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
+from benchmarks.footprint import BOUND_KB, MOST_LIVE, Footprint, Live
 from benchmarks.storm import SAVES, TARGETS, Judge, Saving, Storm
 from runner import connect
 from runner.bus.connection import connect as connect_to_server
@@ -39,6 +45,10 @@ from runner.state import State
 from runner.work import TaskAccepted, WorkResponse
 
 PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.25
+MOST_AT_ONCE = 64
+"""Where memory is measured: calls that wait for a slow machine would count as what is kept."""
+
 UNTOUCHED = ("garden", "cellar", "kitchen", "waiter")
 """Ensembles that are never removed: their connections stay, whatever is saved."""
 
@@ -60,6 +70,8 @@ class Up:
 
     directory: Path
     process: asyncio.subprocess.Process
+    told: Path
+    """Where `live` is told."""
 
     async def line(self, *kinds: str) -> dict[str, object]:
         """The next line of one of these kinds."""
@@ -70,6 +82,14 @@ class Up:
                 if said["type"] in kinds:
                     return said
         raise SystemExit("run-network ended")
+
+    async def drained(self, seconds: float) -> None:
+        """Nobody wants its lines for so long: unread, they would hold it up in the end."""
+        assert self.process.stdout is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while await self.process.stdout.readline():
+                    pass
 
     async def ask_server(self, what: str, **options: object) -> dict[str, object]:
         """What the server's monitoring says."""
@@ -106,6 +126,13 @@ class Up:
         server = int((self.directory / ".run-network" / "nats-server.pid").read_text())
         return resident(self.process.pid), resident(server)
 
+    async def live(self) -> Live:
+        """What lives in the runner, once nobody's garbage is counted."""
+        self.told.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        await eventually(self.told.exists)
+        return Live(**json.loads(self.told.read_text()))
+
 
 def resident(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -114,17 +141,19 @@ def resident(pid: int) -> float:
 
 @asynccontextmanager
 async def up(directory: Path) -> AsyncIterator[Up]:
+    told = directory / ".run-network" / "live"
     with (directory / "errors").open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runner", "up", "--json"),
+            *(sys.executable, str(Path(__file__).with_name("inside.py")), "up", "--json"),
             cwd=directory,
+            env={**os.environ, "LIVE": str(told)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=2**22,
         )
     try:
-        running = Up(directory, process)
+        running = Up(directory, process, told)
         await running.line("ready")
         yield running
     finally:
@@ -224,10 +253,13 @@ async def storm_over(
     look: Look,
     apart: frozenset[str] = frozenset(),
     at_once: float = inf,
+    *,
+    unsaved_seconds: float = 0.0,
 ) -> Outcome:
-    """Bring a network up, call it and save its files; `look` is awaited at first and after each third.
+    """Bring a network up, call it and save its files; `look` is awaited at first and after each save.
 
-    `apart` names ensembles that have a process to themselves.
+    `apart` names ensembles that have a process to themselves. The calls go on for `unsaved_seconds` after the last
+    save, and `look` is awaited meanwhile.
     """
     storm, judge, done = Storm(directory, apart), Judge(), Reloads()
     storm.begin()
@@ -240,8 +272,10 @@ async def storm_over(
         began = time.perf_counter()
         for number, saving in zip(range(1, reloads + 1), itertools.cycle(SAVES), strict=False):
             await done.save(saving, storm, network)
-            if number % max(1, reloads // 3) == 0:
-                await look(network, number)
+            await look(network, number)
+        while time.perf_counter() - began < unsaved_seconds:
+            await network.drained(LOOK_SECONDS)
+            await look(network, reloads)
         seconds = time.perf_counter() - began
         calling.cancel()
         await callers.finish()
@@ -256,21 +290,60 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def measure(reloads: int, rate: float, apart: frozenset[str], *, memory: bool) -> bool:
+async def measure(reloads: int, rate: float, apart: frozenset[str]) -> bool:
     with tempfile.TemporaryDirectory() as place:
-        outcome = await storm_over(Path(place), reloads, rate, show_memory if memory else look_away, apart)
-        show(outcome)
-        return outcome.is_fine
+        outcome = await storm_over(Path(place), reloads, rate, look_away, apart)
+    show(outcome)
+    return outcome.is_fine
+
+
+async def measure_memory(reloads: int, rate: float, apart: frozenset[str]) -> bool:
+    saved, unsaved = Footprint(), Footprint()
+    with tempfile.TemporaryDirectory() as place:
+        outcome = await storm_over(Path(place), reloads, rate, looking(saved, reloads), apart, MOST_AT_ONCE)
+    show(outcome)
+    print(f"\nthe same calls for {outcome.seconds:.0f} s, and no reload:")
+    with tempfile.TemporaryDirectory() as place:
+        look = looking(unsaved, 0)
+        control = await storm_over(Path(place), 0, rate, look, apart, MOST_AT_ONCE, unsaved_seconds=outcome.seconds)
+    return show_memory(saved, unsaved, control.seconds / reloads) and outcome.is_fine
 
 
 async def look_away(network: Up, reloads: int) -> None:
     """Nothing to see."""
 
 
-async def show_memory(network: Up, reloads: int) -> None:
-    runner, server = network.memory()
-    kept = ", ".join(f"{amount:,} {name}" for name, amount in (await network.kept()).items())
-    print(f"after {reloads:3} reloads: runner {runner:6.1f} MB, nats-server {server:6.1f} MB, {kept}", flush=True)
+def looking(footprint: Footprint, last: int) -> Look:
+    """Measures, and prints what there is at first and after each third of the reloads."""
+    began = time.perf_counter()
+
+    async def look(network: Up, reloads: int) -> None:
+        runner, server = network.memory()
+        footprint.resident.append((reloads, time.perf_counter() - began, runner * 1024))
+        if reloads % max(1, last // 3) or reloads in footprint.live:
+            return
+        footprint.live[reloads] = live = await network.live()
+        kept = ", ".join(f"{amount:,} {name}" for name, amount in (await network.kept()).items())
+        print(
+            f"after {reloads:3} reloads: runner {runner:6.1f} MB, {live}; nats-server {server:6.1f} MB, {kept}",
+            flush=True,
+        )
+
+    return look
+
+
+def show_memory(saved: Footprint, unsaved: Footprint, seconds: float) -> bool:
+    """Whether memory is flat; `seconds` is how long a reload took, with what was called meanwhile."""
+    with_calls, by_calls = saved.a_reload(), unsaved.a_second() * seconds
+    beyond, grown = with_calls - by_calls, saved.grown()
+    print(f"at the end: runner {unsaved.resident[-1][2] / 1024:.1f} MB")
+    print(
+        f"\nfrom reload {saved.warm} on, the runner takes {with_calls:.1f} kB more a reload; "
+        f"by the calls alone {by_calls:.1f} kB in that time\n"
+        f"{beyond:6.1f} kB a reload beyond the calls   bound {BOUND_KB:g}\n"
+        f"{grown:6.3f} times as much lives at the end  bound {MOST_LIVE:g}"
+    )
+    return beyond <= BOUND_KB and grown <= MOST_LIVE
 
 
 def show(outcome: Outcome) -> None:
@@ -297,13 +370,14 @@ def show(outcome: Outcome) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--reloads", type=int, default=100)
-    parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--reloads", type=int)
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--placement", choices=sorted(PLACEMENTS), default="inline")
     parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args()
     apart = PLACEMENTS[asked.placement]
-    if not asyncio.run(measure(asked.reloads, asked.rate, apart, memory=asked.memory)):
+    run, reloads, rate = (measure_memory, 300, 50.0) if asked.memory else (measure, 100, 200.0)
+    if not asyncio.run(run(asked.reloads or reloads, asked.rate or rate, apart)):
         raise SystemExit(1)
 
 

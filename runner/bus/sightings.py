@@ -18,7 +18,7 @@ from runner.bus.shared import Shared
 from runner.subjects import Subjects
 from runner.work import WorkRequest
 
-REMEMBERED = 4096
+REMEMBERED = 1024
 """Beyond this, and twice what stood there at the last reading of everything, most of what is remembered is gone: what
 still stands is read once more. Each takes some 600 bytes.
 """
