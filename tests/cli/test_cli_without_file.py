@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.terminal import Directory, ended, read_until
 
+FILE = ("-f", "inn.yaml")
 NETWORK = """\
 network: inn
 ensembles:
@@ -17,56 +20,71 @@ ensembles:
     tasks: {order: {share: true, steps: [{use: meal}]}}
   kitchen: {tasks: {cook: {share: true, steps: [{template: Cooked.}]}}}
 """
-TALKING = [
-    ("status",),
-    ("catalog",),
-    ("why", "desk", "meal"),
-    ("call", "desk/order", "soup", "--request-id", "one"),
-    ("result", "one"),
-    ("requests",),
-    ("logs",),
-    ("graph", "--live"),
-    ("history",),
-    ("diff", "1", "1"),
-    ("plan", "--generation", "1"),
-]
-"""Verbs that need no file."""
 
 
-@pytest.fixture
-def inn(directory: Directory) -> Iterator[Directory]:
-    directory.write("inn.yaml", NETWORK)
-    process = directory.start("up", "-f", "inn.yaml", "--no-http")
+@contextmanager
+def up_without_file(path: Path) -> Iterator[Directory]:
+    """It has worked off the request `one`, and its file is away since then."""
+    inn = Directory(path)
+    inn.write("inn.yaml", NETWORK)
+    process = inn.start("up", *FILE, "--no-http")
     try:
         read_until(process, "ensembles ready")
-        yield directory
+        assert inn.run("call", "desk/order", "soup", "--request-id", "one", *FILE).out == "Cooked.\n"
+        (path / "inn.yaml").unlink()
+        yield inn
     finally:
         process.send_signal(signal.SIGTERM)
         ended(process)
 
 
-def test_a_network_whose_file_is_away_is_talked_to_and_stopped(inn: Directory) -> None:
-    (inn.path / "inn.yaml").unlink()
-    note = f"note: there is no file inn.yaml; the network that runs in {inn.path} is asked\n"
-    for words in TALKING:
-        ran = inn.run(*words, "-f", "inn.yaml")
-        assert (ran.code, ran.err.startswith(note)) == (0, True), (words, ran)
-        assert ran.out != "" or words[0] == "diff", words
-    assert inn.run("call", "desk/order", "soup", "-f", "inn.yaml").out == "Cooked.\n"
-    rolled = inn.run("rollback", "1", "-f", "inn.yaml")
-    assert rolled.code == 0
-    down = inn.run("down", "-f", "inn.yaml")
-    assert (down.code, down.err) == (0, f"{note}stopped\n")
-    assert "there is no file inn.yaml" in inn.run("status", "-f", "inn.yaml").err
+@pytest.fixture(scope="module")
+def inn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
+    with up_without_file(tmp_path_factory.mktemp("inn")) as there:
+        yield there
 
 
-def test_what_needs_the_file_says_that_the_network_goes_on_without_it(inn: Directory) -> None:
-    (inn.path / "inn.yaml").unlink()
-    for words in (("plan",), ("apply",), ("diff",)):
-        ran = inn.run(*words, "-f", "inn.yaml")
-        assert ran.code == 1
-        assert "there is no file inn.yaml" in ran.err
-        assert f"the network that runs in {inn.path} goes on as it is: write the file again to change it" in ran.err
+def note(inn: Directory) -> str:
+    return f"note: there is no file inn.yaml; the network that runs in {inn.path} is asked\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("status",), "inn, generation 1"),
+        (("catalog",), "kitchen/cook"),
+        (("why", "desk", "meal"), "→ kitchen/cook"),
+        (("call", "desk/order", "soup"), "Cooked."),
+        (("result", "one"), "Cooked."),
+        (("requests",), "_cli/one"),
+        (("logs",), "completed"),
+        (("graph", "--live"), "kitchen"),
+        (("history",), "1 *"),
+        (("diff", "1", "1"), ""),
+        (("plan", "--generation", "1"), ""),
+    ],
+    ids=lambda given: given[0] if isinstance(given, tuple) else "",
+)
+def test_whoever_only_talks_to_the_network_needs_no_file(inn: Directory, words: tuple[str, ...], told: str) -> None:
+    ran = inn.run(*words, *FILE)
+    assert (ran.code, ran.err.startswith(note(inn))) == (0, True), ran
+    assert told in ran.out
+
+
+def test_a_network_whose_file_is_away_is_stopped(tmp_path: Path) -> None:
+    with up_without_file(tmp_path) as inn:
+        down = inn.run("down", *FILE)
+        assert (down.code, down.err) == (0, f"{note(inn)}stopped\n")
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "diff"])
+def test_what_needs_the_file_says_that_the_network_goes_on_without_it(inn: Directory, verb: str) -> None:
+    ran = inn.run(verb, *FILE)
+    assert (ran.code, ran.err) == (
+        1,
+        "error[usage]: there is no file inn.yaml\n"
+        f"hint: the network that runs in {inn.path} goes on as it is: write the file again to change it\n",
+    )
 
 
 def test_a_file_that_was_never_there_is_not_taken_for_the_one_that_runs(inn: Directory) -> None:
@@ -80,7 +98,9 @@ def test_a_file_that_was_never_there_is_not_taken_for_the_one_that_runs(inn: Dir
 
 def test_a_network_whose_file_cannot_be_read_is_talked_to(inn: Directory) -> None:
     inn.write("inn.yaml", "network: inn\nensembles: [")
-    for words in TALKING:
-        ran = inn.run(*words, "-f", "inn.yaml")
-        assert (ran.code, ran.out != "" or words[0] == "diff") == (0, True), (words, ran)
-        assert "note:" not in ran.err
+    try:
+        for words, told in ((("why", "desk", "meal"), "→ kitchen/cook"), (("call", "desk/order", "soup"), "Cooked.")):
+            ran = inn.run(*words, *FILE)
+            assert (ran.code, told in ran.out, "note:" in ran.err) == (0, True, False), ran
+    finally:
+        (inn.path / "inn.yaml").unlink()
