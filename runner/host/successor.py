@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from runner.routing.choice import Choice, Limits
 from runner.routing.strategy import Occasion
 from runner.routing.wiring import fallback
 from runner.soundness import unsound
+from runner.templates import TemplateProblem
 from runner.work import Authority, CapabilityType, Code, Record, WorkRequest, span_of
 
 
@@ -49,20 +51,17 @@ class Line:
     here: str
     use: Use
     input: JsonValue
-    _occasion: Occasion = field(init=False)
+    _found_for: Occasion | None = None
     _limits: Limits = field(init=False)
     _is_over: bool = False
     """The fallback was asked."""
 
     def __post_init__(self) -> None:
-        """Raises TemplateProblem where the use's `key` cannot be made."""
-        left, key = (self.request.expires_at - datetime.now(UTC)), key_of(self.use, self.request, self.input)
-        self._occasion = self.workplace.resolving.occasion(self.use, key, left.total_seconds())
         self._limits = limits_of(self.request, self.use, self.here)
 
     async def first(self) -> Successor:
-        """Raises CallFailed where there is nobody."""
-        choice = await self.workplace.resolving.found(self.use, self._occasion, self._limits, tasks_only=True)
+        """Raises CallFailed where there is nobody, TemplateProblem where the use's `key` cannot be made."""
+        choice = await self.workplace.resolving.found(self.use, self._occasion(), self._limits, tasks_only=True)
         found = _task(choice)
         successor = self._handed_on(found, self.use) if found is not None else self._fallback()
         if successor is None:
@@ -76,11 +75,18 @@ class Line:
         found = None
         if isinstance(self.use.target, Discovery):
             self._limits = replace(self._limits, tried={**self._limits.tried, str(refused): why})
-            found = _task(self._choice())
+            with suppress(TemplateProblem):  # what its `key` goes by is not at hand: then the fallback is
+                found = _task(self._choice())
         return self._handed_on(found, self.use) if found is not None else self._fallback()
 
     def _choice(self) -> Choice:
-        return self.workplace.resolving.choice(self.use, self._occasion, self._limits, tasks_only=True)
+        return self.workplace.resolving.choice(self.use, self._occasion(), self._limits, tasks_only=True)
+
+    def _occasion(self) -> Occasion:
+        if self._found_for is None:
+            left, key = self.request.expires_at - datetime.now(UTC), key_of(self.use, self.request, self.input)
+            self._found_for = self.workplace.resolving.occasion(self.use, key, left.total_seconds())
+        return self._found_for
 
     def _fallback(self) -> Successor | None:
         """A tool is none: it takes over no work."""

@@ -130,6 +130,21 @@ async def test_wherever_it_is_killed_on_the_way_to_the_next_nothing_is_lost_and_
         assert response.result == "Ann: _client-tester r1 desk/greet (1)"
 
 
+async def test_what_was_handed_off_is_sent_again_where_what_its_key_goes_by_is_not_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long context came by reference, and is not fetched for it."""
+    use = "{tags: [food], select: affinity, key: '{{ context.table }}'}"
+    files = network(use).replace('{python: "inn:cook"}', "{template: Done.}").replace("dear {{ context }}", "dear")
+    async with live(tmp_path, files, inn=MODULE) as inn:
+        with dying(monkeypatch, "publish", after=False) as deaths:
+            long = {"table": "seven", "wishes": "salt " * 400_000}
+            response = await inn.client.call("desk/greet", long, deadline=20)
+        assert isinstance(response, WorkResponse)
+        assert len(deaths) == 1, response.error
+        assert (response.status, response.result) == (Status.COMPLETED, "Done."), response.error
+
+
 def test_the_history_says_who_got_it_and_not_who_was_asked_first() -> None:
     request = a_request()
     attempt = Attempt(number=1, runner="r", provider="desk", started_at=request.submitted_at)
