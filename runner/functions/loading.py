@@ -30,7 +30,13 @@ from runner.imports import imported_files
 from runner.model import PythonTarget
 from runner.workspace import OutsideDirectory
 
+CLOSE_SECONDS = 1.0
+"""How long it is waited for a module that is being loaded, before its like are forgotten."""
+
 _SERIAL = itertools.count(1)
+_PREFIX = "_network_"
+"""Of the names of users' modules in `sys.modules`, where they are beside all others."""
+
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -41,13 +47,18 @@ def _digest(path: str, read: Callable[[str], bytes]) -> bytes | None:
         return None
 
 
+def is_of_user(scope: Mapping[str, object]) -> bool:
+    """Whether these are the globals of a module that a ModuleSpace has loaded."""
+    return str(scope.get("__name__", "")).startswith(_PREFIX)
+
+
 class ModuleSpace:
     """The modules of one generation. `read` gives the bytes of a path relative to `directory`, or raises OSError."""
 
     def __init__(self, read: Callable[[str], bytes], directory: Path, generation: int) -> None:
         self.read = read
         self.directory = directory
-        self._prefix = f"_network_{next(_SERIAL)}_generation_{generation}"
+        self._prefix = f"{_PREFIX}{next(_SERIAL)}_generation_{generation}"
         self._modules: dict[str, ModuleType] = {}
         self._digests: dict[str, bytes | None] = {}
         self._looked: dict[str, set[str]] = defaultdict(set)
@@ -106,11 +117,18 @@ class ModuleSpace:
         return function  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Forget the modules. Functions that are still held go on working."""
-        with self._lock:
+        """Forget the modules. Functions that are still held go on working.
+
+        Where one of them is still being loaded, and does not come to an end, they stay.
+        """
+        if not self._lock.acquire(timeout=CLOSE_SECONDS):
+            return
+        try:
             for module in self._modules.values():
                 sys.modules.pop(module.__name__, None)
             self._modules.clear()
+        finally:
+            self._lock.release()
 
     def _module(self, path: str, root: str) -> ModuleType | None:
         """The module of a file, executed once; None without the file. `root` is where its absolute imports look."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from runner.bus.away import AWAY
@@ -24,6 +25,7 @@ from runner.host.hosted import AnyVersion, Hosted
 from runner.host.housing import Housing
 from runner.host.leave import refuse_without_leave
 from runner.host.leaving import still_asked
+from runner.host.loading import Begin, loaded
 from runner.host.registering import registered
 from runner.host.replacing import TakingOver
 from runner.host.server import Site
@@ -35,8 +37,6 @@ from runner.work import Placement
 SETTLED_SECONDS = 5.0
 """How long the server may take to say that it has what was sent to it."""
 
-WARM_SECONDS = 10.0
-"""How long loading everybody's code may take, beside the work that goes on."""
 
 Read = Callable[[str], bytes]
 """The bytes of a file of one configuration, by its path; raises OSError."""
@@ -77,7 +77,7 @@ class Applying:
     chosen: Callable[[str], bool]
     start: Callable[[Hosted], Awaitable[None]]
     aftermath: Aftermath = field(init=False)
-    _warming: OneThread = field(default_factory=lambda: OneThread("warm"))
+    warming: OneThread = field(default_factory=lambda: OneThread("warm"))
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
 
@@ -119,7 +119,7 @@ class Applying:
         self._closed = True
         async with self._one:
             await self.aftermath.interrupt()
-        self._warming.close()
+        self.warming.close()
 
     def _refuse(self, network: Network) -> None:
         now = self.ground.network
@@ -158,27 +158,26 @@ class Applying:
             await self.ground.bring_back(warm.generation)
 
     async def _warm(self, generation: Generation, read: Read) -> _Warm:
-        """Everybody's code loaded, in a thread: what a module does while it is imported holds nobody up."""
+        """Everybody's code loaded."""
         try:
-            async with asyncio.timeout(WARM_SECONDS):
-                return await self._warming.run(lambda: self._load(generation, read))
-        except TimeoutError:
-            text = f"the code is not loaded after {WARM_SECONDS:g} s"
-            raise ReloadFailed(text, hint="see what the modules do while they are imported") from None
+            return await loaded(
+                partial(self._load, generation, read), self.ground.desk.tell, self.directory, self.warming
+            )
         except EnsembleNetworkError as problem:
             raise ReloadFailed(problem.message, hint=problem.hint) from problem
 
-    def _load(self, generation: Generation, read: Read) -> _Warm:
+    def _load(self, generation: Generation, read: Read, begin: Begin) -> _Warm:
         fresh = ModuleSpace(read, self.directory, generation.number)
         try:
-            return self._loaded(generation, read, fresh)
+            return self._loaded(generation, read, fresh, begin)
         except BaseException:
             fresh.close()  # what was loaded before the failure has no user, and none is to come
             raise
 
-    def _loaded(self, generation: Generation, read: Read, fresh: ModuleSpace) -> _Warm:
+    def _loaded(self, generation: Generation, read: Read, fresh: ModuleSpace, begin: Begin) -> _Warm:
         warm = _Warm(generation)
         for name in sorted(filter(self.chosen, generation.network.ensembles)):
+            begin(name)
             hosted = self.hosted.get(name)
             if hosted is None:
                 warm.starting[name] = self.housing.house(generation, name, fresh)

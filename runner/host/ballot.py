@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-BOUND_SECONDS = 10.0
+from runner.host.loading import LOAD_SECONDS
+
+BOUND_SECONDS = LOAD_SECONDS + 10.0
 """After so long without a word from a runner that lives, a proposal is given up."""
 
 

@@ -157,6 +157,10 @@ class Desk(PayloadStore, Protocol):
         """An ensemble entered a state."""
         ...
 
+    def tell(self, ensemble: str, kind: str, message: str) -> None:
+        """Something of an ensemble that whoever watches the network should know: an event of this kind, and logged."""
+        ...
+
 
 class StoreAway(Exception):
     """The record store does not answer: the server is down or changing its leader."""

@@ -177,9 +177,13 @@ class HostedEnsemble(AtHome):
             return now.in_generation(generation) or version_of(generation, self.name, modules, self._executor)
         return version_of(generation, self.name, modules, self._executor)
 
+    def load_code(self) -> None:
+        if self._prepared is None:
+            self._prepared = self.version_in(self._generation, self.modules)
+
     def prepare(self) -> None:
         """Load the code now. What comes before `admit` waits: its generation may not come. Raises StartFailed."""
-        self._prepared = self.version_in(self._generation, self.modules)
+        self.load_code()
         self._held = True
         self._slots.resize(0)
 

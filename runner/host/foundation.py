@@ -231,6 +231,7 @@ async def foundation(in_force: InForce, reach: Reach, runner: str, moved: Moved)
         objects,
         moved,
         connection,
+        events,
     )
     found = Foundation(
         in_force,

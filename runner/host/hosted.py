@@ -118,6 +118,10 @@ class Hosted(Protocol):
         """Come up in this generation; not started yet."""
         ...
 
+    def load_code(self) -> None:
+        """Have the code, where it is loaded by this process. Raises StartFailed. Not for the loop: it runs the code."""
+        ...
+
     def prepare(self) -> None:
         """Have what `start` needs already, as far as it can be had. Raises StartFailed.
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
 from runner.bus.away import AWAY
 from runner.bus.backlog import Backlog, Spot
 from runner.bus.connection import Connection
+from runner.bus.events import Events
 from runner.bus.known import KnownKeys
 from runner.bus.objects import Objects
 from runner.bus.records import Bucket
@@ -20,6 +22,7 @@ from runner.catalog import Catalog
 from runner.checkpoint import Checkpoint, Mark
 from runner.dead_letter import DeadLetter
 from runner.errors import ServerFailed
+from runner.event import Event
 from runner.host.contents import Contents
 from runner.host.dead_letters import DeadLetters
 from runner.host.deliveries import Deliveries
@@ -53,6 +56,7 @@ class InlineDesk:
         objects: Objects,
         moved: Moved,
         connection: Connection,
+        events: Events,
     ) -> None:
         self.reloads = 0
         self._connection = connection
@@ -68,6 +72,7 @@ class InlineDesk:
         self._holders = holders
         self._objects = objects
         self._moved = moved
+        self._events = events
 
     @property
     def catalog(self) -> Catalog:
@@ -187,6 +192,10 @@ class InlineDesk:
 
     def moved(self, ensemble: str, state: EnsembleState, detail: str | None = None) -> None:
         self._moved(ensemble, state, detail)
+
+    def tell(self, ensemble: str, kind: str, message: str) -> None:
+        logging.getLogger(f"runner.ensemble.{ensemble}").warning("%s", message)
+        self._events.write(Event(kind=kind, at=datetime.now(UTC), ensemble=ensemble, message=message))
 
 
 def _proves(record: Record) -> bool:

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -37,6 +37,7 @@ from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Noti
 from runner.host.hosted import Hosted
 from runner.host.housing import Housing
 from runner.host.leave import lacking
+from runner.host.loading import Begin, LoadsTooLong, loaded
 from runner.host.server import Site, server_for
 from runner.host.tidying import Tidying
 from runner.host.version import Generation, InForce
@@ -211,11 +212,12 @@ class Runner:
 
     async def start_ensembles(self) -> None:
         """All READY when this returns. Raises StartFailed naming the first that is not; the caller stops the others."""
+        failed = await self._load(self._hosted.values())
         gate = asyncio.Semaphore(START_AT_ONCE)
 
         async def start(ensemble: Hosted) -> None:
             async with gate:
-                await self._start(ensemble)
+                await self._start(ensemble, failed.get(ensemble.name))
 
         outcomes = await asyncio.gather(*map(start, self._hosted.values()), return_exceptions=True)
         for outcome in outcomes:
@@ -224,17 +226,43 @@ class Runner:
         await self._housing.show(self._hosted.values())
         await self._ground.pulse.say()
 
-    async def _start(self, ensemble: Hosted) -> None:
+    async def _load(self, ensembles: Iterable[Hosted]) -> Mapping[str, StartFailed]:
+        """Have their code; why not, by name, where it cannot be had. Raises StartFailed where that takes too long."""
+        failed: dict[str, StartFailed] = {}
+
+        def load(begin: Begin) -> None:
+            for ensemble in ensembles:
+                if ensemble.version is None:
+                    begin(ensemble.name)
+                    try:
+                        ensemble.load_code()
+                    except StartFailed as problem:
+                        failed[ensemble.name] = problem
+
         try:
+            await loaded(load, self._ground.desk.tell, self._modules.directory, self._applying.warming)
+        except LoadsTooLong as problem:
+            raise self._not_up(problem.ensemble, problem) from problem
+        return failed
+
+    async def _start(self, ensemble: Hosted, failed: StartFailed | None = None) -> None:
+        """Raises StartFailed; `failed` is why its code cannot be had, where that is known."""
+        if failed is None and ensemble.version is None:
+            failed = (await self._load([ensemble])).get(ensemble.name)
+        try:
+            if failed is not None:
+                raise failed
             reach = self._site.reach
             await ensemble.start(reach.urls, reach.ensembles[ensemble.name])
         except EnsembleNetworkError as problem:
-            self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, problem.message)
-            raise StartFailed(f"{ensemble.name} did not come up: {problem.message}", hint=problem.hint) from problem
+            raise self._not_up(ensemble.name, problem) from problem
         except AWAY as problem:
             why = f"the server went away meanwhile: {str(problem) or type(problem).__name__}"
-            self._ground.desk.moved(ensemble.name, EnsembleState.FAILED, why)
-            raise StartFailed(f"{ensemble.name} did not come up: {why}", hint="start it again") from problem
+            raise self._not_up(ensemble.name, StartFailed(why, hint="start it again")) from problem
+
+    def _not_up(self, name: str, problem: EnsembleNetworkError) -> StartFailed:
+        self._ground.desk.moved(name, EnsembleState.FAILED, problem.message)
+        return StartFailed(f"{name} did not come up: {problem.message}", hint=problem.hint)
 
     async def stop_ensembles(self) -> None:
         """Drain within the network's `drain_timeout`: callers before those they call, so that no call finds nobody."""

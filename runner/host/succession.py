@@ -84,7 +84,7 @@ class Succession:
     def vitals(self) -> Vitals:
         told, before = self.now.vitals, [one.vitals for one in self.before]
         in_flight = told.in_flight + sum(vitals.in_flight for vitals in before)
-        load = round(in_flight / told.slots, 3)
+        load = round(in_flight / max(1, told.slots), 3)  # one that is held has none yet
         return told.model_copy(update={"in_flight": in_flight, "in_hand": dict(self.in_hand()), "load": load})
 
     async def look(self) -> None:
@@ -105,6 +105,9 @@ class Succession:
 
     def renew(self, generation: Generation) -> None:
         self.now.renew(generation)
+
+    def load_code(self) -> None:
+        self.now.load_code()
 
     def prepare(self) -> None:
         self.now.prepare()

@@ -34,6 +34,7 @@ def test_it_is_decided_by_the_bound(asked, said, alive):
 
 
 def test_whoever_is_late_is_named():
-    assert verdict({"b", "a", "c"}, {"b": None}, alive={"a", "b", "c"}, seconds=10.0) == Refused(
-        (("a", "not ready after 10 s"), ("c", "not ready after 10 s"))
+    late = f"not ready after {BOUND_SECONDS:g} s"
+    assert verdict({"b", "a", "c"}, {"b": None}, alive={"a", "b", "c"}, seconds=BOUND_SECONDS) == Refused(
+        (("a", late), ("c", late))
     )

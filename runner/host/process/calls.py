@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
 from runner.beat import Vitals
 from runner.bus.backlog import Spot
@@ -24,6 +25,10 @@ from runner.payload import Kind, Reference
 from runner.registration import Registration
 from runner.work import EnsembleState, Priority, Record, WorkError, WorkRequest
 
+Telling = Literal["loading", "blocked"]
+"""The kinds of events that a process may tell of itself."""
+
+Words = Annotated[str, StringConstraints(max_length=2000)]
 Checkpoints = list[tuple[Mark, Checkpoint]]
 
 
@@ -78,6 +83,7 @@ ANSWER = Call("answer", TypeAdapter(tuple[str]), _NOTHING)
 # what the process tells
 
 MOVED = Call("moved", TypeAdapter(tuple[EnsembleState, str | None]), _NOTHING)
+TOLD = Call("told", TypeAdapter(tuple[Telling, Words]), _NOTHING)
 TASK_IN_HAND = Call("task-in-hand", TypeAdapter(tuple[str]), _NOTHING)
 CALL_IN_HAND = Call("call-in-hand", TypeAdapter(tuple[str, str]), _NOTHING)
 LET_GO = Call("let-go", TypeAdapter(tuple[str]), _NOTHING)

@@ -141,8 +141,10 @@ class ProcessEnsemble:
     def renew(self, generation: Generation) -> None:
         self._version = self.version_in(generation, self.modules)
 
-    def prepare(self) -> None:
+    def load_code(self) -> None:
         """Code is loaded by the process."""
+
+    def prepare(self) -> None:
         self._held = True
 
     def admit(self) -> None:

@@ -12,13 +12,16 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from runner.capability import CapabilityInfo
 from runner.endings import ended
 from runner.errors import StartFailed
 from runner.functions.loading import ModuleSpace
+from runner.functions.threads import OneThread
 from runner.host.ensemble import HostedEnsemble
+from runner.host.loading import Begin, loaded
 from runner.host.process import calls
 from runner.host.process.handover import Handover, unpacked
 from runner.host.process.line import Line, nobody_minds
@@ -78,8 +81,9 @@ class Guest:
         modules = ModuleSpace(self._sources.read, Path(given.directory), given.generation.number)
         hosted = self._hosted = HostedEnsemble(given.generation, given.name, desk, modules=modules, runner=given.runner)
         try:
-            if given.held:
-                hosted.prepare()
+            thread = OneThread("load")
+            await loaded(partial(_load, hosted, held=given.held), desk.tell, Path(given.directory), thread)
+            thread.close()
             await hosted.open(given.urls, given.credentials)
         except StartFailed:
             await asyncio.sleep(0)  # what was logged of it goes first: the answer ends this process
@@ -188,6 +192,14 @@ async def host(line: int, sources: int) -> None:
     await ended(watching)
     guest.line.lost = nobody_minds
     await guest.line.close()
+
+
+def _load(hosted: HostedEnsemble, begin: Begin, *, held: bool) -> None:
+    begin(hosted.name)
+    if held:
+        hosted.prepare()
+    else:
+        hosted.load_code()
 
 
 def _runner_gone() -> None:

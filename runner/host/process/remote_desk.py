@@ -130,6 +130,9 @@ class RemoteDesk:
     def moved(self, ensemble: str, state: EnsembleState, detail: str | None = None) -> None:
         self._line.tell(calls.MOVED, state, detail)
 
+    def tell(self, ensemble: str, kind: str, message: str) -> None:
+        self._line.tell(calls.TOLD, kind, message)
+
     async def _store(self, call: Call[_A], *arguments: object) -> _A:
         """Raises StoreAway where the runner does not answer, as where the store does not."""
         try:

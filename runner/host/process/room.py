@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.endings import ended
 from runner.errors import EnsembleNetworkError, StartFailed
+from runner.host.loading import LOAD_SECONDS
 from runner.host.process import calls
 from runner.host.process.child import MOST_BYTES, Child, spawned
 from runner.host.process.counter import Counter
@@ -20,7 +21,7 @@ from runner.host.process.surroundings import ProcessVersion, Surroundings
 from runner.host.process.talk import Logged
 from runner.work import EnsembleState
 
-UP_SECONDS = 60.0
+UP_SECONDS = LOAD_SECONDS + 10.0
 """How long a process may take until it has loaded the code and has its connection."""
 
 STEP_SECONDS = 10.0
@@ -94,6 +95,7 @@ class Room:
         grip.listen(line)
         line.hear(calls.MOVED, self._moved)
         line.hear(calls.LOGGED, self._logged.hear)
+        line.hear(calls.TOLD, lambda kind, message: around.desk.tell(self._name, kind, message))
         line.hear(calls.ALIVE, nobody_minds)
         try:
             child = self.child = await spawned(self._name, line, sources)
