@@ -34,6 +34,7 @@ CANCELLING = {
     "runner/host/acceptance.py": "a timer",
     "runner/host/claim.py": "a timer",
     "runner/host/health.py": "a probe that is late; the next waits for its end, and `close` ends it",
+    "runner/host/heartbeat.py": "a timer",
     "runner/host/in_hand.py": "a user's work, which its crew waits for",
     "runner/host/process/grip.py": "a look-up that is done, or that nobody needs any more and one answer bounds",
     "runner/host/process/line.py": "a timer",

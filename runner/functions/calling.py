@@ -7,6 +7,7 @@ import contextvars
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from runner.functions.context import BlockingContext, Context
 from runner.functions.raised import Escaped, ordinary
 from runner.functions.results import jsonable
 from runner.functions.signature import Signature, read_signature
+from runner.functions.standing import frames_of
 
 
 class UserFunction:
@@ -90,6 +92,24 @@ class UserFunction:
     def _bound(self, arguments: dict[str, Any]) -> Callable[[], Any]:
         by_position = [arguments.pop(name) for name in self._signature.positional if name in arguments]
         return partial(self._function, *by_position, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A call that a thread is in. `frame` tells it from any other that runs."""
+
+    ensemble: str
+    task: str
+    frame: int
+
+
+def called(thread: int) -> Running | None:
+    """The innermost call of a user's function that this thread is in; seen from another thread, at no cost to it."""
+    for frame in frames_of(thread):
+        if frame.f_code is UserFunction.__call__.__code__:
+            assignment = frame.f_locals["assignment"]
+            return Running(assignment.ensemble, f"{assignment.ensemble}/{assignment.request.task}", id(frame))
+    return None
 
 
 def prepare(function: Callable[..., Any], executor: Executor, shown: str) -> UserFunction:

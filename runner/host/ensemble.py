@@ -178,8 +178,7 @@ class HostedEnsemble(AtHome):
         return version_of(generation, self.name, modules, self._executor)
 
     def load_code(self) -> None:
-        if self._prepared is None:
-            self._prepared = self.version_in(self._generation, self.modules)
+        self._prepared = self._prepared or self.version_in(self._generation, self.modules)
 
     def prepare(self) -> None:
         """Load the code now. What comes before `admit` waits: its generation may not come. Raises StartFailed."""

@@ -34,6 +34,7 @@ from runner.host.duties import Duties
 from runner.host.ensemble import HostedEnsemble
 from runner.host.foundation import Foundation, foundation
 from runner.host.happenings import Configured, EnsembleMoved, NetworkReady, Notice, Watcher, Worked
+from runner.host.heartbeat import APART, Heartbeat
 from runner.host.hosted import Hosted
 from runner.host.housing import Housing
 from runner.host.leave import lacking
@@ -155,6 +156,7 @@ class Runner:
         self._modules = ModuleSpace(read, directory, generation.number)
         self._questions = Questions(ground.connection, ground.subjects)
         self._watching: asyncio.Task[None] | None = None
+        self._heartbeat = Heartbeat(directory, ground.desk.tell, lambda told: watcher(Notice(told)), APART)
         self._stop_asked = asyncio.Event()
         if site.embedded is not None and not site.owns():
             ground.desk.reloads = 1  # the owner reloads the server without a word: the runner answers all calls
@@ -182,6 +184,7 @@ class Runner:
     async def open(self) -> None:
         """Answer questions, and tell the watcher of events."""
         ground = self._ground
+        self._heartbeat.open()
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
         await self._questions.answer(ground.subjects.control(RUNNERS, "ping"), _pong)
         answers = Answers(ground, self.census, self._hosted, runner=self.id, stop=self._stop_asked.set)
@@ -282,6 +285,7 @@ class Runner:
             await self._ground.pulse.until_alone(self._drain_seconds())
 
     async def close(self) -> None:
+        self._heartbeat.close()
         if self._watching is not None:
             with suppress(*AWAY):  # the last events are on their way
                 await settled(self._ground.connection)

@@ -21,6 +21,7 @@ from runner.errors import StartFailed
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import OneThread
 from runner.host.ensemble import HostedEnsemble
+from runner.host.heartbeat import PLAIN, Heartbeat
 from runner.host.loading import Begin, loaded
 from runner.host.process import calls
 from runner.host.process.handover import Handover, unpacked
@@ -78,6 +79,7 @@ class Guest:
         desk = self._desk = RemoteDesk(given.name, self.line, given.reloads, given.outlook)
         for outlook in self._early:
             desk.see(outlook)
+        Heartbeat(Path(given.directory), desk.tell, nobody_warned, PLAIN).open()
         modules = ModuleSpace(self._sources.read, Path(given.directory), given.generation.number)
         hosted = self._hosted = HostedEnsemble(given.generation, given.name, desk, modules=modules, runner=given.runner)
         try:
@@ -192,6 +194,10 @@ async def host(line: int, sources: int) -> None:
     await ended(watching)
     guest.line.lost = nobody_minds
     await guest.line.close()
+
+
+def nobody_warned(_: str) -> None:
+    """Nobody hears of it before the loop goes on; until then its runner finds the process silent."""
 
 
 def _load(hosted: HostedEnsemble, begin: Begin, *, held: bool) -> None:
