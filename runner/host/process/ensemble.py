@@ -24,7 +24,7 @@ from runner.host.process.backoff import Backoff
 from runner.host.process.child import Child
 from runner.host.process.handover import packed, seen_by
 from runner.host.process.line import LineLost
-from runner.host.process.room import STEP_SECONDS, Room, Unanswered
+from runner.host.process.room import STEP_SECONDS, Ended, Room, Unanswered
 from runner.host.process.surroundings import ProcessVersion, Surroundings
 from runner.host.users import LONGEST_DEADLINE
 from runner.host.version import Generation
@@ -260,7 +260,7 @@ class ProcessEnsemble:
         if self.state is not EnsembleState.READY:  # the process that comes up next begins with it
             return
         seen = packed(seen_by(self.name, version.generation))
-        with contextlib.suppress(Unanswered):  # nobody else waits for one that hangs: the next begins with it
+        with contextlib.suppress(Unanswered, Ended):  # nobody waits for one that hangs or dies: the next begins so
             version.capabilities = await self._room.soon(calls.EXTEND, seen)
             self._extended = child
 

@@ -40,6 +40,10 @@ class Unanswered(StartFailed):
     """A process is there, and did not answer in time."""
 
 
+class Ended(StartFailed):
+    """A process has ended before it answered."""
+
+
 class Room:
     """Of the ensemble `name`. `child` is the process, once there was one; `version` tells what it is in, and `moved`
     hears what it says of itself."""
@@ -138,7 +142,7 @@ class Room:
         try:
             return (await child.line.ask_bytes(call, *arguments, body=body, seconds=seconds))[0]
         except LineLost:
-            raise StartFailed(f"its process ended with {await child.gone()}", hint=_SAID) from None
+            raise Ended(f"its process ended with {await child.gone()}", hint=_SAID) from None
         except TimeoutError:
             raise Unanswered(f"the process of {self._name} did not answer for {seconds:g} s") from None
 
