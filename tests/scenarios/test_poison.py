@@ -14,7 +14,7 @@ from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.work import WorkResponse
 from tests.support.networks import apart, eventually
-from tests.support.terminal import Directory, read_until
+from tests.support.terminal import PATIENCE, Directory, read_until
 
 MAX_ATTEMPTS = 2
 NETWORK = f"""\
@@ -60,7 +60,7 @@ def up(inn: Directory) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        reading.join(30)
+        reading.join(PATIENCE)
         assert process.poll() is not None, "run-network does not stop"
 
 
@@ -81,7 +81,7 @@ async def test_a_task_that_kills_its_runner_at_once_is_dead_after_so_many_starts
         read_until(process, "ready in")
         async with connect(inn.path / "network.yaml", name="tester") as network:
             await network.call("kitchen/cook", "poison", mode="async", request_id="bad", deadline="10m")
-        assert process.wait(30) == 9
+        assert process.wait(PATIENCE) == 9
     finally:
         process.kill()
         process.communicate()

@@ -21,7 +21,8 @@ from runner.model import Network
 from runner.work import Placement
 from runner.workspace import Workspace
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
+"""Far more than anything takes, also where many tests run side by side on few cores."""
 
 LONG_ENOUGH = (1.0, 4.0, 16.0)
 """Deadlines in seconds to try in turn, where something is to be done before the deadline passes: on a quiet machine

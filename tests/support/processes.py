@@ -17,7 +17,7 @@ from runner.bus.server_config import ServerFiles
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.work import Status, WorkResponse
-from tests.support.terminal import Directory, read_until, surroundings
+from tests.support.terminal import PATIENCE, Directory, read_until, surroundings
 
 
 def lines(directory: Directory, name: str) -> list[str]:
@@ -68,7 +68,7 @@ def up(
         if process.poll() is None:
             (directory.path / "release").touch()
             process.send_signal(signal.SIGTERM)
-        reading.join(30) if reading.ident else process.communicate()
+        reading.join(PATIENCE) if reading.ident else process.communicate()
         assert process.poll() is not None, "run-network does not stop"
 
 
