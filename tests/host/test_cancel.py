@@ -286,11 +286,15 @@ async def test_a_runner_that_missed_the_word_learns_it_from_the_record(tmp_path:
     ):
         asked = await started(inn, "kitchen/hold")
         desk = inn.runner._ground.desk
-        held = await desk.read("_client-tester", "r1")
         waiting = [w async for w in inn.runner._ground.backlog.waiting("kitchen")]
         from runner.host.cancelling import _cancelled
 
-        assert await desk.record(_cancelled(held.record, waiting[0]), held.revision)
+        async def recorded() -> bool:
+            """Also where the record of its start comes between the reading and the writing."""
+            held = await desk.read("_client-tester", "r1")
+            return await desk.record(_cancelled(held.record, waiting[0]), held.revision) is not None
+
+        await eventually(recorded, "the cancellation on record")
         await stopped(inn, "x")
         assert (await asked).status is Status.CANCELLED
         assert other is not None
