@@ -98,6 +98,6 @@ def constrained(request: WorkRequest, provider: str) -> WorkResponse:
 
 def _word(name: str, given: str, known: tuple[Word, Word]) -> Word:
     for word in known:
-        if given == word.value:
+        if given == word:
             return word
     raise UsageProblem(f"there is no {name} {given!r}", hint=" or ".join(f"`{word.value}`" for word in known))

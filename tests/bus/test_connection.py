@@ -26,6 +26,7 @@ from runner.bus.streams import context, ensure_queue
 from runner.errors import ServerFailed
 from runner.subjects import Subjects
 from tests.support.networks import eventually
+from tests.support.processes import brought_to_a_stop
 from tests.support.servers import guarded_server, plain_server
 
 AT_ONCE_SECONDS = 5.0
@@ -254,7 +255,7 @@ async def test_what_a_server_does_not_take_waits_within_bounds_and_comes_in_orde
         try:
             await connection.subscribe_direct("parts", lambda message: heard.append(message.data[:8]))
             await connection.flush()
-            server.process.send_signal(signal.SIGSTOP)
+            await brought_to_a_stop(server.process.pid)
             parts = [f"{number:08}".encode() for number in range(400)]
             for part in parts:
                 await connection.send("parts", part + bytes(64 * 1024))

@@ -18,6 +18,7 @@ from runner.host.happenings import Notice
 from runner.subjects import priority_consumer
 from runner.work import Priority, Record, Status, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
+from tests.support.processes import brought_to_a_stop
 from tests.support.records import a_request
 
 NETWORK = """\
@@ -131,8 +132,8 @@ async def test_a_server_that_dies_again_and_again_costs_a_caller_time_and_no_tas
             asked = [subject for subject, answer in connection._asked.values() if not answer.done()]
             return any(subject.startswith("inn.work.") for subject in asked)
 
-        os.kill(server, signal.SIGSTOP)
         try:
+            await brought_to_a_stop(server)
             call = asyncio.ensure_future(inn.client.call("kitchen/cook", "soup"))
             for _ in range(7):
                 await eventually(on_its_way, "a task on its way")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from runner.bus.server_config import ServerFiles
 from runner.client.connect import connect
 from runner.client.network import NetworkClient
 from runner.work import Status, WorkResponse
+from tests.support.networks import eventually
 from tests.support.terminal import PATIENCE, Directory, read_until, surroundings
 
 
@@ -115,3 +117,14 @@ def answer_of(outcome: object) -> object:
     assert isinstance(outcome, WorkResponse)
     assert outcome.status is Status.COMPLETED, outcome
     return outcome.result
+
+
+async def brought_to_a_stop(pid: int) -> None:
+    """Stop a process by signal, and return when none of its threads runs: on a busy machine that takes its time."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+
+    def stands_still() -> bool:
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads.glob("*/stat"))
+
+    await eventually(stands_still, f"a standstill of {pid}")
