@@ -59,7 +59,7 @@ class Worker:
         """Since when the head of a queue has waited, as this test has it."""
         assert self.heads is not None
         self.asked.append(priority)
-        return self.heads.pop(priority, None)
+        return self.heads.get(priority)
 
     def accept(self, message: TaskMessage) -> None:
         self.deliveries.add(message.deliveries)
