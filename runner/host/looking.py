@@ -30,6 +30,14 @@ class _Read:
     mark: Mark | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a file ended, whose digest that was. `last` is its last byte, none of an empty one."""
+
+    digest: str
+    last: bytes
+
+
 class Looking:
     """A source that remembers what it was asked for: the digest of each file, None for one that could not be read.
 
@@ -62,15 +70,23 @@ class Looking:
         """Whether a file was saved so shortly before, or meanwhile, that the rest of a save may be still to come."""
         return any(True for _ in self._changed_within(milliseconds))
 
-    def is_torn(self, milliseconds: int, before: Mapping[str, bytes]) -> bool:
+    def is_torn(self, milliseconds: int, before: Mapping[str, Ending]) -> bool:
         """Whether a file that was changed so shortly before looks like the beginning of one: it is empty, or its last
-        line has no end. `before` are the tails of an earlier look: what was so then is no sign."""
-        now = self.tails()
-        return any(_is_cut(now[path], before.get(path)) for path in self._changed_within(milliseconds))
+        line has no end. `before` are the endings of an earlier look: what was so then is no sign.
 
-    def tails(self) -> dict[str, bytes]:
-        """The last byte of each file that could be read; none of an empty one."""
-        return {path: found.data[-1:] for path, found in self._found.items()}
+        What says something else than then was just changed, whatever its time: as ext4 empties a file, that is seen
+        before its time is another.
+        """
+        just = set(self._changed_within(milliseconds))
+        return any(
+            _is_cut(now.last, None if was is None else was.last)
+            for path, now in self.endings().items()
+            if (was := before.get(path)) != now and (was is not None or path in just)
+        )
+
+    def endings(self) -> dict[str, Ending]:
+        """Of each file that could be read."""
+        return {path: Ending(found.digest, found.data[-1:]) for path, found in self._found.items()}
 
     def _changed_within(self, milliseconds: int) -> Iterable[str]:
         since = self._began - milliseconds * 1_000_000

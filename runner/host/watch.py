@@ -14,7 +14,7 @@ from watchfiles import Change, awatch
 
 from runner.endings import ended
 from runner.functions.threads import DaemonThreads
-from runner.host.looking import Looking
+from runner.host.looking import Ending, Looking
 from runner.host.sight import Sight, sight
 from runner.workspace import Workspace
 
@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, workspace: Workspace) -> None:
         self.looked = Looking(workspace)
         self._workspace = workspace
-        self._tails: dict[str, bytes] = {}
+        self._endings: dict[str, Ending] = {}
         self._threads = DaemonThreads(2, "watch")
 
     async def changes(self) -> AsyncGenerator[None, None]:
@@ -97,14 +97,14 @@ class Watch:
                 self.looked = looking
             is_hasty = took <= DEBOUNCE_MILLISECONDS / 1000 and looking.is_hasty(STEP_MILLISECONDS)
             if not is_hasty and (took > STEADY_SECONDS or (await self._is_same() and await self._is_whole())):
-                self._tails = looking.tails()
+                self._endings = looking.endings()
                 return found
             await asyncio.sleep(STEP_MILLISECONDS / 1000)
 
     async def _is_whole(self) -> bool:
         """False as soon as a file says something else that looked torn. One that stays so is what it is."""
         began = time.monotonic()
-        while self.looked.is_torn(round(TORN_SECONDS * 1000), self._tails):
+        while self.looked.is_torn(round(TORN_SECONDS * 1000), self._endings):
             if time.monotonic() - began > TORN_SECONDS:
                 break
             await asyncio.sleep(STEP_MILLISECONDS / 1000)

@@ -335,6 +335,18 @@ async def test_a_file_that_is_emptied_and_written_in_place_is_judged_when_it_is_
         assert await watch.look(network) == b"network: hotel\n"
 
 
+async def test_a_file_that_is_just_being_emptied_has_the_time_of_the_change_before(
+    inn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is seen on ext4 (fs/ext4/inode.c, ext4_setattr): the size is nought first, and the time follows."""
+    monkeypatch.setattr("runner.host.watch.TORN_SECONDS", 60.0)
+    async with looked(inn, WHOLE) as (watch, file):
+        file.write_bytes(b"")
+        os.utime(file, (1e9, 1e9))
+        glances(monkeypatch, file, third=b"network: hotel\n")
+        assert await watch.look(network) == b"network: hotel\n"
+
+
 @pytest.mark.parametrize("torn", [b"", b"network: in"])
 async def test_a_file_that_stays_empty_or_cut_off_is_judged_as_it_is(
     inn: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
