@@ -62,6 +62,16 @@ ensembles:
     tasks: {ask: {share: true, steps: [{id: own, python: "right:say"}, {id: other, use: other, input: {}},
                                        {template: "{{ steps.own }} {{ steps.other }}"}]}}
 """
+STAY = """\
+import asyncio
+from pathlib import Path
+
+
+async def stay() -> None:
+    Path("{path}").with_name("there").touch()
+    while not Path("{path}").exists():
+        await asyncio.sleep(0.05)
+"""
 CODE = "import words\n\n\ndef say() -> int:\n    return words.SAID\n"
 
 
@@ -160,3 +170,37 @@ async def test_two_that_use_each_other_are_edited_in_one_save_and_neither_meets_
                     assert response.result == f"{version} {version}", response
         mixed = [result for result in results if int(result.split()[0]) > int(result.split()[1])]
         assert mixed == []
+
+
+async def test_one_that_is_coming_up_again_as_its_code_is_replaced_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killer: Killer
+) -> None:
+    """It would serve by the code before, for as long as something that began before is in hand anywhere."""
+    spawn, held, given_up, late = room.spawned, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def spawned_late(name: str, line: Line, sources: Giving) -> Child:
+        monkeypatch.setattr(room, "spawned", spawn)
+        held.set()
+        try:
+            await late.wait()
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+        return await spawn(name, line, sources)
+
+    guest = '  guest: {tasks: {stay: {share: true, steps: [{python: "guest:stay"}]}}}\n'
+    text, stay = KILLED.format(version=0) + guest, STAY.format(path=tmp_path / "go")
+    async with live(tmp_path, text, watch=True, inn=INN, words=words(0), guest=stay) as network:
+        saver, (pid,) = Saver(network), killer.pids.values()
+        staying = asyncio.create_task(network.client.call("guest/stay", {}, deadline=60))
+        await eventually((tmp_path / "there").exists, "that something is in hand")
+        monkeypatch.setattr(room, "spawned", spawned_late)
+        os.kill(pid, signal.SIGKILL)
+        await held.wait()
+        await saver.does(("words.py", words(1)))
+        await eventually(given_up.is_set, "that the one before is given up")
+        late.set()
+        response = await network.client.call("desk/order", {}, deadline=60)
+        assert response.result == "0 1 0", response
+        (tmp_path / "go").touch()
+        assert (await staying).status is Status.COMPLETED

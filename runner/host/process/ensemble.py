@@ -320,7 +320,11 @@ class ProcessEnsemble:
 
     async def leave(self) -> None:
         self._ending = self._succeeded = True
-        if not await self._room.quietly(calls.LEAVE) and self._room.is_missed and self._room.child is not None:
+        if self.state is not EnsembleState.READY:  # it is coming up again, by what was before
+            await undone(self._keeping)
+            if self._room.child is not None:
+                self._room.child.kill()
+        elif not await self._room.quietly(calls.LEAVE) and self._room.is_missed and self._room.child is not None:
             self._room.child.kill()  # it would go on being sent what the other is there for
 
     async def stop(self, drain_seconds: float) -> None:
