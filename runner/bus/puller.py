@@ -183,7 +183,9 @@ class TaskPuller:
             priority, one = await self._next(asked)
             if priority is None or (free := self._free()) <= 0:
                 break
-            if not await self._probe(priority, self._queues[priority], 1 if one else free):
+            if await self._probe(priority, self._queues[priority], 1 if one else free):
+                self._looked = True  # a slot may be free again by now, and who is next depends on who waits how long
+            else:
                 asked.add(priority)
         self._looked = True
         for priority, queue in self._queues.items():
