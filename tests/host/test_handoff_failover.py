@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +61,16 @@ async def handed(inn: LiveNetwork, **given: Any) -> WorkResponse:
     return response
 
 
-async def full(inn: LiveNetwork, *kitchens: str) -> None:
+@asynccontextmanager
+async def full(inn: LiveNetwork, *kitchens: str) -> AsyncIterator[None]:
+    """Each works on all that it takes; it is called off in the end, for its runner would wait for it to be done."""
     for name in kitchens:
         await inn.client.call(f"{name}/cook", "slow", mode="async", request_id=f"slow-{name}")
+    try:
+        yield
+    finally:
+        for name in kitchens:
+            await inn.client.cancel(f"slow-{name}")
 
 
 async def told(inn: LiveNetwork) -> list[str | None]:
@@ -71,14 +80,14 @@ async def told(inn: LiveNetwork) -> list[str | None]:
 @pytest.mark.usefixtures("both_placements")
 async def test_who_has_no_room_is_followed_by_the_next(tmp_path: Path) -> None:
     async with live(tmp_path, network(FOOD), inn=MODULE) as inn:
-        await full(inn, "annex")
-        response = await handed(inn)
-        assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
-        assert response.result == "Ann: _client-tester r1 desk/greet (1)"
-        story = [
-            "annex/cook did not take it (QUEUE_FULL): kitchen/cook is handed it",
-            "handed off to kitchen/cook",
-        ]
+        async with full(inn, "annex"):
+            response = await handed(inn)
+            assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
+            assert response.result == "Ann: _client-tester r1 desk/greet (1)"
+            story = [
+                "annex/cook did not take it (QUEUE_FULL): kitchen/cook is handed it",
+                "handed off to kitchen/cook",
+            ]
 
         async def has_been_told() -> bool:
             return await told(inn) == story
@@ -88,15 +97,15 @@ async def test_who_has_no_room_is_followed_by_the_next(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("both_placements")
 async def test_where_all_are_full_the_fallback_is_handed_it(tmp_path: Path) -> None:
-    async with live(tmp_path, network("{tags: [food], fallback: tavern/cook}"), inn=MODULE) as inn:
-        await full(inn, "annex", "kitchen")
+    files = network("{tags: [food], fallback: tavern/cook}")
+    async with live(tmp_path, files, inn=MODULE) as inn, full(inn, "annex", "kitchen"):
         response = await handed(inn)
         assert (response.status, response.provider) == (Status.COMPLETED, "tavern")
 
 
 async def test_a_named_provider_that_is_full_or_a_need_that_nobody_meets_leads_to_the_fallback(tmp_path: Path) -> None:
-    async with live(tmp_path / "named", network("{to: annex/cook, fallback: tavern/cook}"), inn=MODULE) as inn:
-        await full(inn, "annex")
+    named = network("{to: annex/cook, fallback: tavern/cook}")
+    async with live(tmp_path / "named", named, inn=MODULE) as inn, full(inn, "annex"):
         assert (await handed(inn)).provider == "tavern"
     async with live(tmp_path / "unmet", network("{tags: [gone], fallback: tavern/cook}"), inn=MODULE) as inn:
         assert (await handed(inn)).provider == "tavern"
@@ -104,8 +113,7 @@ async def test_a_named_provider_that_is_full_or_a_need_that_nobody_meets_leads_t
 
 @pytest.mark.usefixtures("both_placements")
 async def test_where_nobody_has_room_it_fails_here_and_names_everybody_who_was_asked(tmp_path: Path) -> None:
-    async with live(tmp_path, network(FOOD), inn=MODULE) as inn:
-        await full(inn, "annex", "kitchen")
+    async with live(tmp_path, network(FOOD), inn=MODULE) as inn, full(inn, "annex", "kitchen"):
         response = await handed(inn)
         assert response.error is not None
         assert (response.status, response.error.code, response.provider) == (Status.FAILED, "QUEUE_FULL", "desk")
@@ -121,8 +129,7 @@ async def test_where_nobody_has_room_it_fails_here_and_names_everybody_who_was_a
 async def test_wherever_it_is_killed_on_the_way_to_the_next_nothing_is_lost_and_nothing_done_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, after: bool, handing: int
 ) -> None:
-    async with live(tmp_path, network(FOOD), inn=MODULE) as inn:
-        await full(inn, "annex")
+    async with live(tmp_path, network(FOOD), inn=MODULE) as inn, full(inn, "annex"):
         with dying(monkeypatch, method, after=after, handing=handing) as deaths:
             response = await handed(inn)
         assert len(deaths) == 1
