@@ -74,8 +74,12 @@ class TakingOver:
         await asyncio.gather(*(self._register(name) for name in self._successors))
 
     async def close(self) -> None:
-        """Nothing more is tried."""
+        """Nothing more is tried. Whoever does not stand by now is in its place all the same: the change is in force,
+        and whoever stops those who are there stops it as well.
+        """
         await ended(*self._standing.values())
+        for name in self._standing:
+            self._admit(name)
 
     async def _stand(self, name: str) -> None:
         await _until_done(self._successors[name].serve, f"{name} does not serve yet")
