@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.beat import Beat
+from runner.bus.away import AWAY
 from runner.bus.beats import Beats
 from runner.bus.records import Bucket
 from runner.work import EnsembleState
@@ -38,12 +40,14 @@ class News:
     _told: dict[str, Mapping[str, How]] = field(default_factory=dict)
 
     async def open(self) -> None:
-        """Hear of changes from now on; again changes nothing."""
+        """Hear of changes from now on; again changes nothing. Where the line is cut: once it is mended."""
         if not self._opened:
             self._opened = True
             self.tell()
-            await self.registrations.listen(lambda key, value: self.tell())
-            await self.beats.hear(self._heard)
+            with suppress(*AWAY):
+                await self.registrations.listen(lambda key, value: self.tell())
+            with suppress(*AWAY):
+                await self.beats.hear(self._heard)
 
     def tell(self) -> None:
         """Something changed, or may have gone unheard."""

@@ -326,6 +326,25 @@ async def test_while_the_line_stays_cut_every_question_and_call_ends_with_a_clea
         assert told == dict.fromkeys(told, "not-running")
 
 
+async def test_who_begins_to_listen_while_the_line_is_cut_hears_of_changes_once_it_is_mended(
+    inn: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "LOAD_SECONDS", 0.0)
+    async with over_a_wire(inn) as (far, wire):
+        assert (await call(far, "count")).result == 4
+        await wire.sever()
+        async with asyncio.timeout(60):
+            assert await code(ended(far, "count")) == "not-running"
+        wire.mend()
+
+        async def hears() -> bool:
+            with suppress(EnsembleNetworkError):
+                await call(far, "count")
+            return far._offers._is_unchanged(far._offers._latest("count"))
+
+        await eventually(hears, "it hears that nothing changes")
+
+
 async def test_while_the_line_stays_cut_reading_events_ends_with_a_clear_error(inn: LiveNetwork) -> None:
     async with over_a_wire(inn) as (far, wire):
         await far.catalog()
