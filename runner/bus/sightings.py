@@ -51,6 +51,13 @@ class Sightings:
     async def _read_on(self) -> None:
         """Until what was read is what is looked at."""
         queues, self._queues = self._queues, set()
+        try:
+            await self._read_through(queues)
+        except asyncio.CancelledError:
+            self._queues |= queues  # others who wait for the same reading do it in its place
+            raise
+
+    async def _read_through(self, queues: Iterable[str]) -> None:
         if len(self.seen) > self._most:
             self.forget()
         while True:

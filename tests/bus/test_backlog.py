@@ -157,6 +157,37 @@ async def test_an_id_leads_to_whomever_the_requests_name_that_wait_with_it(conne
     assert await backlog.callers(QUEUES, "r1") == ()
 
 
+async def test_who_is_called_off_while_he_reads_for_others_hides_nothing_from_them(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "REST_SECONDS", 0.0)
+    begun: list[str] = []
+    may_read, read_all = asyncio.Event(), sightings.read_batch
+
+    async def slowly(connection: Connection, stream: str, *terms: str, **more: int) -> AsyncIterator[StoredMessage]:
+        begun.append(stream)
+        await may_read.wait()
+        async for message in read_all(connection, stream, *terms, **more):
+            yield message
+
+    monkeypatch.setattr(sightings, "read_batch", slowly)
+    backlog = Backlog(connection, SUBJECTS)
+    await put(connection, request("r1"))
+    before = asyncio.ensure_future(backlog.find(("bar",), "desk", "r1"))
+    await eventually(lambda: len(begun) == 1, "a reading of another queue")
+    called_off, waiting = (asyncio.ensure_future(backlog.find(QUEUES, "desk", "r1")) for _ in range(2))
+    await asyncio.sleep(0)
+    may_read.set()
+    assert await before is None
+    may_read.clear()
+    await eventually(lambda: len(begun) == 3, "the reading that both wait for")
+    called_off.cancel()
+    may_read.set()
+    found = await waiting
+    assert found is not None
+    assert found.call.provider == "kitchen"
+
+
 async def test_more_than_is_remembered_is_not_read_again_for_every_question(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
