@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -50,6 +51,8 @@ class Registry:
         self._own_parts: dict[str, frozenset[str]] = {}
         """Of each, the keys of the parts that may stand."""
         self._parts = Parts()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Of each key that is written: two that write parts at once would take away each other's."""
         self._vanished: set[str] = set()
         self.away: str | None = None
         """Why nobody new can be found, since when; None where all is well."""
@@ -135,16 +138,22 @@ class Registry:
         Raises StartFailed where the server would not take what one capability tells, ServerFailed, what `AWAY` lists.
         """
         key = f"{registration.ensemble}.{registration.runner}"
+        turn = self._turns.setdefault(key, asyncio.Lock())
         if registration.state is EnsembleState.STOPPED:
             own = self._own.pop(key, None)
-            if own is not None and own.state in OFFERED:
-                await self._bucket.put(key, registration.encode())  # else others would take it for removed by mistake
-            await self._bucket.delete(key)
-            self._unlist(key)
-            await self._keep(key, frozenset())
+            async with turn:
+                await self._take_away(key, registration if own and own.state in OFFERED else None)
         else:
             self._own[key] = registration
-            await self._put(key, registration)
+            async with turn:
+                await self._put(key, registration)
+
+    async def _take_away(self, key: str, last_word: Registration | None) -> None:
+        if last_word is not None:
+            await self._bucket.put(key, last_word.encode())  # else others would take it for removed by mistake
+        await self._bucket.delete(key)
+        self._unlist(key)
+        await self._keep(key, frozenset())
 
     async def _put(self, key: str, registration: Registration) -> None:
         """The parts first, then the record that names them: who reads sees all of it, or what stood before."""

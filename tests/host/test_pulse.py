@@ -327,6 +327,24 @@ async def test_what_a_dead_runner_offered_in_parts_is_cleared_up_and_what_somebo
     assert (await written(one), one.registry.runners()) == ([], frozenset())
 
 
+async def test_of_two_registrations_at_once_the_later_one_stands_whole(inn: Inn) -> None:
+    """Its process may fall, or its file change, while an ensemble of thousands is still being registered."""
+    one, two = await inn.stand("one"), await inn.stand("two")
+    menus = a_menu(12_000, of_the_day="stew"), a_menu(12_000, of_the_day="fish"), a_menu(12_000, of_the_day="soup")
+    await asyncio.gather(
+        two.registry.put(menus[0]), two.register(EnsembleState.DEGRADED), *map(two.registry.put, menus)
+    )
+    stands = one, two, await inn.stand("late")
+
+    def told() -> list[str | None]:
+        dishes = (stand.registry.catalog.get("kitchen", "dish-0") for stand in stands)
+        return [dish.description if dish else None for dish in dishes]
+
+    await eventually(lambda: told() == ["soup"] * 3, "the last one, at everybody's")
+    await asyncio.gather(two.registry.put(menus[0]), two.register(EnsembleState.STOPPED))
+    assert await written(one) == []
+
+
 async def test_what_one_capability_tells_that_no_message_carries_is_refused_by_its_name(inn: Inn) -> None:
     two = await inn.stand("two")
     with pytest.raises(StartFailed, match=r"^kitchen/dish-0 tells [\d,]+ bytes of itself; the server takes [\d,]+$"):
