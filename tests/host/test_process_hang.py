@@ -30,6 +30,7 @@ ensembles:
       babble: {python: "ward:babble", share: true}
       garble: {python: "ward:garble", share: true}
       hang: {python: "ward:hang", share: true}
+      block: {python: "ward:block", share: true}
       heirs: {python: "ward:heirs", share: true}
       works-by: {python: "ward:works_by", share: true}
     uses: {asked-by: nurse/asked-by}
@@ -82,6 +83,14 @@ async def hang(begun: str) -> None:
 
     pathlib.Path(begun).touch()
     time.sleep(3600)
+
+
+async def block(begun: str) -> str:
+    import pathlib, time
+
+    pathlib.Path(begun).touch()
+    time.sleep(3)
+    return "it went on"
 
 
 def asked_by(context: Context) -> int | None:
@@ -171,6 +180,28 @@ async def test_one_that_does_not_answer_refuses_no_change_of_its_own_and_begins_
 
         await eventually(is_up, "another process")
         assert await result(network, "patient/pid") != before
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        (
+            "network.yaml",
+            NETWORK.replace("placement: process", "placement: process\n    capacity: {max_concurrent: 3}"),
+        ),
+        ("ward.py", WARD + "# other code\n"),
+    ],
+    ids=["live", "rolling"],
+)
+async def test_one_that_blocks_for_a_moment_ends_what_it_has_in_hand_whatever_is_saved(
+    tmp_path: Path, file: str, changed: str
+) -> None:
+    async with ward(tmp_path, watch=True) as network:
+        saver, begun = Saver(network), tmp_path / "begun"
+        blocking = asyncio.ensure_future(result(network, "patient/block", str(begun)))
+        await eventually(begun.exists, "that it blocks")
+        assert "~ patient" in await saver.does((file, changed))
+        assert await blocking == "it went on"
 
 
 async def test_one_that_does_not_answer_holds_up_no_end_of_the_network(tmp_path: Path) -> None:

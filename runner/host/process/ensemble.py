@@ -24,7 +24,7 @@ from runner.host.process.backoff import Backoff
 from runner.host.process.child import Child
 from runner.host.process.handover import packed, seen_by
 from runner.host.process.line import LineLost
-from runner.host.process.room import STEP_SECONDS, Ended, Room, Unanswered
+from runner.host.process.room import SILENT_SECONDS, STEP_SECONDS, Ended, Room, Unanswered
 from runner.host.process.surroundings import ProcessVersion, Surroundings
 from runner.host.users import LONGEST_DEADLINE
 from runner.host.version import Generation
@@ -324,7 +324,9 @@ class ProcessEnsemble:
             await undone(self._keeping)
             if self._room.child is not None:
                 self._room.child.kill()
-        elif not await self._room.quietly(calls.LEAVE) and self._room.is_missed and self._room.child is not None:
+            return
+        has_left = await self._room.quietly(calls.LEAVE, unheard=SILENT_SECONDS)  # what it has in hand ends with it
+        if not has_left and self._room.is_missed and self._room.child is not None:
             self._room.child.kill()  # it would go on being sent what the other is there for
 
     async def stop(self, drain_seconds: float) -> None:

@@ -28,7 +28,7 @@ STEP_SECONDS = 10.0
 """How long it may take for anything else that it does at once, as long as it is heard meanwhile."""
 
 UNHEARD_SECONDS = 2.0
-"""For how long nothing may be heard of it while somebody waits for what it was asked."""
+"""For how long nothing may be heard of it while somebody waits for what it was asked, and can go on without."""
 
 SILENT_SECONDS = 5.0
 """One that says nothing for so long is stopped, hangs, or blocks its event loop: its tasks go to others by then."""
@@ -147,15 +147,22 @@ class Room:
             raise Unanswered(f"the process of {self._name} did not answer for {seconds:g} s") from None
 
     async def soon(self, call: Call[Any], body: bytes) -> Any:
-        """As `asked_bytes`, of one that somebody waits for: given up once nothing is heard of it."""
-        return await self._while_heard(self.asked_bytes(call, body, seconds=self._patience(STEP_SECONDS)))
+        """As `asked_bytes`, of one that somebody waits for: given up once it is silent."""
+        asked = self.asked_bytes(call, body, seconds=self._patience(STEP_SECONDS))
+        return await self._while_heard(asked, SILENT_SECONDS)
 
     async def quietly(
-        self, call: Call[Any], *arguments: object, seconds: float = STEP_SECONDS, patient: bool = False
+        self,
+        call: Call[Any],
+        *arguments: object,
+        seconds: float = STEP_SECONDS,
+        unheard: float = UNHEARD_SECONDS,
+        patient: bool = False,
     ) -> bool:
         """Whether it did. A process that is not there needs not be asked: another one begins with what there is then.
 
-        One that says nothing is told, and not waited for; `patient`: unless it has just begun to say nothing.
+        One that says nothing for `unheard` seconds is told, and not waited for; `patient`: unless it has just begun to
+        say nothing.
         """
         if self.line is None or not self.line.is_open:
             return True
@@ -163,7 +170,7 @@ class Room:
             if patient:
                 await self.line.ask(call, *arguments, seconds=0.0 if self.is_silent else seconds)
             else:
-                await self._while_heard(self.line.ask(call, *arguments, seconds=self._patience(seconds)))
+                await self._while_heard(self.line.ask(call, *arguments, seconds=self._patience(seconds)), unheard)
         except (LineLost, TimeoutError, EnsembleNetworkError, RuntimeError) as problem:
             self._log.warning("`%s` came to nothing: %s", call.name, problem)
             return False
@@ -178,14 +185,14 @@ class Room:
         """One silence is waited for once."""
         return 0.0 if self.is_silent or self.is_missed else seconds
 
-    async def _while_heard(self, asked: Coroutine[Any, Any, Any]) -> Any:
-        """What comes of it. Raises TimeoutError once nothing was heard of the process for so long as it was asked."""
+    async def _while_heard(self, asked: Coroutine[Any, Any, Any], unheard: float) -> Any:
+        """What comes of it. Raises Unanswered once nothing was heard of the process for so long since it was asked."""
         line, loop = self.line, asyncio.get_running_loop()
         assert line is not None
         asking, began = asyncio.ensure_future(asked), loop.time()
         try:
             while not asking.done():
-                left = max(began, line.heard_at) + UNHEARD_SECONDS - loop.time()
+                left = max(began, line.heard_at) + unheard - loop.time()
                 if left <= 0.0:
                     self._missed = line.heard_at
                     raise Unanswered(f"the process of {self._name} says nothing")
