@@ -7,8 +7,12 @@ from collections.abc import Callable
 
 from runner.plan.changes import HIDDEN, SECRET_KEYS
 
+_PLAIN = r"(?:(?!\s+#|,(?:\s|$)|[}\]](?:[\s,}\]]|$)).)+"
+"""A scalar without quotes, to where it ends in a flow mapping: too much of it is hidden rather than too little."""
+
 _SECRET = re.compile(
-    rf"""(?P<key>\b(?:{"|".join(sorted(SECRET_KEYS))})["']?\s*:\s*)(?!["']?\$\{{)(?P<text>"[^"]*"|'[^']*'|[^\s,}}#]+)"""
+    rf"""(?P<key>\b(?:{"|".join(sorted(SECRET_KEYS))})["']?\s*:\s*)(?!["']?\$\{{)"""
+    rf"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?=\S){_PLAIN})"""
 )
 _USER_INFO = re.compile(r"(?<=://)(?P<text>[^/?#\s\"']*:[^/?#\s\"']*)@")
 
