@@ -14,7 +14,7 @@ _SECRET = re.compile(
     rf"""(?P<key>\b(?:{"|".join(sorted(SECRET_KEYS))})["']?\s*:\s*)(?!["']?\$\{{)"""
     rf"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?=\S){_PLAIN})"""
 )
-_USER_INFO = re.compile(r"(?<=://)(?P<text>[^/?#\s\"']*:[^/?#\s\"']*)@")
+_USER_INFO = re.compile(r"(?<=://)(?P<text>[^/?#\s\"']+)@")
 
 
 def masked(line: str) -> str:
