@@ -94,6 +94,7 @@ def test_an_ensemble_is_told_with_the_keys_of_its_file() -> None:
         "tasks.cook.steps.pans.retry.backoff": "1s",
         "tasks.cook.steps.pans.tool": "count",
         "tools.count.description": "Counts.",
+        "tools.count.idempotent": False,
         "tools.count.python": "kitchen.py:count",
         "tools.count.share.authority": "supervised",
         "tools.count.share.tags": ["drink"],
