@@ -105,6 +105,10 @@ class Subjects:
     def cancel(self, caller: str, provider: str, request_id: str) -> str:
         return f"{self.network}.cancel.{caller}.{provider}.{request_id}"
 
+    def lost(self, caller: str) -> str:
+        """Where a caller asks which of its tool calls nobody has in hand any more."""
+        return f"{self.network}.lost.{caller}"
+
     def event(self, ensemble: str, kind: str, trace: str, request_id: str) -> str:
         return f"{self.network}.event.{ensemble}.{kind}.{trace}.{request_id}"
 
@@ -145,6 +149,9 @@ class Subjects:
     def cancels(self) -> str:
         return f"{self.network}.cancel.*.*.*"
 
+    def losts(self) -> str:
+        return f"{self.network}.lost.*"
+
     def beats(self) -> str:
         return f"{self.network}.beat.*"
 
@@ -175,7 +182,7 @@ class Subjects:
         for itself; outside callers, and runners, for anybody.
         """
         match subject.split("."):
-            case [self.network, "result" | "cancel", caller, *_] if reply.startswith(f"{inbox(caller)}."):
+            case [self.network, "result" | "cancel" | "lost", caller, *_] if reply.startswith(f"{inbox(caller)}."):
                 return True
         return reply.startswith(inbox("_"))
 
@@ -219,6 +226,13 @@ class Subjects:
         match subject.split("."):
             case [self.network, "result", caller, request_id]:
                 return caller, request_id
+        return None
+
+    def parse_lost(self, subject: str) -> str | None:
+        """Who asks for its tool calls, or None."""
+        match subject.split("."):
+            case [self.network, "lost", caller]:
+                return caller
         return None
 
     def parse_cancel(self, subject: str) -> Reply | None:

@@ -26,6 +26,7 @@ CANCELLING = {
     "runner/endings.py": "the one place where a task is ended",
     "runner/bus/caller.py": "a timer",
     "runner/bus/connection.py": "a timer",
+    "runner/bus/vigil.py": "a timer",
     "runner/bus/known.py": "a reading that another one follows; `close` ends them all",
     "runner/cli/session.py": "what is left at the very end of a program, waited for within a bound",
     "runner/cli/verbs/up.py": "a start that is given up, which whoever waits for it learns from `stop` too",

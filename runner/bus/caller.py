@@ -25,6 +25,7 @@ from runner.bus.connection import Connection, ResponderLost, settled
 from runner.bus.failures import Rooms, failure, late, lost, no_rooms, nobody, refusal
 from runner.bus.notices import TRACEPARENT
 from runner.bus.payloads import Payloads
+from runner.bus.vigil import Vigil
 from runner.bus.waiting import Doubts, Hints, Unclaimed, Waiting
 from runner.subjects import Subjects, message_id
 from runner.work import (
@@ -54,6 +55,9 @@ PUBLICATIONS = 3
 PATIENCE_SECONDS = 10.0
 """A stream's leader may move for up to seven seconds; the message id keeps a repeat from counting twice."""
 
+MOST_ASKED = 3
+"""How often a tool that may be called twice is asked, where runner after runner goes away with the call."""
+
 PAUSE_SECONDS = 0.05
 """Before it is published again: with the connection an attempt is lost at once, and with each of several deaths one."""
 
@@ -80,6 +84,7 @@ class Caller:
         self.payloads = payloads
         self._room = room
         self._waiting: dict[str, set[Waiting]] = {}
+        self._vigil = Vigil(connection, subjects, name)
         self.dropped = 0
 
     async def open(self) -> None:
@@ -87,28 +92,44 @@ class Caller:
         await self._connection.subscribe_direct(self._subjects.replies_to(self.name), self._on_reply)
         await settled(self._connection)
 
+    async def close(self) -> None:
+        """Ask for nothing any more by itself."""
+        await self._vigil.close()
+
     def nudge(self) -> None:
         """The connection came back: replies may have been lost, so everybody who waits asks."""
         for asked in self._waiting.values():
             for waiting in asked:
                 waiting.look()
 
-    async def tool(self, provider: str, capability: str, request: WorkRequest) -> WorkResponse:
-        """Call a tool, at most once, until the deadline. Every outcome is a WorkResponse; silence fails at once."""
+    async def tool(
+        self, provider: str, capability: str, request: WorkRequest, *, idempotent: bool = False
+    ) -> WorkResponse:
+        """Call a tool, until the deadline. Every outcome is a WorkResponse; silence fails at once.
+
+        At most once, unless it is `idempotent`: where a runner goes away with the call, another replica is asked.
+        """
         subject = self._subjects.tool(self.name, provider, capability)
         body = await self.payloads.body(request)
         if isinstance(body, WorkResponse):
             return body
-        try:
-            answer = await self._connection.request(subject, body, timeout=max(0.001, _remaining(request)))
-        except NoRespondersError:
-            return nobody(request, provider)
-        except (NatsTimeout, TimeoutError):
-            return late(request, provider, "give it a longer deadline, or see what it is doing: `run-network status`")
-        except ResponderLost:
-            return lost(request, provider)
-        except ConnectionClosedError:
-            return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
+        self._vigil.begin()
+        was_lost = False
+        for left in reversed(range(MOST_ASKED if idempotent else 1)):
+            try:
+                answer = await self._connection.request(subject, body, timeout=max(0.001, _remaining(request)))
+                break
+            except NoRespondersError:
+                return lost(request, provider) if was_lost else nobody(request, provider)
+            except (NatsTimeout, TimeoutError):
+                hint = "give it a longer deadline, or see what it is doing: `run-network status`"
+                return late(request, provider, hint)
+            except ResponderLost as loss:
+                was_lost = True
+                if loss.altogether or not left:
+                    return lost(request, provider)
+            except ConnectionClosedError:
+                return failure(request, Code.UNAVAILABLE, "the connection to the network is closed")
         return await self.payloads.opened(self._checked(answer.data, request, provider), request)
 
     def give_up(self, is_gone: Callable[[str], bool]) -> None:

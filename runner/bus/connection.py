@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
@@ -46,7 +46,11 @@ _log = logging.getLogger("runner.bus")
 
 
 class ResponderLost(Exception):
-    """Whoever was asked has died, and will not answer."""
+    """Whoever was asked has died, and will not answer. `altogether`: and nobody is there who could in its place."""
+
+    def __init__(self, *, altogether: bool) -> None:
+        super().__init__()
+        self.altogether = altogether
 
 
 class Connection(Outgoing):
@@ -158,7 +162,22 @@ class Connection(Outgoing):
         """Let every request fail with `ResponderLost` that waits on a subject from which no answer will come."""
         for subject, answer in self._asked.values():
             if not answer.done() and is_lost(subject):
-                answer.set_exception(ResponderLost())
+                answer.set_exception(ResponderLost(altogether=True))
+
+    @property
+    def answers(self) -> str:
+        """With what the address of each answer begins; its token follows."""
+        return self._answers
+
+    def asked(self) -> list[tuple[str, str]]:
+        """The token and the subject of every request that waits for its answer."""
+        return [(token, subject) for token, (subject, answer) in self._asked.items() if not answer.done()]
+
+    def lose(self, tokens: Iterable[str]) -> None:
+        """Let these requests fail with `ResponderLost`, where they still wait."""
+        for token in tokens:
+            if (found := self._asked.get(token)) is not None and not found[1].done():
+                found[1].set_exception(ResponderLost(altogether=False))
 
     async def close(self) -> None:
         """As the library's; a server that went first is no error."""

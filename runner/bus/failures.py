@@ -110,7 +110,7 @@ def lost(request: WorkRequest, provider: str) -> WorkResponse:
     return failure(
         request,
         Code.UNAVAILABLE,
-        f"the last runner of {provider} went away with {provider}/{request.task} in hand",
+        f"a runner of {provider} went away with {provider}/{request.task} in hand",
         "whether it was done nobody knows: ask again where that does no harm",
     )
 

@@ -57,6 +57,7 @@ def of_ensemble(
     """The permissions of one ensemble's user."""
     publish = [pattern for grant in grants for pattern in _call_patterns(subjects, name, grant)]
     publish += [subjects.result(name, "*"), subjects.cancel(name, "*", "*"), subjects.event(name, "*", "*", "*")]
+    publish.append(subjects.lost(name))
     subscribe = [f"{inbox(name)}.>", subjects.tools_of(name), subjects.replies_to(name), "$SRV.>"]
     if takes_tasks:
         publish += [subjects.reply("*", name, "*"), *_queue_patterns(subjects.work_stream(name))]
@@ -85,6 +86,7 @@ def of_operator(subjects: Subjects) -> Permissions:
             f"{network}.work.>",
             f"{network}.result.>",
             f"{network}.cancel.>",
+            f"{network}.lost.>",
             f"{network}.control.>",
             "$JS.API.DIRECT.GET.>",
             "$JS.API.STREAM.INFO.>",

@@ -39,11 +39,16 @@ class ToolMessage:
     _connection: Connection
     _answers: Answers
     _reloads: int
+    _open: set[str]
 
     @property
     def reply(self) -> str:
         """Where its caller waits for the answer."""
         return self._reply
+
+    def close(self) -> None:
+        """It is worked on no more: its answer is sent, or none will be."""
+        self._open.discard(self._reply)
 
     async def respond(self, data: bytes, *, alone: bool) -> None:
         """Send the answer, at once where it is `alone`, else with what others answer in this turn of the loop.
@@ -99,6 +104,7 @@ class ToolService:
         self._handles: dict[str, Handle] = {}
         self._kept: list[tuple[Handle, ToolMessage]] | None = None
         self.counts: dict[str, ToolCounts] = {}
+        self._open: set[str] = set()
         self.dropped = 0
         self._is_settled = True
 
@@ -122,6 +128,15 @@ class ToolService:
             )
             self._connection.hand_over(service._endpoints[-1]._subscription, self._take)
         await self._settle()
+
+    async def open(self, addresses: frozenset[str]) -> frozenset[str]:
+        """Those of the calls to be answered there that are in hand: what was sent here before is, also unread.
+
+        Raises what `AWAY` lists where the connection is away.
+        """
+        if not self._connection.is_closed:
+            await settled(self._connection)
+        return addresses & self._open
 
     def pause(self) -> None:
         """Calls that come are kept until the next `switch`."""
@@ -184,7 +199,8 @@ class ToolService:
             self.dropped += 1  # a reply to somebody else's inbox: the server does not check it, so we do
             return
         answers = self._answers
-        handed = ToolMessage(call, message.data, message.reply, self._connection, answers, answers.reloads)
+        handed = ToolMessage(call, message.data, message.reply, self._connection, answers, answers.reloads, self._open)
+        self._open.add(message.reply)
         if self._kept is None:
             self._handles[call.capability](handed)
         else:

@@ -51,7 +51,7 @@ class Asking:
 
     async def _send(self, entry: CatalogEntry, request: WorkRequest) -> Answer:
         if entry.type is CapabilityType.TOOL:
-            return await self.caller.tool(entry.provider, entry.name, request)
+            return await self.caller.tool(entry.provider, entry.name, request, idempotent=entry.idempotent)
         if self.mode == "async":
             return await self.caller.accepted(entry.provider, request, CLAIM_SECONDS)
         doubts = Doubts(request, self.patience, self.hints)

@@ -61,6 +61,7 @@ async def connect(
         await client.attach(connection)
         yield client
     finally:
+        await client.detach()
         await connection.close()
 
 

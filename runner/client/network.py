@@ -114,6 +114,9 @@ class NetworkClient:
         )
         await self._caller.open()
 
+    async def detach(self) -> None:
+        await self._caller.close()
+
     @property
     def dropped(self) -> int:
         """How many answers were none, or not to what was asked, and were dropped."""

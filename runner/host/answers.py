@@ -16,6 +16,7 @@ from runner.host.holders import HOLDS, Holders, held
 from runner.host.hosted import Hosted
 from runner.host.promotion import Promotion
 from runner.host.revival import Revival
+from runner.host.whereabouts import CALLS, Whereabouts
 from runner.host.why import Why
 from runner.reports import (
     CALLERS,
@@ -48,6 +49,7 @@ class Answers:
         hosted: dict[str, Hosted],
         *,
         runner: str,
+        whereabouts: Whereabouts,
         stop: Callable[[], None],
     ) -> None:
         self._subjects = ground.subjects
@@ -75,12 +77,15 @@ class Answers:
             ground.events,
             ground.in_force.queue_limit,
         )
+        self._whereabouts = whereabouts
         self._stop = stop
 
     async def serve(self, questions: Questions) -> None:
         subjects = self._subjects
         await questions.answer(subjects.results(), self._result)
         await questions.answer(subjects.cancels(), self._cancel)
+        await questions.answer(subjects.losts(), self._whereabouts.lost, queue=ONE)
+        await questions.answer(subjects.control(self._runner, CALLS), self._whereabouts.has)
         await questions.answer(subjects.control(RUNNERS, "status"), self._status)
         await questions.answer(subjects.control(RUNNERS, "catalog"), self._catalog)
         await questions.answer(subjects.control(RUNNERS, "discovery"), self._discovery)

@@ -119,7 +119,8 @@ class Asking:
         with self.workplace.resolving.asked(provider.provider):
             match provider.type:
                 case CapabilityType.TOOL:
-                    return await caller.tool(provider.provider, provider.name, request)
+                    idempotent = provider.idempotent
+                    return await caller.tool(provider.provider, provider.name, request, idempotent=idempotent)
                 case CapabilityType.TASK:
                     patient = self.sending.use.on_deadline is OnDeadline.CONTINUE
                     grace = LAST_WORD_SECONDS if patient else 0.0

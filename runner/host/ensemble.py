@@ -306,7 +306,8 @@ class HostedEnsemble(AtHome):
         if self._serving is not None:
             await self._serving.close()
         await self._quietly(self._register(EnsembleState.STOPPED))
-        if self._events is not None:
+        if self._caller is not None and self._events is not None:
+            await self._caller.close()
             await self._quietly(self._events.close())
         if self._connection is not None:
             await self._quietly(left(self._connection))
@@ -325,22 +326,21 @@ class HostedEnsemble(AtHome):
         return self._serving is not None and self._serving.cancel(caller, request_id)
 
     def in_hand(self) -> Mapping[Priority, int]:
-        """How many tasks of each priority are worked on here."""
         return self._serving.in_hand() if self._serving is not None else {}
 
     def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
-        """In which messages of its queue, by sequence, a task is in hand here."""
         return self._serving.messages(caller, request_id) if self._serving is not None else ()
 
     def holds(self, caller: str, request_id: str) -> bool:
         return self._serving is not None and self._serving.holds(caller, request_id)
 
     def hands(self) -> tuple[Hand, ...]:
-        """Every task in hand."""
         return self._serving.hands() if self._serving is not None else ()
 
+    async def open_calls(self, addresses: frozenset[str]) -> frozenset[str]:
+        return await self._serving.open_calls(addresses) if self._serving is not None else frozenset()
+
     def calls(self) -> tuple[tuple[str, str], ...]:
-        """Every tool call in hand, by caller and request id."""
         return self._serving.calls() if self._serving is not None else ()
 
     def _payloads(self, version: Version, connection: Connection) -> Payloads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from typing import assert_never
+from weakref import WeakSet
 
 from runner.bus.work_queues import WorkQueues
 from runner.functions.loading import ModuleSpace
@@ -24,11 +25,21 @@ class Housing:
     def __init__(self, ground: Foundation) -> None:
         self._ground = ground
         self._outlooks = Outlooks(ground.registry)
+        self._housed: WeakSet[HostedEnsemble | ProcessEnsemble] = WeakSet()
         queues = WorkQueues(ground.connection, ground.subjects)
         self._around = Surroundings(ground.pulse.runner, ground.desk, queues, ground.events, self._outlooks)
 
+    def everyone(self) -> tuple[HostedEnsemble | ProcessEnsemble, ...]:
+        """Every ensemble that lives here, also one that another has taken the place of."""
+        return tuple(self._housed)
+
     def house(self, generation: Generation, name: str, modules: ModuleSpace) -> Hosted:
         """An ensemble that was never started, with its code from `modules`."""
+        hosted = self._new(generation, name, modules)
+        self._housed.add(hosted)
+        return hosted
+
+    def _new(self, generation: Generation, name: str, modules: ModuleSpace) -> HostedEnsemble | ProcessEnsemble:
         match generation.network.ensembles[name].placement:
             case Placement.INLINE:
                 ground = self._ground

@@ -42,6 +42,7 @@ from runner.host.loading import Begin, LoadsTooLong, loaded
 from runner.host.server import Site, server_for
 from runner.host.tidying import Tidying
 from runner.host.version import Generation, InForce
+from runner.host.whereabouts import Whereabouts
 from runner.model import Network
 from runner.routing.wiring import drain_order
 from runner.state import RunningNetwork, State
@@ -187,7 +188,11 @@ class Runner:
         self._heartbeat.open()
         await self._questions.answer(ground.subjects.control(self.id, "ping"), _pong)
         await self._questions.answer(ground.subjects.control(RUNNERS, "ping"), _pong)
-        answers = Answers(ground, self.census, self._hosted, runner=self.id, stop=self._stop_asked.set)
+        whereabouts = Whereabouts(
+            self._questions, ground.subjects, ground.pulse, ground.registry, self._housing.everyone
+        )
+        stop = self._stop_asked.set
+        answers = Answers(ground, self.census, self._hosted, runner=self.id, whereabouts=whereabouts, stop=stop)
         await answers.serve(self._questions)
         ground.pulse.on_change(self._heard)
         await self._draining.serve(self._questions, ground.subjects)

@@ -151,6 +151,10 @@ class Serving:
         """Every task in hand."""
         return self._queue.hands() if self._queue is not None else ()
 
+    async def open_calls(self, addresses: frozenset[str]) -> frozenset[str]:
+        """As `runner.host.whereabouts.TakesCalls`."""
+        return await self._service.open(addresses)
+
     def calls(self) -> tuple[tuple[str, str], ...]:
         """Every tool call in hand, by caller and request id."""
         return self._calls.in_hand()

@@ -65,6 +65,12 @@ class ToolCalls:
         self._crew.start(self._serve(message), f"tool {message.call.capability} for {message.call.caller}")
 
     async def _serve(self, message: ToolMessage) -> None:
+        try:
+            await self._answered(message)
+        finally:
+            message.close()
+
+    async def _answered(self, message: ToolMessage) -> None:
         """The door of one call: whatever it comes to, the caller is answered."""
         started = time.perf_counter()
         workplace = self._workplace

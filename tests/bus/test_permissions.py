@@ -41,6 +41,7 @@ async def inn(tmp_path: Path) -> AsyncIterator[LiveNetwork]:
         "inn.reply.spa.kitchen.r1",  # somebody else's answer
         "inn.event.kitchen.completed.t.r",  # somebody else's event
         "inn.result.spa.r1",  # somebody else's outcome
+        "inn.lost.spa",  # for somebody else's calls
         "inn.control._runners.stop",
         "$KV.inn_results.desk.r1",  # a record
         "inn.queue.orders",  # a delivery: only the runner makes one

@@ -21,7 +21,7 @@ ensembles:
 """
 SPA = "  spa: {tasks: {relax: {share: true, steps: [{template: ah}]}}}\n"
 PUBLISH = ["$JS.>", "$KV.>", "$O.>", "$SYS.REQ.USER.INFO"]
-PUBLISH += [f"inn.{kind}.>" for kind in ("beat", "control", "event", "result", "cancel", "reply")]
+PUBLISH += [f"inn.{kind}.>" for kind in ("beat", "control", "event", "result", "cancel", "lost", "reply")]
 PUBLISH += ["inn.work.*.desk.>", "inn.work._client-tester.>"]
 CALLERS = ("_runner", "_client-tester", "desk")
 SUBSCRIBE = ["$SRV.>", "$KV.>", "inn.>", *(f"_INBOX_{caller}.>" for caller in CALLERS)]

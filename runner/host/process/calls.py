@@ -103,6 +103,7 @@ SETTLED = Call("settled", TypeAdapter(tuple[()]), _NOTHING)
 BEGUN = Call("begun", TypeAdapter(tuple[()]), _NOTHING)
 LEAVE = Call("leave", TypeAdapter(tuple[()]), _NOTHING)
 STOP = Call("stop", TypeAdapter(tuple[float]), TypeAdapter(str | None))
+OPEN_CALLS = Call("open-calls", TypeAdapter(tuple[frozenset[str]]), TypeAdapter(frozenset[str]))
 LOOK = Call("look", TypeAdapter(tuple[()]), TypeAdapter(Look))
 
 # what the runner tells

@@ -125,6 +125,14 @@ class ProcessEnsemble:
         hand = self._hand(caller, request_id)
         return hand is not None and not hand.passed
 
+    async def open_calls(self, addresses: frozenset[str]) -> frozenset[str]:
+        if self._room.line is None or not self._room.line.is_open:
+            return frozenset()
+        try:
+            return await self._room.line.ask(calls.OPEN_CALLS, addresses, seconds=LOOK_SECONDS)
+        except LineLost:
+            return frozenset()
+
     def cancel(self, caller: str, request_id: str) -> bool:
         """The process hears of it in any case."""
         if self._room.line is not None:

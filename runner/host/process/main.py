@@ -62,6 +62,7 @@ class Guest:
         line.answer(calls.BEGUN, lambda: self._ensemble.begun())
         line.answer(calls.LEAVE, lambda: self._ensemble.leave())
         line.answer(calls.STOP, self._stop)
+        line.answer(calls.OPEN_CALLS, lambda addresses: self._ensemble.open_calls(addresses))
         line.answer(calls.LOOK, self._look)
         line.hear(calls.ADMIT, self._admit)
         line.hear_bytes(calls.SWITCH, self._switch)
