@@ -242,6 +242,23 @@ def test_what_is_large_goes_and_comes_like_anything_else(slow: Directory) -> Non
         ended(process)
 
 
+def test_who_gives_up_waiting_is_led_to_the_result_only_where_one_is_kept(slow: Directory) -> None:
+    process = started(slow)
+    try:
+        ran = slow.run("call", "desk/wait", "x", "--timeout", "500ms")
+        assert ran.code == 5
+        assert "the answer of a tool is not kept" in ran.err
+        slow.run("call", "desk/work", "x", "--mode", "async", "--request-id", "w9")
+        ran = slow.run("call", "desk/work", "x", "--request-id", "w9", "--timeout", "100ms")
+        assert ran.code == 5
+        assert "`run-network result w9` takes it up again" in ran.err
+        (slow.path / "go").touch()
+        assert slow.run("result", "w9", "--timeout", "60s").code == 0
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+
+
 def test_a_handler_that_raises_tells_its_message_and_logs_the_traceback(slow: Directory) -> None:
     ran = slow.run("call", "desk/break", "x")
     assert ran.code == 1

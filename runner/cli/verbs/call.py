@@ -43,7 +43,7 @@ from runner.cli.render import hints
 from runner.cli.session import CALLER, NetworkClient, complete, connect
 from runner.client.patience import Patience
 from runner.errors import NotRunning, UsageProblem
-from runner.work import Authority, Dedupe, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
+from runner.work import Authority, Code, Dedupe, Priority, Standing, TaskAccepted, WorkResponse, new_request_id
 
 
 class Mode(StrEnum):
@@ -136,21 +136,27 @@ async def _converse(question: Question, file: str, nats: str | None, as_json: bo
             async with asyncio.timeout(None if question.timeout is None else question.timeout.total_seconds()):
                 response = await _ask(network, question)
         except TimeoutError:
-            output.talk(f"still waiting after --timeout: {result} takes it up again")
-            return answer.pending(question.request_id, await _state(network, question.request_id))
+            return answer.pending(question.request_id, await _waited(network, question, result))
         except asyncio.CancelledError:
             output.talk(f"interrupted; the request goes on: {result}")
             raise
         return answer.tell(response, as_json=as_json, pending_code=FINE, patience=question.patience)
 
 
-async def _state(network: NetworkClient, request_id: str) -> str | None:
-    """How a request is that has no outcome yet, where somebody can tell."""
+async def _waited(network: NetworkClient, question: Question, result: str) -> str | None:
+    """How a request is that has no outcome after --timeout, where somebody can tell; the user is told how to go on."""
+    again = f"still waiting after --timeout: {result} takes it up again"
+    state = None
     try:
-        standing = await network.result(request_id, wait=False)
-    except (NotRunning, UsageProblem):
-        return None
-    return standing.state if isinstance(standing, Standing) else standing.status
+        standing = await network.result(question.request_id, wait=False)
+        state = standing.state if isinstance(standing, Standing) else standing.status
+    except NotRunning:
+        pass
+    except UsageProblem as problem:
+        if problem.code == Code.UNKNOWN_REQUEST:
+            again = "gave up after --timeout; the answer of a tool is not kept: give it longer, or make it a task"
+    output.talk(again)
+    return state
 
 
 async def _ask(network: NetworkClient, question: Question) -> WorkResponse | TaskAccepted | Standing:
