@@ -15,7 +15,7 @@ from runner.reports import SpanReport
 from runner.work import DeliverySpec, Hint, Status, TaskMoved, WorkResponse
 from tests.support.assignments import a_request
 from tests.support.deliveries import arrived
-from tests.support.handoffs import dying
+from tests.support.handoffs import KITCHEN, dying
 from tests.support.networks import LiveNetwork, eventually, live
 
 NETWORK = """\
@@ -46,25 +46,6 @@ ensembles:
     tasks:
       cook: {share: [food], steps: [{python: "inn:cook"}]}
 """
-MODULE = """\
-import asyncio
-
-import runner
-
-cooked, release = [], asyncio.Event()
-
-
-async def greet(text: str) -> str:
-    return f"dear {text}"
-
-
-async def cook(guest: str, context: runner.Context) -> str:
-    request = context.request
-    if "slow" in guest:
-        await release.wait()
-    cooked.append(guest)
-    return f"{guest}: {request.caller} {request.request_id} {', '.join(request.chain)} ({cooked.count(guest)})"
-"""
 
 
 async def answered(inn: LiveNetwork, target: str, text: str, **given: Any) -> WorkResponse:
@@ -75,7 +56,7 @@ async def answered(inn: LiveNetwork, target: str, text: str, **given: Any) -> Wo
 
 @pytest.mark.usefixtures("both_placements")
 async def test_the_next_one_answers_the_original_caller_and_the_chain_shows_it(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         response = await answered(inn, "door/enter", "Ann", request_id="r1")
         chain = "door/enter, desk/greet"
         assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
@@ -88,14 +69,14 @@ async def test_the_next_one_answers_the_original_caller_and_the_chain_shows_it(t
 
 @pytest.mark.usefixtures("both_placements")
 async def test_one_that_is_passed_over_leaves_the_answer_here(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         response = await answered(inn, "door/enter", "nobody")
         assert (response.provider, response.result) == ("door", "Nobody came.")
 
 
 async def test_a_hand_off_that_comes_back_ends_with_its_hops(tmp_path: Path) -> None:
     """On its way each ensemble had the same request several times, and worked on each turn once."""
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         response = await answered(inn, "door/enter", "loop", request_id="r1")
         assert response.error is not None
         assert (response.status, response.error.code) == (Status.REJECTED, "HOPS_EXCEEDED")
@@ -112,7 +93,7 @@ async def test_a_hand_off_that_comes_back_ends_with_its_hops(tmp_path: Path) -> 
 async def test_wherever_it_is_killed_nothing_is_lost_and_nothing_done_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, after: bool
 ) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         with dying(monkeypatch, method, after=after) as deaths:
             response = await answered(inn, "door/feed", "Ann", request_id="r1")
         assert len(deaths) == 1
@@ -130,14 +111,14 @@ async def test_an_answer_of_somebody_unknown_makes_the_caller_ask(
         if not isinstance(hint, TaskMoved):
             take(self, hint)
 
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         monkeypatch.setattr(Waiting, "take", deaf)
         response = await answered(inn, "door/feed", "Ann", deadline=10)
         assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
 
 
 async def test_who_delegated_to_one_that_hands_off_gets_the_answer_too(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         response = await answered(inn, "door/ask", "Ann")
         assert isinstance(response.result, str)
         assert response.result.startswith("Heard: dear Ann (coat of Ann): door ")
@@ -146,7 +127,7 @@ async def test_who_delegated_to_one_that_hands_off_gets_the_answer_too(tmp_path:
 
 @pytest.mark.usefixtures("both_placements")
 async def test_a_full_queue_fails_the_one_who_hands_off(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         for number in range(2):
             await inn.client.call("kitchen/cook", f"slow {number}", mode="async", request_id=f"slow-{number}")
         response = await answered(inn, "door/enter", "Ann", request_id="r1")
@@ -161,7 +142,7 @@ async def test_a_full_queue_fails_the_one_who_hands_off(tmp_path: Path) -> None:
 async def test_a_request_that_waits_longer_than_results_are_kept_is_its_callers_all_the_same(tmp_path: Path) -> None:
     """What proves whose it is must last until it has its outcome."""
     briefly = NETWORK.replace("network: inn\n", "network: inn\ndefaults: {results_kept: 1s}\n")
-    async with live(tmp_path, briefly, inn=MODULE) as inn:
+    async with live(tmp_path, briefly, inn=KITCHEN) as inn:
         await inn.client.call("kitchen/cook", "slow first", mode="async", request_id="first")
         waits = asyncio.ensure_future(answered(inn, "door/feed", "late", request_id="late"))
         desk = inn.runner._ground.desk
@@ -185,7 +166,7 @@ async def test_a_request_that_waits_longer_than_results_are_kept_is_its_callers_
 @pytest.mark.usefixtures("both_placements")
 async def test_what_was_handed_off_is_found_and_cancelled_where_it_is(tmp_path: Path) -> None:
     """One that runs at the next provider, and one that waits there."""
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         for name in ("running", "waiting"):
             await inn.client.call("door/feed", f"slow {name}", mode="async", request_id=name)
 
@@ -208,7 +189,7 @@ async def test_what_was_handed_off_is_found_and_cancelled_where_it_is(tmp_path: 
 
 
 async def test_the_trace_has_a_span_for_each_who_had_it(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         await answered(inn, "door/enter", "Ann", request_id="r1")
         spans: dict[str, SpanReport] = {}
         tree: list[str] = []
@@ -233,7 +214,7 @@ async def test_the_trace_has_a_span_for_each_who_had_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("both_placements")
 async def test_the_last_one_delivers_what_the_first_was_asked_to_deliver(tmp_path: Path) -> None:
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         response = await answered(inn, "door/enter", "Ann", delivery=DeliverySpec(method="topic", address="board"))
         assert response.provider == "kitchen"
 
@@ -245,7 +226,7 @@ async def test_the_last_one_delivers_what_the_first_was_asked_to_deliver(tmp_pat
 
 async def test_without_a_record_nobody_speaks_for_another(tmp_path: Path) -> None:
     """The desk sends what it says the door had handed to it; nothing shows that the door ever did."""
-    async with live(tmp_path, NETWORK, inn=MODULE) as inn:
+    async with live(tmp_path, NETWORK, inn=KITCHEN) as inn:
         ground = inn.runner._ground
         forged = a_request("Ann", request_id="x1", caller="_client-tester", task="cook", chain=("door/x", "desk/greet"))
         assert await ground.desk.publish(forged, "kitchen", sender="desk", publication=1) is None

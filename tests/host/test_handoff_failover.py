@@ -12,24 +12,8 @@ import pytest
 from runner.host.attempts import passed_on, passed_over, recorded
 from runner.work import Attempt, Status, WorkResponse
 from tests.support.assignments import a_request
-from tests.support.handoffs import dying
+from tests.support.handoffs import KITCHEN, dying
 from tests.support.networks import LiveNetwork, eventually, live
-
-MODULE = """\
-import asyncio
-
-import runner
-
-cooked, release = [], asyncio.Event()
-
-
-async def cook(guest: str, context: runner.Context) -> str:
-    request = context.request
-    if "slow" in guest:
-        await release.wait()
-    cooked.append(guest)
-    return f"{guest}: {request.caller} {request.request_id} {', '.join(request.chain)} ({cooked.count(guest)})"
-"""
 
 
 def network(use: str) -> str:
@@ -79,7 +63,7 @@ async def told(inn: LiveNetwork) -> list[str | None]:
 
 @pytest.mark.usefixtures("both_placements")
 async def test_who_has_no_room_is_followed_by_the_next(tmp_path: Path) -> None:
-    async with live(tmp_path, network(FOOD), inn=MODULE) as inn:
+    async with live(tmp_path, network(FOOD), inn=KITCHEN) as inn:
         async with full(inn, "annex"):
             response = await handed(inn)
             assert (response.status, response.provider) == (Status.COMPLETED, "kitchen")
@@ -98,22 +82,22 @@ async def test_who_has_no_room_is_followed_by_the_next(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("both_placements")
 async def test_where_all_are_full_the_fallback_is_handed_it(tmp_path: Path) -> None:
     files = network("{tags: [food], fallback: tavern/cook}")
-    async with live(tmp_path, files, inn=MODULE) as inn, full(inn, "annex", "kitchen"):
+    async with live(tmp_path, files, inn=KITCHEN) as inn, full(inn, "annex", "kitchen"):
         response = await handed(inn)
         assert (response.status, response.provider) == (Status.COMPLETED, "tavern")
 
 
 async def test_a_named_provider_that_is_full_or_a_need_that_nobody_meets_leads_to_the_fallback(tmp_path: Path) -> None:
     named = network("{to: annex/cook, fallback: tavern/cook}")
-    async with live(tmp_path / "named", named, inn=MODULE) as inn, full(inn, "annex"):
+    async with live(tmp_path / "named", named, inn=KITCHEN) as inn, full(inn, "annex"):
         assert (await handed(inn)).provider == "tavern"
-    async with live(tmp_path / "unmet", network("{tags: [gone], fallback: tavern/cook}"), inn=MODULE) as inn:
+    async with live(tmp_path / "unmet", network("{tags: [gone], fallback: tavern/cook}"), inn=KITCHEN) as inn:
         assert (await handed(inn)).provider == "tavern"
 
 
 @pytest.mark.usefixtures("both_placements")
 async def test_where_nobody_has_room_it_fails_here_and_names_everybody_who_was_asked(tmp_path: Path) -> None:
-    async with live(tmp_path, network(FOOD), inn=MODULE) as inn, full(inn, "annex", "kitchen"):
+    async with live(tmp_path, network(FOOD), inn=KITCHEN) as inn, full(inn, "annex", "kitchen"):
         response = await handed(inn)
         assert response.error is not None
         assert (response.status, response.error.code, response.provider) == (Status.FAILED, "QUEUE_FULL", "desk")
@@ -129,7 +113,7 @@ async def test_where_nobody_has_room_it_fails_here_and_names_everybody_who_was_a
 async def test_wherever_it_is_killed_on_the_way_to_the_next_nothing_is_lost_and_nothing_done_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, after: bool, handing: int
 ) -> None:
-    async with live(tmp_path, network(FOOD), inn=MODULE) as inn, full(inn, "annex"):
+    async with live(tmp_path, network(FOOD), inn=KITCHEN) as inn, full(inn, "annex"):
         with dying(monkeypatch, method, after=after, handing=handing) as deaths:
             response = await handed(inn)
         assert len(deaths) == 1
@@ -143,7 +127,7 @@ async def test_what_was_handed_off_is_sent_again_where_what_its_key_goes_by_is_n
     """A long context came by reference, and is not fetched for it."""
     use = "{tags: [food], select: affinity, key: '{{ context.table }}'}"
     files = network(use).replace('{python: "inn:cook"}', "{template: Done.}").replace("dear {{ context }}", "dear")
-    async with live(tmp_path, files, inn=MODULE) as inn:
+    async with live(tmp_path, files, inn=KITCHEN) as inn:
         with dying(monkeypatch, "publish", after=False) as deaths:
             long = {"table": "seven", "wishes": "salt " * 400_000}
             response = await inn.client.call("desk/greet", long, deadline=20)

@@ -12,6 +12,27 @@ import pytest
 from runner.host.inline_desk import InlineDesk
 from runner.work import Record, WorkRequest
 
+KITCHEN = """\
+import asyncio
+
+import runner
+
+cooked, release = [], asyncio.Event()
+
+
+async def greet(text: str) -> str:
+    return f"dear {text}"
+
+
+async def cook(guest: str, context: runner.Context) -> str:
+    request = context.request
+    if "slow" in guest:
+        await release.wait()
+    cooked.append(guest)
+    return f"{guest}: {request.caller} {request.request_id} {', '.join(request.chain)} ({cooked.count(guest)})"
+"""
+"""Python of those that hand off: whoever is `slow` is cooked for once it is released."""
+
 
 @contextmanager
 def dying(
