@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,6 +35,9 @@ LOOK_SECONDS = 2.0
 
 PATIENCE_SECONDS = BOUND_SECONDS + 5.0
 """How long a runner stays ready for a proposal of which it hears nothing more, while whoever proposed it lives."""
+
+TURN_SECONDS = 5.0
+"""How long a proposal waits while this runner is at another change: a proposal of its own, overtaken, ends at once."""
 
 HEAR_SECONDS = 0.5
 """How often it is looked whether whoever proposed still lives."""
@@ -152,15 +155,13 @@ class Following:
         self._pulse.mention(proposal.runner)
         if before is not None and not before.verdict.done():  # only one proposal stands at a time
             before.decide(await self._is_in_force(before.proposal.applied))
-        if self.one.locked() and (before is None or before.work is None or before.work.done()):
-            part.say("it is applying another change")
-        else:
-            part.work = asyncio.ensure_future(self._take_part(part))
-            self._works.add(part.work)
-            part.work.add_done_callback(self._works.discard)
+        given_up = before is not None and before.work is not None and not before.work.done()
+        part.work = asyncio.ensure_future(self._take_part(part, None if given_up else TURN_SECONDS))
+        self._works.add(part.work)
+        part.work.add_done_callback(self._works.discard)
         return part
 
-    async def _take_part(self, part: Part) -> None:
+    async def _take_part(self, part: Part, patience: float | None) -> None:
         applied = part.proposal.applied
 
         async def commit() -> None:
@@ -169,7 +170,7 @@ class Following:
                 raise ReloadFailed("the proposal was given up")
 
         try:
-            async with self.one:
+            async with self._turn(patience):
                 await self._apply(await self._read(applied), commit)
         except EnsembleNetworkError as problem:
             part.say(_told(problem))
@@ -179,6 +180,19 @@ class Following:
         finally:
             part.say(STOPPING)
             self._look.set()
+
+    @asynccontextmanager
+    async def _turn(self, patience: float | None) -> AsyncIterator[None]:
+        """The one change under way. Raises ReloadFailed where another is for longer than that many seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self.one.acquire()
+        except TimeoutError:
+            raise ReloadFailed("it is applying another change") from None
+        try:
+            yield
+        finally:
+            self.one.release()
 
     async def _decided(self, part: Part) -> bool:
         """Whether the proposal came into force; where nothing is heard of it any more, that says the record."""

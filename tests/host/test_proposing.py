@@ -223,6 +223,24 @@ async def test_of_two_who_propose_at_once_one_wins_and_the_other_is_told(pair: P
         assert it.following.now.applied == won.applied
 
 
+async def test_one_that_is_just_being_told_that_it_lost_does_not_keep_the_winner_from_going(pair: Pair):
+    async with pair.two.following.one:
+        proposing = asyncio.ensure_future(pair.one.propose("ones"))
+        await eventually(lambda: pair.two.following._part is not None, "being asked")
+        await asyncio.sleep(0.05)
+        assert not proposing.done()
+    assert (await proposing).applied.generation == 2
+    await eventually(lambda: pair.two.applier.generation == 2, "going with the winner")
+
+
+async def test_one_that_stays_at_another_change_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("runner.host.following.TURN_SECONDS", 0.1)
+    async with pair.two.following.one:
+        with pytest.raises(ReloadFailed, match=r"^two \(pid 7 on here\): it is applying another change$"):
+            await pair.one.propose("ones")
+    assert (await pair.one.propose("third")).applied.generation == 2
+
+
 async def test_what_a_dead_proposer_began_is_given_up_and_hinders_nobody(pair: Pair, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("runner.host.following.PATIENCE_SECONDS", 0.1)
     proposal = await proposed(pair.one, "ghosts", runner="a-dead-one")
