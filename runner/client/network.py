@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import JsonValue
@@ -18,7 +17,7 @@ from runner.bus.caller import Caller
 from runner.bus.connection import Connection
 from runner.bus.events import Events
 from runner.bus.objects import Objects
-from runner.bus.payloads import OPEN_PATIENCE, Payloads
+from runner.bus.payloads import Payloads
 from runner.bus.questions import Questions
 from runner.bus.waiting import Hints
 from runner.client.asking import Asking
@@ -32,6 +31,7 @@ from runner.client.pages import whole
 from runner.client.patience import Patience
 from runner.client.proposer import Proposer
 from runner.client.request import request_for
+from runner.client.requests import Requests
 from runner.client.targets import Target
 from runner.client.trace import trace_report
 from runner.config.reading import Reading
@@ -40,17 +40,13 @@ from runner.event import Event
 from runner.payload import PayloadProblem, PayloadsAway
 from runner.proposal import ProposalAnswer
 from runner.reports import (
-    CALLERS,
     CATALOG,
-    REQUESTS,
     AppliedReport,
     CatalogEntry,
     CatalogRequest,
     EnsembleReport,
     GenerationReport,
-    PageRequest,
     PriorityReport,
-    PriorityRequest,
     RequestReport,
     RetryReport,
     StatusReport,
@@ -74,8 +70,6 @@ from runner.workspace import Workspace
 COMMAND_LINE = "_cli"
 ASK_SECONDS = 10.0
 UPLOAD_KEPT = timedelta(days=1)
-POLL_SECONDS = (0.05, 1.0)
-"""First and longest pause between two looks at a pending request."""
 
 
 class NetworkClient:
@@ -103,8 +97,9 @@ class NetworkClient:
         self._connection = connection
         self._offers = offers(connection, self._subjects, self._ask)
         self._objects = Objects(connection, self._subjects.bucket("payloads"))
-        self._payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
-        self._caller = Caller(connection, self._subjects, self.name, self._payloads, self._offers.room)
+        payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
+        self._caller = Caller(connection, self._subjects, self.name, payloads, self._offers.room)
+        self._requests = Requests(self._caller, payloads, self._ask)
         self._events = Events(connection, self._subjects)
         self._generations = Generations(Bundles(connection, self._subjects), self.network)
         self._questions = Questions(connection, self._subjects)
@@ -186,21 +181,7 @@ class NetworkClient:
         Waits until the request's deadline or for `timeout` seconds. Raises UsageProblem for an id nobody knows or two
         callers used.
         """
-        caller, request_id = await self._whose(request_id)
-        give_up = None if timeout is None else datetime.now(UTC) + timedelta(seconds=timeout)
-        pause, longest = POLL_SECONDS
-        while True:
-            standing = await self._caller.standing(request_id, caller=caller)
-            if standing is not None and standing.response is not None:
-                return await self._payloads.unpacked_response(standing.response, datetime.now(UTC) + OPEN_PATIENCE)
-            if standing is not None and standing.status == "UNKNOWN":
-                raise unknown(request_id)
-            standing = standing or Standing(request_id=request_id, status="PENDING")
-            ends = min((at for at in (give_up, standing.expires_at) if at), default=None)
-            if not wait or (ends is not None and datetime.now(UTC) >= ends):
-                return standing
-            await asyncio.sleep(pause)
-            pause = min(longest, pause * 1.5)
+        return await self._requests.result(request_id, wait=wait, timeout=timeout)
 
     async def upload(self, document: str | os.PathLike[str] | bytes, name: str | None = None) -> dict[str, JsonValue]:
         """Put a file, or bytes, into the network's object store; what comes back is a context for `call`.
@@ -221,22 +202,14 @@ class NetworkClient:
 
     async def cancel(self, request_id: str) -> Standing:
         """Ask for a request (`ID` or `CALLER/ID`) to be cancelled, and tell where it stands then."""
-        caller, request_id = await self._whose(request_id)
-        standing = await self._caller.cancel("_any", request_id, caller=caller)
-        if standing is None:
-            raise NotRunning
-        return standing
+        return await self._requests.cancel(request_id)
 
     async def retry(self, request_id: str) -> RetryReport:
         """Queue a dead letter (`ID` or `CALLER/ID`) again; `result` waits for its outcome.
 
         Raises UsageProblem for an id that is not dead, unknown or used by several, and where the queue refuses it.
         """
-        parts(request_id)
-        report = RetryReport.model_validate_json(await self._ask("retry", request_id.encode()))
-        if report.error is not None:
-            raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
-        return report
+        return await self._requests.retry(request_id)
 
     async def prioritize(self, request_id: str, priority: str) -> PriorityReport:
         """Let a waiting task (`ID` or `CALLER/ID`) wait with another priority.
@@ -244,17 +217,7 @@ class NetworkClient:
         Raises UsageProblem for a priority that is none, for an id that is unknown or used by several, for a task that
         is worked on or has its outcome, and where the queue has no room for the move.
         """
-        wanted = Priority.__members__.get(priority.upper())
-        if wanted is None:
-            names = ", ".join(level.lower() for level in Priority)
-            raise UsageProblem(f"there is no priority {priority!r}", hint=f"one of {names}")
-        caller, own_id = await self._whose(request_id)
-        asked = PriorityRequest(caller=caller, request_id=own_id, priority=wanted)
-        answer = await self._ask("prioritize", asked.model_dump_json().encode())
-        report = PriorityReport.model_validate_json(answer)
-        if report.error is not None:
-            raise UsageProblem(report.error.message, code=report.error.code, hint=report.error.hint)
-        return report
+        return await self._requests.prioritize(request_id, priority)
 
     async def drain(self, ensemble: str, *, resume: bool = False) -> EnsembleReport:
         """Take an ensemble out of service on every runner, or bring it back; how it is once that is done.
@@ -293,7 +256,7 @@ class NetworkClient:
 
     async def requests(self, state: str | None = None) -> tuple[RequestReport, ...]:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""
-        return await whole("requests", REQUESTS, PageRequest(state=state.upper() if state else None), self._ask)
+        return await self._requests.listed(state)
 
     async def events(
         self,
@@ -357,19 +320,6 @@ class NetworkClient:
     async def stop(self) -> None:
         """Ask every runner of the network to drain and stop."""
         await self._ask("stop")
-
-    async def _whose(self, request_id: str) -> tuple[str, str]:
-        """(caller, id) of `ID` or `CALLER/ID`. Raises UsageProblem for one that is none, unknown or ambiguous."""
-        caller, own_id = parts(request_id)
-        if caller is not None:
-            return caller, own_id
-        callers = CALLERS.validate_json(await self._ask("callers", own_id.encode()))
-        if not callers:
-            raise unknown(request_id)
-        if len(callers) > 1:
-            either = " or ".join(f"{one}/{request_id}" for one in callers)
-            raise UsageProblem(f"several callers used the id {request_id}", hint=f"say {either}")
-        return callers[0], request_id
 
     async def _trace_of(self, request_id: str) -> str | None:
         caller, own_id = parts(request_id)
