@@ -14,7 +14,7 @@ from runner.client.patience import Doubts, Patience
 from runner.client.targets import Target
 from runner.reports import CatalogEntry
 from runner.routing.failover import may_be_asked_elsewhere
-from runner.work import CapabilityType, Code, Standing, TaskAccepted, WorkRequest, WorkResponse
+from runner.work import CapabilityType, Code, Standing, TaskAccepted, TaskProgress, WorkRequest, WorkResponse
 
 Answer = WorkResponse | TaskAccepted | Standing
 
@@ -59,3 +59,20 @@ class Asking:
             entry.provider, request, self.hints, doubts=doubts, grace=self.patience.grace, unclaimed=self.unclaimed
         )
         return doubts.made_of(response, entry.provider)
+
+
+def hints_for(
+    on_accepted: Callable[[TaskAccepted], None] | None, on_progress: Callable[[TaskProgress], None] | None
+) -> Hints:
+    """Each hint goes to whoever hears of its kind, if anybody does."""
+
+    def tell(hint: TaskAccepted | TaskProgress) -> None:
+        match hint:
+            case TaskAccepted():
+                if on_accepted:
+                    on_accepted(hint)
+            case TaskProgress():
+                if on_progress:
+                    on_progress(hint)
+
+    return tell

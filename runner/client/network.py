@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Literal
@@ -11,7 +10,6 @@ from typing import Literal
 from pydantic import JsonValue
 
 from runner.bundle import Bundled
-from runner.bus.away import AWAY
 from runner.bus.bundles import Bundles
 from runner.bus.caller import Caller
 from runner.bus.connection import Connection
@@ -19,21 +17,19 @@ from runner.bus.events import Events
 from runner.bus.objects import Objects
 from runner.bus.payloads import Payloads
 from runner.bus.questions import Questions
-from runner.bus.waiting import Hints
-from runner.client.asking import Asking
+from runner.client.asking import Asking, hints_for
 from runner.client.discovering import offers
 from runner.client.documents import as_document
 from runner.client.draining import drained
+from runner.client.events import EventLog
 from runner.client.explaining import explained
 from runner.client.generations import Generations
-from runner.client.names import parts, unknown
 from runner.client.pages import whole
 from runner.client.patience import Patience
 from runner.client.proposer import Proposer
 from runner.client.request import request_for
 from runner.client.requests import Requests
 from runner.client.targets import Target
-from runner.client.trace import trace_report
 from runner.config.reading import Reading
 from runner.errors import NotRunning, UsageProblem
 from runner.event import Event
@@ -56,7 +52,6 @@ from runner.subjects import RUNNERS, Subjects
 from runner.who import person
 from runner.why import WhyReport, WhyRequest
 from runner.work import (
-    REQUEST_ID_PATTERN,
     CapabilityType,
     DeliverySpec,
     Priority,
@@ -100,7 +95,7 @@ class NetworkClient:
         payloads = Payloads.over(self._objects, self._max_payload, connection.max_payload)
         self._caller = Caller(connection, self._subjects, self.name, payloads, self._offers.room)
         self._requests = Requests(self._caller, payloads, self._ask)
-        self._events = Events(connection, self._subjects)
+        self._events = EventLog(Events(connection, self._subjects), self.network)
         self._generations = Generations(Bundles(connection, self._subjects), self.network)
         self._questions = Questions(connection, self._subjects)
         by = person() if self.name == COMMAND_LINE else f"{self.name.removeprefix('_client-')} of {person()}"
@@ -172,7 +167,7 @@ class NetworkClient:
             authority=authority,
             dedupe=dedupe,
         )
-        hints = _hints(on_accepted, on_progress)
+        hints = hints_for(on_accepted, on_progress)
         return await Asking(self._caller, self._offers, mode, patience, hints, on_unclaimed).answer(wanted, request)
 
     async def result(self, request_id: str, wait: bool = True, timeout: float | None = None) -> WorkResponse | Standing:
@@ -258,7 +253,7 @@ class NetworkClient:
         """Every task that is pending or whose outcome is kept; with `state` only those in it."""
         return await self._requests.listed(state)
 
-    async def events(
+    def events(
         self,
         follow: bool = False,
         trace: str | None = None,
@@ -266,23 +261,11 @@ class NetworkClient:
         ensemble: str | None = None,
     ) -> AsyncIterator[Event]:
         """What happened, oldest first; with `follow`, and what happens from now on."""
-        for name, token in (("trace", trace), ("request_id", request_id), ("ensemble", ensemble)):
-            if token is not None and not re.fullmatch(REQUEST_ID_PATTERN, token):
-                raise UsageProblem(f"{token!r} is no {name.replace('_', ' ')}")
-        chosen = {"trace": trace or "*", "request_id": request_id or "*", "ensemble": ensemble or "*"}
-        try:
-            async for event in self._events.follow(**chosen) if follow else self._events.read(**chosen):
-                yield event
-        except AWAY as problem:
-            raise NotRunning(f"the events of {self.network} cannot be read: no server answers") from problem
+        return self._events.read(follow=follow, trace=trace, request_id=request_id, ensemble=ensemble)
 
     async def trace(self, id: str) -> TraceReport:
         """The spans of a trace, by its id or by that of a request in it. Raises UsageProblem where there is none."""
-        trace_id = await self._trace_of(id) or id
-        report = trace_report(trace_id, [event async for event in self.events(trace=trace_id)])
-        if not report.spans:
-            raise unknown(id)
-        return report
+        return await self._events.trace(id)
 
     async def applied(self) -> AppliedReport:
         """What the network runs: the generation, and its files."""
@@ -321,30 +304,8 @@ class NetworkClient:
         """Ask every runner of the network to drain and stop."""
         await self._ask("stop")
 
-    async def _trace_of(self, request_id: str) -> str | None:
-        caller, own_id = parts(request_id)
-        async for event in self.events(request_id=own_id):
-            if event.trace_id and caller in (None, event.caller):
-                return event.trace_id
-        return None
-
     async def _ask(self, verb: str, body: bytes = b"") -> bytes:
         answer = await self._questions.ask(self._subjects.control(RUNNERS, verb), body, ASK_SECONDS)
         if answer is None:
             raise NotRunning(f"no runner of {self.network} answers")
         return answer
-
-
-def _hints(
-    on_accepted: Callable[[TaskAccepted], None] | None, on_progress: Callable[[TaskProgress], None] | None
-) -> Hints:
-    def tell(hint: TaskAccepted | TaskProgress) -> None:
-        match hint:
-            case TaskAccepted():
-                if on_accepted:
-                    on_accepted(hint)
-            case TaskProgress():
-                if on_progress:
-                    on_progress(hint)
-
-    return tell
