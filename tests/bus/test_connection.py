@@ -175,7 +175,7 @@ async def test_the_api_of_a_server_that_takes_its_time_over_it_is_asked_again(
             return await ask(self, *terms)
 
         monkeypatch.setattr(Connection, "_request", counted)
-        assert (await connection.request("$JS.API.INFO", timeout=5)).data == b"here"
+        assert (await connection.request("$JS.API.INFO", timeout=30)).data == b"here"
         await connection.close()
 
 

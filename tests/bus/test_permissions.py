@@ -97,7 +97,7 @@ async def test_a_reply_to_somebody_elses_inbox_is_dropped_by_the_provider(inn: L
         heard = await spa.connection.subscribe("_INBOX_spa.>")
         await spa.settle()
         await desk.connection.publish("inn.tool.desk.kitchen.count", b"{}", reply="_INBOX_spa.x")
-        answer = await desk.connection.request("inn.tool.desk.kitchen.count", b"{}", timeout=5)
+        answer = await desk.connection.request("inn.tool.desk.kitchen.count", b"{}", timeout=30)
         assert b"INVALID_REQUEST" in answer.data
         await spa.settle()
         assert heard.pending_msgs == 0

@@ -87,7 +87,7 @@ async def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(tmp_pat
 async def test_what_is_no_task_is_passed_over(tmp_path: Path) -> None:
     async with kitchen(tmp_path) as connection:
         queues = WorkQueues(connection, SUBJECTS)
-        await connection.request(SUBJECTS.work("desk", "kitchen", "high", "cook"), b"garbage", timeout=5)
+        await connection.request(SUBJECTS.work("desk", "kitchen", "high", "cook"), b"garbage", timeout=30)
         await put(connection, "r1")
         assert await sequences(queues) == [2]
         assert await queues.get("kitchen", 1) is None

@@ -35,7 +35,7 @@ HERE = pathlib.Path(__file__).parent
 def wait(text: str, context: runner.Context) -> str:
     context.progress("waiting", 50)
     (HERE / "begun").touch()
-    for _ in range(1500):
+    for _ in range(15_000):
         if (HERE / "go").exists():
             return "waited"
         time.sleep(0.02)

@@ -76,7 +76,7 @@ async def call(inn: LiveNetwork, target: str, context: str = "soup", **terms: ob
 
 @pytest.mark.parametrize("delivery", METHODS)
 async def test_the_recorded_outcome_is_delivered_answered_and_kept_under_its_id(inn: LiveNetwork, delivery: str):
-    response = await call(inn, "kitchen/cook", delivery=delivery, request_id="r1", deadline=20)
+    response = await call(inn, "kitchen/cook", delivery=delivery, request_id="r1", deadline=60)
     assert (response.status, response.result) == (Status.COMPLETED, "soup!")
     assert await inn.client.result("r1") == response
     subject = METHODS[delivery]
@@ -86,7 +86,7 @@ async def test_the_recorded_outcome_is_delivered_answered_and_kept_under_its_id(
 
 @pytest.mark.parametrize("delivery", METHODS)
 async def test_a_failure_is_delivered_like_any_outcome(inn: LiveNetwork, delivery: str):
-    response = await call(inn, "kitchen/burn", delivery=delivery, request_id="r1", deadline=20)
+    response = await call(inn, "kitchen/burn", delivery=delivery, request_id="r1", deadline=60)
     assert response.status is Status.FAILED
     subject = METHODS[delivery]
     assert await arrived(inn) == ({subject: [response]} if subject else {})
@@ -108,7 +108,7 @@ async def test_a_repeated_request_joins_the_outcome_and_delivers_nothing_again(i
     for subject in ("inn.queue.*", "inn.topic.*", "$KV.inn_deliveries.>"):
         await connection.subscribe(subject, cb=on_delivery)
     await connection.subscribe("inn.work.>", cb=on_request)
-    await call(inn, "kitchen/cook", delivery=delivery, request_id="r1", deadline=20)
+    await call(inn, "kitchen/cook", delivery=delivery, request_id="r1", deadline=60)
     await connection.request(requests[0].subject, requests[0].data, headers={"Nats-Msg-Id": "another"})
 
     async def all_done() -> bool:
@@ -120,7 +120,7 @@ async def test_a_repeated_request_joins_the_outcome_and_delivers_nothing_again(i
 
 async def test_what_is_stored_for_a_time_expires_and_the_result_stays(inn: LiveNetwork):
     spec = DeliverySpec(method="store", key="brief", ttl=timedelta(seconds=1))
-    response = await call(inn, "kitchen/cook", delivery=spec, request_id="r1", deadline=20)
+    response = await call(inn, "kitchen/cook", delivery=spec, request_id="r1", deadline=60)
     store = Bucket(inn.runner._ground.connection, "inn_deliveries")
     kept = await store.get("brief")
     assert kept is not None
@@ -135,8 +135,8 @@ async def test_what_is_stored_for_a_time_expires_and_the_result_stays(inn: LiveN
 
 
 async def test_a_use_delivers_by_name_or_on_the_spot_and_goes_on_with_the_result(inn: LiveNetwork):
-    assert (await call(inn, "desk/order", deadline=20)).result == "soup!"
-    assert (await call(inn, "desk/announce", deadline=20)).result == "soup!"
+    assert (await call(inn, "desk/order", deadline=60)).result == "soup!"
+    assert (await call(inn, "desk/announce", deadline=60)).result == "soup!"
     found = await arrived(inn)
     assert sorted(subject.rpartition("/")[0] for subject in found) == ["", "$KV.inn_deliveries.board/desk"]
     assert [response.result for responses in found.values() for response in responses] == ["soup!", "soup!"]
@@ -165,7 +165,7 @@ async def test_a_use_delivers_by_name_or_on_the_spot_and_goes_on_with_the_result
 async def test_what_cannot_be_delivered_is_refused_before_any_work(
     inn: LiveNetwork, delivery: str | DeliverySpec, code: str, hint: str | None
 ):
-    response = await call(inn, "kitchen/burn", delivery=delivery, deadline=20)
+    response = await call(inn, "kitchen/burn", delivery=delivery, deadline=60)
     assert response.status is Status.REJECTED
     assert response.error is not None
     assert (response.error.code, response.error.hint) == (code, hint)
@@ -173,7 +173,7 @@ async def test_what_cannot_be_delivered_is_refused_before_any_work(
 
 
 async def test_a_tool_delivers_nowhere(inn: LiveNetwork):
-    response = await call(inn, "kitchen/say", delivery="queue:orders", deadline=20)
+    response = await call(inn, "kitchen/say", delivery="queue:orders", deadline=60)
     assert response.error is not None
     assert (response.status, response.error.code) == (Status.REJECTED, "INVALID_REQUEST")
 
@@ -195,7 +195,7 @@ async def test_a_delivery_that_nobody_takes_is_given_up_and_the_task_acknowledge
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         ground = inn.runner._ground
         await context(ground.connection).delete_stream("inn_queue")
-        response = await call(inn, "kitchen/cook", delivery="queue:orders", request_id="r1", deadline=20)
+        response = await call(inn, "kitchen/cook", delivery="queue:orders", request_id="r1", deadline=60)
         assert response.result == "soup!"
         assert await inn.client.result("r1") == response
         await told_to_have_failed(inn, "DELIVERY_FAILED: the result was not delivered")

@@ -27,7 +27,7 @@ async def test_a_plain_client_consumes_queue_topic_and_store(tmp_path: Path):
             ("bar/celebrate", "Cake", None),
             ("bar/serve", "Toast", None),
         ):
-            response = await inn.client.call(target, text, delivery=delivery, deadline=20)
+            response = await inn.client.call(target, text, delivery=delivery, deadline=60)
             assert isinstance(response, WorkResponse)
             assert response.status is Status.COMPLETED
         out, err = await run(tmp_path, block("python"))

@@ -132,9 +132,9 @@ async def test_a_request_that_is_none_is_rejected_and_the_provider_serves_on(tmp
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         desk = await intruder(inn, "desk")
         try:
-            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", request(**bad), timeout=5)
+            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", request(**bad), timeout=30)
             assert json.loads(answer.data)["error"]["code"] == "INVALID_REQUEST"
-            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", request(), timeout=5)
+            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", request(), timeout=30)
             assert json.loads(answer.data)["result"] == "hello"
         finally:
             await desk.connection.close()
@@ -145,7 +145,7 @@ async def test_a_task_that_is_no_request_has_its_outcome_under_the_id_of_its_mes
         desk = await intruder(inn, "desk")
         try:
             headers = {"Nats-Msg-Id": "desk.g1.0"}
-            await desk.connection.request("inn.work.desk.kitchen.normal.cook", b"garbage", timeout=5, headers=headers)
+            await desk.connection.request("inn.work.desk.kitchen.normal.cook", b"garbage", timeout=30, headers=headers)
         finally:
             await desk.connection.close()
         await eventually(lambda: is_known(inn, "desk/g1"), "the refusal")  # until then there is no request of that id
@@ -173,7 +173,7 @@ async def test_a_runner_answers_nobody_but_the_asker(tmp_path: Path, elsewhere: 
         desk = await intruder(inn, "desk")
         try:
             await desk.connection.publish("inn.result.desk.zzz", b"", reply=elsewhere)
-            answer = await desk.connection.request("inn.result.desk.zzz", b"", timeout=5)
+            answer = await desk.connection.request("inn.result.desk.zzz", b"", timeout=30)
             assert json.loads(answer.data)["status"] == "UNKNOWN"
         finally:
             await desk.connection.close()
@@ -185,7 +185,7 @@ async def test_a_provider_forges_no_request_of_another_caller(tmp_path: Path):
         desk = await intruder(inn, "desk")
         try:
             forged = request(**{"from": "spa"})
-            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", forged, timeout=5)
+            answer = await desk.connection.request("inn.tool.desk.kitchen.echo", forged, timeout=30)
             assert json.loads(answer.data)["error"]["code"] == "INVALID_REQUEST"
         finally:
             await desk.connection.close()
@@ -203,7 +203,7 @@ async def test_a_handler_that_leaves_a_call_running_keeps_no_slot(tmp_path: Path
 
 async def test_a_handler_that_bounds_its_own_wait_goes_on_in_a_slot(tmp_path: Path):
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        responses = await asyncio.gather(*(call(inn, "desk/hasty", deadline=20) for _ in range(6)))
+        responses = await asyncio.gather(*(call(inn, "desk/hasty", deadline=60) for _ in range(6)))
         assert [response.result for response in responses] == [1] * 6
         (inn.workspace.directory / "release").touch()
 

@@ -188,7 +188,7 @@ async def test_a_failure_beside_it_ends_what_is_waited_for(inn: LiveNetwork):
 
 async def test_a_queued_task_is_answered_at_once_and_never_starts(inn: LiveNetwork):
     held = await started(inn, "slow/hold", "first", begun=("first",))
-    waiting = asyncio.ensure_future(inn.client.call("slow/hold", "second", request_id="r2", deadline=20))
+    waiting = asyncio.ensure_future(inn.client.call("slow/hold", "second", request_id="r2", deadline=60))
 
     async def queued() -> bool:
         return len(await inn.client.requests("PENDING")) == 2
@@ -210,7 +210,7 @@ async def test_what_is_cancelled_in_its_queue_is_delivered_and_makes_room_at_onc
     deliveries = {"queue": "inn.queue.later", "topic": "inn.topic.later", "store": "$KV.inn_deliveries.later"}
     for method in deliveries:
         spec = DeliverySpec(method=method, **{"key" if method == "store" else "address": "later"})
-        await inn.client.call("slow/hold", "x", request_id=method, mode="async", delivery=spec, deadline=20)
+        await inn.client.call("slow/hold", "x", request_id=method, mode="async", delivery=spec, deadline=60)
     for method in deliveries:
         standing = await inn.client.cancel(method)
         assert standing.response is not None
@@ -227,7 +227,7 @@ async def test_what_cannot_be_delivered_at_the_cancellation_is_delivered_at_its_
 ):
     held = await started(inn, "slow/hold", "first", begun=("first",))
     spec = DeliverySpec(method="queue", address="later")
-    await inn.client.call("slow/hold", "x", request_id="r2", mode="async", delivery=spec, deadline=20)
+    await inn.client.call("slow/hold", "x", request_id="r2", mode="async", delivery=spec, deadline=60)
 
     async def away(*_: object) -> None:
         raise StoreAway

@@ -97,7 +97,7 @@ async def test_a_task_started_too_often_is_answered_and_kept_and_the_rest_flows_
             "kitchen/say was started 3 times, and each time whoever worked on it was gone before there was an outcome"
         )
         assert outcome.error.hint == "once the cause is mended: `run-network retry _client-tester/r1`"
-        after = await inn.client.call("kitchen/say", "next", deadline=20)
+        after = await inn.client.call("kitchen/say", "next", deadline=60)
         assert isinstance(after, WorkResponse)
         assert after.result == "next"
         assert "dead" in [event.kind async for event in happened(inn, "r1")]
@@ -307,7 +307,7 @@ async def test_an_old_message_that_comes_after_a_retry_does_not_work_or_record_f
         old, new = a_request("r1", "say", "old"), a_request("r1", "say", "new")
         await books.write(a_record("r1", "say", "kitchen", epoch=1, submitted_at=new.submitted_at))
         assert await books.publish(old, "kitchen") is None
-        after = await inn.client.call("kitchen/say", "after", deadline=20)
+        after = await inn.client.call("kitchen/say", "after", deadline=60)
         assert isinstance(after, WorkResponse)
         assert (await record_of(books, "r1")).response is None
         assert await books.publish(new, "kitchen", publication=1) is None

@@ -39,7 +39,7 @@ FOOD = "{tags: [food]}"
 
 
 async def handed(inn: LiveNetwork, **given: Any) -> WorkResponse:
-    response = await inn.client.call("desk/greet", "Ann", request_id="r1", deadline=20, **given)
+    response = await inn.client.call("desk/greet", "Ann", request_id="r1", deadline=60, **given)
     assert isinstance(response, WorkResponse)
     assert await inn.client.result("r1") == response
     return response
@@ -130,7 +130,7 @@ async def test_what_was_handed_off_is_sent_again_where_what_its_key_goes_by_is_n
     async with live(tmp_path, files, inn=KITCHEN) as inn:
         with dying(monkeypatch, "publish", after=False) as deaths:
             long = {"table": "seven", "wishes": "salt " * 400_000}
-            response = await inn.client.call("desk/greet", long, deadline=20)
+            response = await inn.client.call("desk/greet", long, deadline=60)
         assert isinstance(response, WorkResponse)
         assert len(deaths) == 1, response.error
         assert (response.status, response.result) == (Status.COMPLETED, "Done."), response.error

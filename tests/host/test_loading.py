@@ -89,10 +89,10 @@ async def test_a_saved_module_that_takes_long_is_told_of_by_name_and_applied_in_
             await eventually(lambda: any(line in message for _, message in told(saver)), "it is told")
             assert ("kitchen", True) in [(name, message.endswith(" after 2 s")) for name, message in told(saver)]
             assert line in caplog.text
-            assert (await saver.network.client.call("kitchen/fry", {}, deadline=20)).result == "one"
+            assert (await saver.network.client.call("kitchen/fry", {}, deadline=60)).result == "one"
             let_go()
             await eventually(lambda: len(saver.applied) > known, "it is applied")
-            assert (await saver.network.client.call("kitchen/fry", {}, deadline=20)).result == "two"
+            assert (await saver.network.client.call("kitchen/fry", {}, deadline=60)).result == "two"
 
 
 async def test_a_saved_module_that_does_not_end_is_refused_with_the_ensemble_and_the_line(
@@ -107,7 +107,7 @@ async def test_a_saved_module_that_does_not_end_is_refused_with_the_ensemble_and
             assert refused.problem.hint == (
                 "what a module does while it is imported has to end: what takes long belongs into a function"
             )
-            assert (await saver.network.client.call("kitchen/fry", {}, deadline=20)).result == "one"
+            assert (await saver.network.client.call("kitchen/fry", {}, deadline=60)).result == "one"
 
 
 async def test_a_first_start_is_given_up_likewise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ async def another_than(network: LiveNetwork, pid: int) -> int:
 
 
 async def result(network: LiveNetwork, target: str, text: str = "lamps") -> object:
-    response = await network.client.call(target, text, deadline=20)
+    response = await network.client.call(target, text, deadline=60)
     assert response.status is Status.COMPLETED, response
     return response.result
 

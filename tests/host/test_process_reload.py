@@ -64,7 +64,7 @@ async def inn(directory: Path, network: str = NETWORK) -> AsyncIterator[Saver]:
 
 
 async def answer(saver: Saver, target: str) -> object:
-    response = await saver.network.client.call(target, {}, deadline=20)
+    response = await saver.network.client.call(target, {}, deadline=60)
     assert response.status is Status.COMPLETED, response
     return response.result
 
@@ -139,7 +139,7 @@ async def test_an_ensemble_goes_from_one_placement_to_the_other_without_losing_a
 
         async def calling() -> None:
             while not over.is_set():
-                response = await saver.network.client.call("kitchen/say", {}, deadline=20)
+                response = await saver.network.client.call("kitchen/say", {}, deadline=60)
                 if response.result != "one":
                     failed.append(response)
 

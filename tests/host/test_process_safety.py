@@ -134,7 +134,7 @@ async def take(what: str) -> str:
 
 
 async def result(network: LiveNetwork, target: str, text: str = "x") -> object:
-    response = await network.client.call(target, text, deadline=20)
+    response = await network.client.call(target, text, deadline=60)
     assert response.status is Status.COMPLETED, response
     return response.result
 
@@ -178,7 +178,7 @@ async def test_a_request_in_its_hands_goes_only_where_it_was_sent_and_where_the_
     tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with live(tmp_path, NETWORK, thief=THIEF) as network:
-        response = await network.client.call("thief/twist", what, request_id="r2", deadline=20)
+        response = await network.client.call("thief/twist", what, request_id="r2", deadline=60)
         assert response.result == "denied: Denied"
         assert [r.message for r in caplog.records if "the process of thief asked" in r.message]
 

@@ -205,7 +205,7 @@ async def test_a_worker_whose_task_was_moved_meanwhile_records_and_answers_nothi
         moved = a_record("r1", "fetch", "pantry", epoch=1)
         await books.write(moved, entry.revision)
         release(inn)
-        await inn.client.call("kitchen/say", "after", deadline=20)  # its slot is free again
+        await inn.client.call("kitchen/say", "after", deadline=60)  # its slot is free again
         assert await books.record("r1") == moved
         assert not calling.done()
         assert await books.publish(a_request("r1", "fetch", "theirs"), "pantry", publication=1) is None
@@ -218,7 +218,7 @@ async def test_a_task_whose_record_names_another_provider_is_not_worked_on(tmp_p
     async with live(tmp_path, NETWORK, inn=MODULE) as inn, ledgers(inn) as books:
         await books.write(a_record("r1", "fetch", "pantry", epoch=1))
         assert await books.publish(a_request("r1", "hold", "never"), "kitchen") is None
-        await inn.client.call("kitchen/say", "after", deadline=20)
+        await inn.client.call("kitchen/say", "after", deadline=60)
         assert effects(inn) == []
         record = await books.record("r1")
         assert record is not None
@@ -248,7 +248,7 @@ async def test_an_unreadable_record_costs_no_slot(tmp_path: Path):
         assert (
             await books.publish(a_request("r1", "say", "", chain=("pantry/fetch",)), "kitchen", sender="pantry") is None
         )
-        after = await inn.client.call("kitchen/say", "after", deadline=20)
+        after = await inn.client.call("kitchen/say", "after", deadline=60)
         assert isinstance(after, WorkResponse)
         assert after.result == "after"
 

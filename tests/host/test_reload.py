@@ -124,7 +124,7 @@ async def test_what_any_nats_client_is_told_of_an_ensemble_is_as_it_was_saved_la
     )
     async with inn(tmp_path) as saver:
         await saver.does(("network.yaml", told))
-        answer = await saver.network.client._connection.request("$SRV.INFO.kitchen", b"", timeout=5)
+        answer = await saver.network.client._connection.request("$SRV.INFO.kitchen", b"", timeout=30)
         info = json.loads(answer.data)
         [say] = info["endpoints"]
         assert (info["description"], say["metadata"]["description"]) == ("Cooks.", "Says it.")

@@ -91,7 +91,7 @@ async def test_what_a_server_lost_is_made_good_however_often_that_fails(
         monkeypatch.setattr("runner.host.foundation.ensure_queue", refused)
         monkeypatch.setattr("runner.host.foundation.MEND_SECONDS", 0.01)
         await ground.mend()
-        response = await inn.client.call("kitchen/cook", "soup", deadline=20)
+        response = await inn.client.call("kitchen/cook", "soup", deadline=60)
         assert isinstance(response, WorkResponse)
         assert response.result == "cooked soup"
 

@@ -79,7 +79,7 @@ async def spans_of(inn: LiveNetwork, request_id: str, count: int) -> dict[str, S
 async def test_steps_meet_each_item_is_asked_for_and_what_failed_for_a_time_is_asked_again(tmp_path: Path) -> None:
     """`table` and `wine` wait for each other, so they can only end where both run at once; the desk has one slot."""
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        response = await inn.client.call("desk/feast", ["soup", "fish", "soup"], deadline=20, request_id="r1")
+        response = await inn.client.call("desk/feast", ["soup", "fish", "soup"], deadline=60, request_id="r1")
         assert isinstance(response, WorkResponse)
         assert (response.status, response.result) == (
             Status.COMPLETED,
@@ -107,7 +107,7 @@ async def test_steps_meet_each_item_is_asked_for_and_what_failed_for_a_time_is_a
 
 async def test_a_refusal_is_not_asked_again(tmp_path: Path) -> None:
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        response = await inn.client.call("desk/closed", "please", deadline=20)
+        response = await inn.client.call("desk/closed", "please", deadline=60)
         assert isinstance(response, WorkResponse)
         assert response.error is not None
         assert (response.error.code, response.error.message) == ("REFUSED", "closed 1")

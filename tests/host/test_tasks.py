@@ -94,7 +94,7 @@ async def holding(inn: LiveNetwork, request_id: str = "held") -> asyncio.Task[Wo
 async def test_a_task_crosses_three_ensembles_and_back_under_one_trace_with_one_slot_each(tmp_path: Path):
     """desk → kitchen → desk: with `max_concurrent: 1` this ends only because a wait holds no slot."""
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
-        response = await call(inn, "desk/order", "soup", deadline=20, request_id="r1")
+        response = await call(inn, "desk/order", "soup", deadline=60, request_id="r1")
         assert (response.status, response.result) == (Status.COMPLETED, "served good day, soup! (cooked)")
         spans = {}
         await eventually(lambda: traced(inn, "r1", spans), "the whole trace")

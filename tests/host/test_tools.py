@@ -203,7 +203,7 @@ async def test_authority_is_a_hard_line_at_the_provider(tmp_path: Path, tool: st
 async def test_the_tools_are_a_nats_micro_service(tmp_path: Path):
     async with live(tmp_path, NETWORK, inn=MODULE) as inn:
         await call(inn, "say", "once")
-        answer = await inn.client._connection.request("$SRV.STATS.kitchen", b"", timeout=5)
+        answer = await inn.client._connection.request("$SRV.STATS.kitchen", b"", timeout=30)
         assert b'"network": "inn"' in answer.data
         assert b'"name": "say", "subject": "inn.tool.*.kitchen.say", "queue_group": "kitchen", "num_requests": 1' in (
             answer.data

@@ -134,7 +134,7 @@ class Seen:
     network: LiveNetwork
 
     async def call(self, target: str = "asker/ask", text: Any = "hi") -> Any:
-        answer = await self.network.client.call(target, text, deadline="20s")
+        answer = await self.network.client.call(target, text, deadline="60s")
         assert isinstance(answer, WorkResponse)
         return answer.result if answer.error is None else answer.error.code
 
@@ -153,14 +153,14 @@ class Seen:
         return getattr(entries.get(target), what, "gone")
 
     async def info(self) -> Any:
-        answer = await self.network.client._connection.request("$SRV.INFO.asker", b"", timeout=5)
+        answer = await self.network.client._connection.request("$SRV.INFO.asker", b"", timeout=30)
         return json.loads(answer.data)["description"]
 
     async def stream(self, name: str, what: str) -> Any:
         return getattr((await self.server.stream_info(name)).config, what)
 
     async def delivered(self, stream: str) -> bool:
-        await self.network.client.call("two/offer", mode="async", delivery="out", deadline="20s")
+        await self.network.client.call("two/offer", mode="async", delivery="out", deadline="60s")
         return (await self.server.stream_info(stream)).state.messages > 0
 
     async def slots(self) -> int:

@@ -79,7 +79,7 @@ async def posing(inn: LiveNetwork, ensemble: str) -> AsyncIterator[Intruder]:
 
 
 async def call(inn: LiveNetwork, target: str, context: str, **terms: object) -> WorkResponse:
-    response = await inn.client.call(target, context, deadline=20, **terms)
+    response = await inn.client.call(target, context, deadline=60, **terms)
     assert isinstance(response, WorkResponse)
     return response
 

@@ -447,7 +447,7 @@ async def test_a_drained_ensemble_finishes_what_it_has_and_keeps_what_waits(tmp_
         draining = asyncio.ensure_future(inn.client.drain("kitchen"))
         kitchen = inn.runner._hosted["kitchen"]
         await eventually(lambda: kitchen.state is EnsembleState.DRAINING, "the drain")
-        order = await inn.client.call("desk/order", "lunch", deadline=20)
+        order = await inn.client.call("desk/order", "lunch", deadline=60)
         assert isinstance(order, WorkResponse)
         assert order.result == "a sandwich"  # discovery goes past it at once
         release(inn)

@@ -59,7 +59,7 @@ async def says(network: NetworkClient, word: str) -> None:
 
     async def all_do() -> bool:
         targets = ("kitchen/say", "kitchen/tell") * 4
-        return {(await network.call(target, {}, deadline=20)).result for target in targets} == {word}
+        return {(await network.call(target, {}, deadline=60)).result for target in targets} == {word}
 
     await eventually(all_do, f"the answer {word!r}")
 
