@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as `typing` has it, whose import takes longer than all that is here
 if TYPE_CHECKING:
     from runner.client.connect import connect
     from runner.errors import Refused

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 import runner
-from runner.cli import door, journal, output
+from runner.cli import door, early, journal, output
 from runner.cli.verbs.table import DEFAULT_VERB, LATER, VERBS
 from runner.errors import UsageProblem
 
@@ -61,6 +61,7 @@ class Verbs(TyperGroup):
 def load(name: str) -> Any:
     """The command of one verb, its module imported now."""
     module = import_module(f"runner.cli.verbs.{VERBS[name].module}")
+    early.release()
     single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_HELP_OPTIONS)
     single.command(name)(module.run)
     return get_command(single)
@@ -113,6 +114,7 @@ def main() -> None:
     """Run the command line of this process and end it, whatever threads user code has left behind."""
     output.prepare()
     code = run(sys.argv[1:])
+    early.leave_at_once()
     _end_within(_GRACE_SECONDS, code)
     sys.exit(code)
 

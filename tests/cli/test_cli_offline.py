@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from runner.cli.verbs.table import LATER, VERBS
-from tests.support.terminal import Directory, command, in_shell, surroundings
+from tests.support.terminal import Directory, command, ended, eventually, in_shell, surroundings
 
 SMALL = """\
 network: shop
@@ -424,3 +425,18 @@ def test_a_bug_is_told_with_its_log_and_without_a_traceback(directory: Directory
     assert str(log) in quiet.stderr
     assert "ZeroDivisionError" in log.read_text()
     assert "Traceback" in ran("-v").stderr
+
+
+@pytest.mark.parametrize("verb", ["validate", "status", "up"])
+def test_ctrl_c_while_a_verb_is_still_being_imported_ends_it_without_a_word(directory: Directory, verb: str) -> None:
+    directory.write("typer.py", "import pathlib, time\n\npathlib.Path('begun').touch()\ntime.sleep(600)\n")
+    process = directory.start(verb)
+    eventually((directory.path / "begun").exists, "the command imports its parser")
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, "", "")
+
+
+def test_who_ignores_ctrl_c_is_not_ended_by_it(directory: Directory) -> None:
+    directory.write("typer.py", "import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(7)\n")
+    ran = in_shell(directory, "trap '' INT; $RUN validate")
+    assert (ran.code, ran.out, ran.err) == (7, "", "")
