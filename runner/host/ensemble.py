@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from runner.beat import Vitals
-from runner.bus.away import AWAY
-from runner.bus.caller import Caller
-from runner.bus.connection import Connection, connect, left, settled
-from runner.bus.events import Events
 from runner.bus.failures import Room
-from runner.bus.payloads import Payloads
-from runner.errors import ServerFailed
 from runner.functions.loading import ModuleSpace
 from runner.functions.threads import DaemonThreads
 from runner.host.crew import Crew
 from runner.host.desk import Desk
 from runner.host.health import Ailment, HealthCheck
 from runner.host.hosted import AnyVersion, AtHome, Hand
-from runner.host.losses import give_up_soon
+from runner.host.link import Link
 from runner.host.probes import tried
+from runner.host.quietly import quietly
 from runner.host.resolving import Resolving
 from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
@@ -32,9 +26,6 @@ from runner.model import PythonTarget
 from runner.registration import Registration
 from runner.subjects import Subjects
 from runner.work import EnsembleState, Priority
-
-STEP_SECONDS = 5.0
-"""How long one step of stopping may take beside the draining itself."""
 
 MAX_THREADS = 1024
 """Plain functions run in threads; one that waits for another ensemble keeps its thread, though not its slot."""
@@ -63,9 +54,7 @@ class HostedEnsemble(AtHome):
         self._ailment = Ailment()
         self._probing = DaemonThreads(1, f"{name}-health")  # a probe that hangs takes no thread from the work
         self._health = HealthCheck(self._ailment, lambda one: tried(one, self._serving, self._probing), self._ailing)
-        self._connection: Connection | None = None
-        self._caller: Caller | None = None
-        self._events: Events | None = None
+        self._link = Link(name, desk, self._log, self._room, self._reconnected)
         self._serving: Serving | None = None
         self._prepared: Version | None = None
         self.retired = False
@@ -101,7 +90,7 @@ class HostedEnsemble(AtHome):
     @property
     def client(self) -> int | None:
         """The server's number for its connection."""
-        return self._connection.client_id if self._connection is not None and self._connection.is_connected else None
+        return self._link.client
 
     @property
     def vitals(self) -> Vitals:
@@ -132,20 +121,14 @@ class HostedEnsemble(AtHome):
     async def open(self, urls: tuple[str, ...], credentials: str | None) -> None:
         """Loaded and connected when this returns; it serves nobody yet. Raises StartFailed, ServerFailed."""
         version = self._prepared or self.version_in(self._generation, self.modules)
-        self._connection = await connect(
-            urls, caller=self.name, credentials=credentials, on_reconnect=self._on_reconnect
-        )
-        payloads = self._payloads(version, self._connection)
-        subjects = Subjects(version.network.name)
-        self._caller = Caller(self._connection, subjects, self.name, payloads, self._room)
-        await self._caller.open()
-        self._events = Events(self._connection, subjects)
+        subjects, link = Subjects(version.network.name), self._link
+        await link.open(urls, credentials, subjects, version.network.defaults.max_payload)
         station = Station(
             name=self.name,
             subjects=subjects,
-            connection=self._connection,
-            caller=self._caller,
-            events=self._events,
+            connection=link.connection,
+            caller=link.caller,
+            events=link.events,
             desk=self._desk,
             slots=self._slots,
             times=self._times,
@@ -153,15 +136,14 @@ class HostedEnsemble(AtHome):
             runner=self.runner,
             log=self._log,
         )
-        workplace = Workplace.of(station, version, payloads)
+        workplace = Workplace.of(station, version)
         self._station, self._serving, self._prepared = station, Serving(station, workplace, self._crew), None
 
     async def serve(self) -> None:
         """From `open` on to READY; where it was prepared, ready to be admitted."""
         assert self._serving is not None
-        assert self._connection is not None
         await self._serving.extend(self._serving.workplace)
-        await settled(self._connection)
+        await self._link.settled()
         if not self._held:
             await self._register(EnsembleState.READY)
             self._move(EnsembleState.READY)
@@ -248,7 +230,7 @@ class HostedEnsemble(AtHome):
     async def contract(self) -> None:
         """Withdraw what the present version does not offer."""
         if self._serving is not None:
-            await self._quietly(self._serving.contract())
+            await quietly(self._serving.contract(), self._log)
 
     async def retire(self, *, still_asked: bool) -> None:
         """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`.
@@ -262,12 +244,12 @@ class HostedEnsemble(AtHome):
             self._serving.workplace.resolving.supersede()
         if self._serving is not None and not still_asked:
             self._serving.hold()
-        await self._quietly(self._register(EnsembleState.DRAINING))
+        await quietly(self._register(EnsembleState.DRAINING), self._log)
 
     async def settled(self) -> None:
         """The server has seen what was sent to it, and what it delivered before is here."""
-        if self._connection is not None and self._connection.is_connected:
-            await settled(self._connection)
+        if self._link.is_connected:
+            await self._link.settled()
 
     async def begun(self) -> None:
         """Return when the work that is in hand now has ended."""
@@ -276,8 +258,7 @@ class HostedEnsemble(AtHome):
     def _at(self, version: Version) -> tuple[Serving, Workplace]:
         assert self._serving is not None
         assert self._station is not None
-        payloads = self._payloads(version, self._station.connection)
-        return self._serving, Workplace.of(self._station, version, payloads)
+        return self._serving, Workplace.of(self._station, version)
 
     async def leave(self) -> None:
         """Another one of the same name on this runner has taken over: take nothing more, and say nothing of it.
@@ -289,7 +270,7 @@ class HostedEnsemble(AtHome):
         if self._serving is not None:
             self._serving.workplace.resolving.supersede()
             self._serving.shut()
-            await self._quietly(self._serving.stop_intake())
+            await quietly(self._serving.stop_intake(), self._log)
 
     async def stop(self, drain_seconds: float) -> None:
         """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
@@ -299,27 +280,22 @@ class HostedEnsemble(AtHome):
         if self._serving is not None:
             self._serving.shut()  # whoever sees it DRAINING may count on it: nothing begins any more
         self._move(EnsembleState.DRAINING)
-        await self._quietly(self._register(EnsembleState.DRAINING))
+        await quietly(self._register(EnsembleState.DRAINING), self._log)
         if self._serving is not None and not self._succeeded:
-            await self._quietly(self._serving.stop_intake())
+            await quietly(self._serving.stop_intake(), self._log)
         culprits = await self._crew.finish(drain_seconds)
         if self._serving is not None:
             await self._serving.close()
-        await self._quietly(self._register(EnsembleState.STOPPED))
-        if self._caller is not None and self._events is not None:
-            await self._caller.close()
-            await self._quietly(self._events.close())
-        if self._connection is not None:
-            await self._quietly(left(self._connection))
+        await quietly(self._register(EnsembleState.STOPPED), self._log)
+        await self._link.close()
         self._executor.shutdown()
         self._probing.shutdown()
         self.detail = f"stopped waiting for {', '.join(culprits)}" if culprits else None
         self._move(EnsembleState.STOPPED, self.detail)
 
     def see_change(self) -> None:
-        """Runners came or went, and calls in their hands end."""
-        if self._caller is not None:
-            give_up_soon(self._caller, self._desk)
+        """Runners came or went: calls in the hands of those who are gone end."""
+        self._link.see_change()
 
     def cancel(self, caller: str, request_id: str) -> bool:
         """Cancel a task or a tool call in hand. False where it is not here."""
@@ -342,9 +318,6 @@ class HostedEnsemble(AtHome):
 
     def calls(self) -> tuple[tuple[str, str], ...]:
         return self._serving.calls() if self._serving is not None else ()
-
-    def _payloads(self, version: Version, connection: Connection) -> Payloads:
-        return Payloads.over(self._desk, version.network.defaults.max_payload, connection.max_payload)
 
     async def _register(self, state: EnsembleState) -> None:
         if self._succeeded:
@@ -370,19 +343,9 @@ class HostedEnsemble(AtHome):
             if not self.retired:
                 self._desk.moved(self.name, self._ailment.shown(self.state), self._ailment.problem)
 
-    async def _on_reconnect(self) -> None:
-        if self._caller is not None:
-            self._caller.nudge()
+    def _reconnected(self) -> None:
         if self._serving is not None:
             self._serving.reconnected()
-
-    async def _quietly(self, step: Awaitable[None]) -> None:
-        """One step of stopping: a server that is away must not keep the next from happening."""
-        try:
-            async with asyncio.timeout(STEP_SECONDS):
-                await step
-        except (*AWAY, ServerFailed) as problem:
-            self._log.warning("while stopping: %s", str(problem) or type(problem).__name__)
 
     def _room(self, provider: str, task: str) -> Room:
         known = self._generation.declared.get(provider, task)

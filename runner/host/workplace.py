@@ -73,7 +73,7 @@ class Workplace(Station):
         return self.version.generation.number
 
     @classmethod
-    def of(cls, station: Station, version: Version, payloads: Payloads) -> Workplace:
+    def of(cls, station: Station, version: Version) -> Workplace:
         """The station, from here on with this version."""
         return cls(
             name=station.name,
@@ -89,7 +89,7 @@ class Workplace(Station):
             log=station.log,
             network=version.network,
             ensemble=version.ensemble,
-            payloads=payloads,
+            payloads=Payloads.over(station.desk, version.network.defaults.max_payload, station.connection.max_payload),
             functions=version.functions.__getitem__,
             declared=version.generation.declared,
             shared={one.name: one for one in version.generation.declared.of_provider(station.name)},
