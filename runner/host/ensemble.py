@@ -21,7 +21,7 @@ from runner.host.service_times import ServiceTimes
 from runner.host.serving import Serving
 from runner.host.slots import Slots
 from runner.host.version import Generation, Version, version_of
-from runner.host.workplace import Station, Workplace
+from runner.host.workplace import Station
 from runner.model import PythonTarget
 from runner.registration import Registration
 from runner.subjects import Subjects
@@ -59,7 +59,6 @@ class HostedEnsemble(AtHome):
         self._prepared: Version | None = None
         self.retired = False
         """Whether the network has it no more, and it serves those who still know it."""
-        self._station: Station | None = None
         self._held = False
         self._succeeded = False
 
@@ -73,19 +72,9 @@ class HostedEnsemble(AtHome):
         return len(self._crew)
 
     @property
-    def constrained(self) -> bool:
-        """Whether more tasks wait for it, over all replicas, than `capacity.backpressure` allows."""
-        return self._serving is not None and self._serving.constrained
-
-    @property
     def resolving(self) -> Resolving | None:
         """How its uses are resolved; None where it is not up."""
         return self._serving.workplace.resolving if self._serving is not None else None
-
-    @property
-    def load(self) -> float:
-        """Requests in hand over slots."""
-        return round(len(self._crew) / max(1, self._slots.count), 3)
 
     @property
     def client(self) -> int | None:
@@ -95,19 +84,9 @@ class HostedEnsemble(AtHome):
     @property
     def vitals(self) -> Vitals:
         """How it is now, for the runner's beat and for who asks."""
-        return Vitals(
-            ensemble=self.name,
-            state=self._ailment.shown(self.state),
-            in_flight=self.in_flight,
-            in_hand=dict(self.in_hand()),
-            slots=self._slots.count,
-            load=self.load,
-            constrained=self.constrained,
-            queued=self._serving.queued if self._serving is not None else 0,
-            waiting=self._slots.waiting,
-            took={name: round(seconds * 1000, 3) for name, seconds in self._times.lately().items()},
-            detail=self.detail or self._ailment.problem,
-        )
+        if self._serving is None:
+            return Vitals(ensemble=self.name, state=self.state, slots=self._slots.count, detail=self.detail)
+        return self._serving.vitals(self.state, self.detail)
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
         """READY when this returns: serving, pulling, registered; where it was prepared, ready to be admitted.
@@ -136,8 +115,7 @@ class HostedEnsemble(AtHome):
             runner=self.runner,
             log=self._log,
         )
-        workplace = Workplace.of(station, version)
-        self._station, self._serving, self._prepared = station, Serving(station, workplace, self._crew), None
+        self._serving, self._prepared = Serving(station, version, self._crew), None
 
     async def serve(self) -> None:
         """From `open` on to READY; where it was prepared, ready to be admitted."""
@@ -200,8 +178,8 @@ class HostedEnsemble(AtHome):
     async def extend(self, version: AnyVersion) -> None:
         """Serve what this version offers beyond the present one, by this version; nobody is told of it yet."""
         assert isinstance(version, Version)
-        serving, workplace = self._at(version)
-        await serving.extend(workplace)
+        assert self._serving is not None
+        await self._serving.extend(self._serving.at(version))
 
     def pause_intake(self) -> None:
         """What comes from now on waits for the next `switch`; what is in hand goes on."""
@@ -211,12 +189,9 @@ class HostedEnsemble(AtHome):
     def switch(self, version: AnyVersion) -> None:
         """What begins from now on is worked on by this version. `register` tells others of what is different."""
         assert isinstance(version, Version)
-        serving, workplace = self._at(version)
+        assert self._serving is not None
         self._generation, self.modules = version.generation, version.modules
-        workplace.caller.payloads = workplace.payloads
-        serving.workplace.resolving.supersede()
-        serving.switch(workplace)
-        workplace.resolving.begin()
+        self._serving.switch(self._serving.at(version))
         self._health.follow(version.ensemble.health)
         if self._slots.count != (count := version.ensemble.capacity.max_concurrent):
             self._slots.resize(count)
@@ -254,11 +229,6 @@ class HostedEnsemble(AtHome):
     async def begun(self) -> None:
         """Return when the work that is in hand now has ended."""
         await self._crew.begun()
-
-    def _at(self, version: Version) -> tuple[Serving, Workplace]:
-        assert self._serving is not None
-        assert self._station is not None
-        return self._serving, Workplace.of(self._station, version)
 
     async def leave(self) -> None:
         """Another one of the same name on this runner has taken over: take nothing more, and say nothing of it.

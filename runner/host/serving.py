@@ -10,24 +10,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from runner import __version__
+from runner.beat import Vitals
 from runner.bus.service import ToolService
 from runner.host.crew import Crew
 from runner.host.hosted import Hand
 from runner.host.task_queue import TaskQueue
 from runner.host.tool_calls import ToolCalls
+from runner.host.version import Version
 from runner.host.workplace import Station, Workplace
-from runner.work import Priority
+from runner.work import EnsembleState, Priority
 
 
 class Serving:
     """`crew` owns the work. After `stop_intake` nothing is extended any more."""
 
-    def __init__(self, station: Station, workplace: Workplace, crew: Crew) -> None:
+    def __init__(self, station: Station, version: Version, crew: Crew) -> None:
         self._station = station
         self._crew = crew
-        self.workplace = workplace
+        self.workplace = self.at(version)
         self._service = ToolService(station.connection, station.subjects, station.name, __version__, station.desk)
-        self._calls = ToolCalls(workplace, crew, self._service.counts)
+        self._calls = ToolCalls(self.workplace, crew, self._service.counts)
         self._queue: TaskQueue | None = None
         self._stopped = False
 
@@ -36,14 +38,27 @@ class Serving:
         """Tasks that the version does not have, and an earlier one still works on."""
         return self._queue.leaving if self._queue is not None else ()
 
-    @property
-    def constrained(self) -> bool:
-        return self._queue is not None and self._queue.pressure.constrained
+    def vitals(self, state: EnsembleState, detail: str | None) -> Vitals:
+        """How the work goes now. `state` is where it would be if it were well, `detail` what else is to be told."""
+        slots, ailment, in_flight = self._station.slots, self._station.ailment, len(self._crew)
+        pressure = self._queue.pressure if self._queue is not None else None
+        return Vitals(
+            ensemble=self._station.name,
+            state=ailment.shown(state),
+            in_flight=in_flight,
+            in_hand=dict(self.in_hand()),
+            slots=slots.count,
+            load=round(in_flight / max(1, slots.count), 3),
+            constrained=pressure is not None and pressure.constrained,
+            queued=pressure.waiting if pressure is not None else 0,
+            waiting=slots.waiting,
+            took={name: round(seconds * 1000, 3) for name, seconds in self._station.times.lately().items()},
+            detail=detail or ailment.problem,
+        )
 
-    @property
-    def queued(self) -> int:
-        """How many tasks wait, for all replicas, as far as this one looked."""
-        return self._queue.pressure.waiting if self._queue is not None else 0
+    def at(self, version: Version) -> Workplace:
+        """The station with a version, to `extend` for and to `switch` to."""
+        return Workplace.of(self._station, version)
 
     async def extend(self, workplace: Workplace) -> None:
         """Serve what this version offers as well as what is served.
@@ -67,11 +82,14 @@ class Serving:
 
     def switch(self, workplace: Workplace) -> None:
         """What begins from now on is worked on by this version; what it does not know any more stays with the last."""
+        workplace.caller.payloads = workplace.payloads
+        self.workplace.resolving.supersede()
         self.workplace = workplace
         self._calls = self._calls.at(workplace)
         self._service.switch(workplace.version.tools, self._calls.handle, workplace.ensemble.description)
         if self._queue is not None:
             self._queue.switch(workplace)
+        workplace.resolving.begin()
 
     async def contract(self) -> None:
         """Withdraw what the version does not offer."""

@@ -218,9 +218,9 @@ async def test_who_waits_behind_many_hears_that_the_provider_is_constrained(tmp_
         told = [one.constrained for one in accepted if isinstance(one, TaskAccepted)]
         assert told == [None, None, None, True, True]
         kitchen = inn.runner._hosted["kitchen"]
-        await eventually(lambda: kitchen.constrained, "the pressure")
+        await eventually(lambda: kitchen.vitals.constrained, "the pressure")
         release(inn)
-        await eventually(lambda: not kitchen.constrained, "the end of the pressure")
+        await eventually(lambda: not kitchen.vitals.constrained, "the end of the pressure")
         kinds = ["CAPACITY_CONSTRAINED BEGAN", "CAPACITY_CONSTRAINED ENDED"]
 
         async def told_of_both() -> bool:
