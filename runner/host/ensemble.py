@@ -34,8 +34,8 @@ MAX_THREADS = 1024
 class HostedEnsemble(AtHome):
     """Hosts one ensemble in this very process. `start` and `stop` once each, in this order, and changes in between.
 
-    Implements `runner.host.hosted.Hosted`. A change is `version_in`, `extend`, `switch`, and `contract` once the work
-    that began before has ended. Before `switch` it may be given up, by `contract`.
+    Implements `runner.host.hosted.Hosted`, which says what each step does. A change is `version_in`, `extend`,
+    `switch`, and `contract` once the work that began before has ended. Before `switch` it may be given up by that.
     """
 
     def __init__(self, generation: Generation, name: str, desk: Desk, *, modules: ModuleSpace, runner: str) -> None:
@@ -78,7 +78,6 @@ class HostedEnsemble(AtHome):
 
     @property
     def client(self) -> int | None:
-        """The server's number for its connection."""
         return self._link.client
 
     @property
@@ -89,16 +88,11 @@ class HostedEnsemble(AtHome):
         return self._serving.vitals(self.state, self.detail)
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
-        """READY when this returns: serving, pulling, registered; where it was prepared, ready to be admitted.
-
-        Raises StartFailed, ServerFailed.
-        """
         self._move(EnsembleState.STARTING)
         await self.open(urls, credentials)
         await self.serve()
 
     async def open(self, urls: tuple[str, ...], credentials: str | None) -> None:
-        """Loaded and connected when this returns; it serves nobody yet. Raises StartFailed, ServerFailed."""
         version = self._prepared or self.version_in(self._generation, self.modules)
         subjects, link = Subjects(version.network.name), self._link
         await link.open(urls, credentials, subjects, version.network.defaults.max_payload)
@@ -118,7 +112,6 @@ class HostedEnsemble(AtHome):
         self._serving, self._prepared = Serving(station, version, self._crew), None
 
     async def serve(self) -> None:
-        """From `open` on to READY; where it was prepared, ready to be admitted."""
         assert self._serving is not None
         await self._serving.extend(self._serving.workplace)
         await self._link.settled()
@@ -147,11 +140,9 @@ class HostedEnsemble(AtHome):
         self._slots.resize(0)
 
     def is_as(self, targets: Iterable[PythonTarget], read: Callable[[str], bytes]) -> bool:
-        """Whether its code is what `read` gives."""
         return self.modules.is_as(targets, read)
 
     def admit(self) -> None:
-        """Its generation is in force: it works from now on. `register` tells others of it."""
         version = self.version
         assert version is not None
         self._held = False
@@ -162,21 +153,17 @@ class HostedEnsemble(AtHome):
         self._health.follow(version.ensemble.health)
 
     def renew(self, generation: Generation) -> None:
-        """Come up in this generation; not started yet."""
         self._generation = generation
 
     @property
     def leaving(self) -> tuple[str, ...]:
-        """Tasks that the present version does not have, and an earlier one still works on."""
         return self._serving.leaving if self._serving is not None else ()
 
     @property
     def version(self) -> Version | None:
-        """What new work begins with; None before it is up."""
         return self._serving.workplace.version if self._serving is not None else self._prepared
 
     async def extend(self, version: AnyVersion) -> None:
-        """Serve what this version offers beyond the present one, by this version; nobody is told of it yet."""
         assert isinstance(version, Version)
         assert self._serving is not None
         await self._serving.extend(self._serving.at(version))
@@ -187,7 +174,6 @@ class HostedEnsemble(AtHome):
             self._serving.pause()
 
     def switch(self, version: AnyVersion) -> None:
-        """What begins from now on is worked on by this version. `register` tells others of what is different."""
         assert isinstance(version, Version)
         assert self._serving is not None
         self._generation, self.modules = version.generation, version.modules
@@ -197,21 +183,15 @@ class HostedEnsemble(AtHome):
             self._slots.resize(count)
 
     async def register(self) -> None:
-        """Tell the network what is on offer now."""
         self.retired = False
         if self.state is EnsembleState.READY:
             await self._register(EnsembleState.READY)
 
     async def contract(self) -> None:
-        """Withdraw what the present version does not offer."""
         if self._serving is not None:
             await quietly(self._serving.contract(), self._log)
 
     async def retire(self, *, still_asked: bool) -> None:
-        """It is not in the network any more: nobody finds it, and it serves those who know it until `stop`.
-
-        Unless work that began before may ask it, no task that waits for it begins.
-        """
         self.retired = True
         if self.state is not EnsembleState.READY:
             return
@@ -222,19 +202,13 @@ class HostedEnsemble(AtHome):
         await quietly(self._register(EnsembleState.DRAINING), self._log)
 
     async def settled(self) -> None:
-        """The server has seen what was sent to it, and what it delivered before is here."""
         if self._link.is_connected:
             await self._link.settled()
 
     async def begun(self) -> None:
-        """Return when the work that is in hand now has ended."""
         await self._crew.begun()
 
     async def leave(self) -> None:
-        """Another one of the same name on this runner has taken over: take nothing more, and say nothing of it.
-
-        What is in hand goes on until `stop`, or its end.
-        """
         self._succeeded = True
         await self._health.close()
         if self._serving is not None:
@@ -243,7 +217,6 @@ class HostedEnsemble(AtHome):
             await quietly(self._serving.stop_intake(), self._log)
 
     async def stop(self, drain_seconds: float) -> None:
-        """Take nothing more, let what is in hand finish within the bound, and be gone. What is left stays queued."""
         if self.state in (EnsembleState.DRAINING, EnsembleState.STOPPED):
             return
         await self._health.close()
@@ -268,7 +241,6 @@ class HostedEnsemble(AtHome):
         self._link.see_change()
 
     def cancel(self, caller: str, request_id: str) -> bool:
-        """Cancel a task or a tool call in hand. False where it is not here."""
         return self._serving is not None and self._serving.cancel(caller, request_id)
 
     def in_hand(self) -> Mapping[Priority, int]:
