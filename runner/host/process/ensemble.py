@@ -10,38 +10,31 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 
 from runner.beat import Vitals
-from runner.bus.away import AWAY
-from runner.endings import ended, undone
-from runner.errors import EnsembleNetworkError, ServerFailed
-from runner.event import Event
+from runner.endings import ended
+from runner.errors import EnsembleNetworkError
 from runner.functions.loading import ModuleSpace
-from runner.host.hosted import AnyVersion, Hand
+from runner.host.hosted import AnyVersion
 from runner.host.process import calls
-from runner.host.process.backoff import Backoff
 from runner.host.process.child import Child
 from runner.host.process.handover import packed, seen_by
+from runner.host.process.keeping import Keeping
+from runner.host.process.last_look import LOOK_SECONDS, LastLook
+from runner.host.process.lifecycle import Lifecycle
 from runner.host.process.line import LineLost
 from runner.host.process.room import SILENT_SECONDS, STEP_SECONDS, Ended, Room, Unanswered
 from runner.host.process.surroundings import ProcessVersion, Surroundings
 from runner.host.users import LONGEST_DEADLINE
 from runner.host.version import Generation
 from runner.model import PythonTarget
-from runner.registration import Registration
 from runner.work import EnsembleState, Placement, Priority
-
-LOOK_SECONDS = 1.0
-"""How long whoever wants to know how it is waits for a process that is busy."""
 
 SETTLED_SECONDS = 2.0
 """How long all others wait, while the server is told of a change, for a process that is busy."""
 
 GRACE_SECONDS = 2.0
 """How long one that is not heard may take to stop, beyond its time to finish what it has in hand."""
-
-_log = logging.getLogger("runner.host")
 
 
 class ProcessEnsemble:
@@ -53,23 +46,32 @@ class ProcessEnsemble:
         self.name = name
         self.runner = around.runner
         self.modules = modules
-        self.state = EnsembleState.STARTING
-        self.detail: str | None = None
-        self.retired = False
         self._around = around
         self._version = ProcessVersion(generation, generation.network.ensembles[name], modules)
-        self._reach: tuple[tuple[str, ...], str | None] = ((), None)
-        self._room = Room(name, around, lambda: self._version, self._moved)
+        log = logging.getLogger(f"runner.ensemble.{name}")
+        self._life = Lifecycle(name, around.runner, around.desk, log)
+        self._room = Room(name, around, lambda: self._version, self._life.said)
+        self._look = LastLook()
+        self._keeping = Keeping(self._room, around, self._life, self._look, self._admitted)
         self._extended: Child | None = None
-        self._look: calls.Look | None = None
-        self._keeping: asyncio.Task[None] | None = None
-        self._backoff = Backoff()
-        self._held = False
-        self._ending = False
-        self._succeeded = False
-        self._log = logging.getLogger(f"runner.ensemble.{name}")
 
     # how it is
+
+    @property
+    def state(self) -> EnsembleState:
+        return self._life.state
+
+    @property
+    def detail(self) -> str | None:
+        return self._life.detail
+
+    @detail.setter
+    def detail(self, detail: str | None) -> None:
+        self._life.detail = detail
+
+    @property
+    def retired(self) -> bool:
+        return self._life.retired
 
     @property
     def version(self) -> AnyVersion | None:
@@ -77,11 +79,11 @@ class ProcessEnsemble:
 
     @property
     def is_kept(self) -> bool:
-        return self._keeping is not None and not self._ending
+        return self._keeping.has_begun and not self._life.ending
 
     @property
     def client(self) -> int | None:
-        return self._look.client if self._look is not None else None
+        return self._look.client
 
     @property
     def in_flight(self) -> int:
@@ -94,36 +96,24 @@ class ProcessEnsemble:
     @property
     def vitals(self) -> Vitals:
         slots = self._version.ensemble.capacity.max_concurrent
-        told = (
-            self._look.vitals if self._look is not None else Vitals(ensemble=self.name, state=self.state, slots=slots)
-        )
+        told = self._look.vitals or Vitals(ensemble=self.name, state=self.state, slots=slots)
         is_ill = self.state is EnsembleState.READY and told.state is EnsembleState.DEGRADED
         state, detail = (told.state, told.detail) if is_ill else (self.state, self.detail)
         return told.model_copy(update={"ensemble": self.name, "state": state, "detail": detail, "pid": self.pid})
 
     async def look(self) -> None:
         """Where the process does not answer in time, it stays as it was at the last look."""
-        if self.state is EnsembleState.STARTING:
-            return
-        if self._room.line is None or not self._room.line.is_open:
-            self._look = None
-            return
-        try:
-            self._look = await self._room.line.ask(calls.LOOK, seconds=LOOK_SECONDS)
-        except LineLost:
-            self._look = None
-        except (TimeoutError, RuntimeError):  # it is busy, or not open yet
-            return
+        if self.state is not EnsembleState.STARTING:
+            await self._look.renew(self._room.line)
 
     def in_hand(self) -> Mapping[Priority, int]:
-        return self._look.vitals.in_hand if self._look is not None else {}
+        return self._look.in_hand()
 
     def messages(self, caller: str, request_id: str) -> tuple[int, ...]:
-        return hand.messages if (hand := self._hand(caller, request_id)) else ()
+        return self._look.messages(caller, request_id)
 
     def holds(self, caller: str, request_id: str) -> bool:
-        hand = self._hand(caller, request_id)
-        return hand is not None and not hand.passed
+        return self._look.holds(caller, request_id)
 
     async def open_calls(self, addresses: frozenset[str]) -> frozenset[str]:
         if self._room.line is None or not self._room.line.is_open:
@@ -137,12 +127,7 @@ class ProcessEnsemble:
         """The process hears of it in any case."""
         if self._room.line is not None:
             self._room.line.tell(calls.CANCEL, caller, request_id)
-        in_calls = self._look is not None and (caller, request_id) in self._look.calls
-        return in_calls or self.holds(caller, request_id)
-
-    def _hand(self, caller: str, request_id: str) -> Hand | None:
-        hands = self._look.tasks if self._look is not None else ()
-        return next((hand for hand in hands if (hand.caller, hand.request_id) == (caller, request_id)), None)
+        return self._look.calls(caller, request_id) or self._look.holds(caller, request_id)
 
     # coming up
 
@@ -153,105 +138,34 @@ class ProcessEnsemble:
         """Code is loaded by the process."""
 
     def prepare(self) -> None:
-        self._held = True
+        self._life.held = True
 
     def admit(self) -> None:
-        self._held = False
+        self._life.held = False
         if self._room.line is not None:
             self._room.line.tell(calls.ADMIT)
         if self.is_kept and self._room.is_open:
-            self.state = EnsembleState.READY  # whoever looks at it before the process says so is not to be misled
+            self._life.state = EnsembleState.READY  # whoever looks at it before the process says so is not to be misled
 
     async def start(self, urls: tuple[str, ...], credentials: str | None) -> None:
-        self._move(EnsembleState.STARTING)
+        self._life.move(EnsembleState.STARTING)
         await self.open(urls, credentials)
         await self.serve()
 
     async def open(self, urls: tuple[str, ...], credentials: str | None) -> None:
         self._room.reach = (urls, credentials)
-        await self._room.bring_up(held=self._held)
+        await self._room.bring_up(held=self._life.held)
 
     async def serve(self) -> None:
         if self._room.child is None or self._room.child.ended.done():
-            await self._room.bring_up(held=self._held)
+            await self._room.bring_up(held=self._life.held)
         await self._room.asked(calls.SERVE)
         assert self._room.child is not None
-        self._keeping = self._keeping or asyncio.ensure_future(self._keep(self._room.child))
-
-    # being kept
-
-    async def _keep(self, child: Child) -> None:
-        """Whenever the process ends, start another one, until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            stood_from = loop.time()
-            how = await self._ended(child)
-            pause = self._backoff.pause(loop.time() - stood_from)
-            await self._fell(child, how, pause)
-            if self._ending:
-                return
-            while True:
-                await asyncio.sleep(pause)
-                self._move(EnsembleState.STARTING, f"its process ended with {how}: another one is starting")
-                try:
-                    await self._room.bring_up(held=self._held)
-                    await self._room.asked(calls.SERVE)
-                    await self._admitted()
-                    break
-                except (EnsembleNetworkError, *AWAY) as problem:
-                    pause = self._backoff.pause(0.0)
-                    why = problem.message if isinstance(problem, EnsembleNetworkError) else str(problem)
-                    await self._down(f"its process does not come up: {why}; trying again in {pause:g} s")
-            assert self._room.child is not None
-            child = self._room.child
-
-    async def _ended(self, child: Child) -> str:
-        """How it ended. While it is not heard, nobody is led to it."""
-        silent = False
-        while not child.ended.done():
-            await asyncio.wait((child.ended,), timeout=LOOK_SECONDS)
-            if child.ended.done() or self._ending or silent == self._room.is_silent:
-                continue
-            silent = not silent
-            if silent and self.state is EnsembleState.READY:
-                await self._down(f"its process (pid {child.pid}) does not answer: it is stopped, or blocks")
-            elif not silent and self.state is EnsembleState.DEGRADED:
-                self._move(EnsembleState.READY)
-                await self._offered()
-        return child.ended.result()
-
-    async def _offered(self) -> None:
-        if not (self.retired or self._held):
-            await self._room.quietly(calls.OFFER)
+        self._keeping.begin(self._room.child)
 
     async def _admitted(self) -> None:
-        """It was admitted while this process came up."""
-        if self._room.given_held and not self._held:
-            self.admit()
-            await self.register()
-
-    async def _fell(self, child: Child, how: str, pause: float) -> None:
-        """Whoever waited for it is told, what it had in hand goes back, and nobody is led to it meanwhile."""
-        self._around.outlooks.end(child.line)
-        self._look = None
-        if self._room.grip is not None:
-            await self._room.grip.release(how, stopping=self._ending and not self._succeeded)
-        if self._ending:
-            return
-        again = f"starting again in {pause:g} s"
-        told = f"its process (pid {child.pid}) ended with {how}; {again}"
-        now = datetime.now(UTC)
-        self._around.events.write(Event(kind="process", at=now, ensemble=self.name, status="FAILED", message=told))
-        await self._down(told)
-
-    async def _down(self, detail: str) -> None:
-        self._log.warning("%s", detail)
-        self._move(EnsembleState.DEGRADED, detail)
-        registration = Registration(ensemble=self.name, runner=self.runner, state=EnsembleState.DEGRADED)
-        try:
-            await self._around.desk.register(registration)
-        except (ServerFailed, *AWAY) as problem:
-            self._log.warning("nobody could be told that it is down: %s", problem)
+        self.admit()
+        await self.register()
 
     # a change
 
@@ -297,14 +211,14 @@ class ProcessEnsemble:
         await self._room.quietly(calls.SETTLED, seconds=SETTLED_SECONDS)
 
     async def register(self) -> None:
-        self.retired = False
+        self._life.retired = False
         await self._room.quietly(calls.OFFER)
 
     async def contract(self) -> None:
         await self._room.quietly(calls.CONTRACT)
 
     async def retire(self, *, still_asked: bool) -> None:
-        self.retired = True
+        self._life.retired = True
         await self._room.quietly(calls.RETIRE, still_asked)
 
     async def settled(self) -> None:
@@ -318,7 +232,7 @@ class ProcessEnsemble:
 
     @property
     def leaving(self) -> tuple[str, ...]:
-        return self._look.leaving if self._look is not None else ()
+        return self._look.leaving
 
     async def begun(self) -> None:
         await self._room.quietly(calls.BEGUN, seconds=LONGEST_DEADLINE.total_seconds(), patient=True)
@@ -327,9 +241,9 @@ class ProcessEnsemble:
     # going
 
     async def leave(self) -> None:
-        self._ending = self._succeeded = True
+        self._life.ending = self._life.succeeded = True
         if self.state is not EnsembleState.READY:  # it is coming up again, by what was before
-            await undone(self._keeping)
+            await self._keeping.close()
             if self._room.child is not None:
                 self._room.child.kill()
             return
@@ -340,7 +254,7 @@ class ProcessEnsemble:
     async def stop(self, drain_seconds: float) -> None:
         if self.state is EnsembleState.STOPPED:
             return
-        self._ending = True
+        self._life.ending = True
         child, detail = self._room.child, None
         if child is not None and not child.ended.done():
             try:
@@ -349,15 +263,14 @@ class ProcessEnsemble:
                 detail = "its process did not stop in time and was killed"
                 child.kill()
             await child.gone()
-        await undone(self._keeping)
+        await self._keeping.close()
         if child is not None:
             self._around.outlooks.end(child.line)
             if self._room.grip is not None:
-                await self._room.grip.release("its runner's leave", stopping=not self._succeeded)
-        if not self._succeeded:
-            await self._gone()
-        self._look, self.detail = None, detail
-        self._move(EnsembleState.STOPPED, detail)
+                await self._room.grip.release("its runner's leave", stopping=not self._life.succeeded)
+        await self._life.gone()
+        self._look.forget()
+        self._life.move(EnsembleState.STOPPED, detail)
 
     async def _stopped(self, child: Child, drain_seconds: float) -> str | None:
         """What it says of its stop. Raises TimeoutError, soon where it is not heard once its time to finish is up."""
@@ -376,24 +289,3 @@ class ProcessEnsemble:
         if self._room.is_silent:
             return drain_seconds if self.in_flight else 0.0
         return drain_seconds + STEP_SECONDS
-
-    async def _gone(self) -> None:
-        """Nothing is registered any more, also where the process could not say so."""
-        try:
-            await self._around.desk.register(
-                Registration(ensemble=self.name, runner=self.runner, state=EnsembleState.STOPPED)
-            )
-        except (ServerFailed, *AWAY) as problem:
-            self._log.warning("while stopping: %s", problem)
-
-    def _moved(self, state: EnsembleState, detail: str | None) -> None:
-        """What the process says of itself. That it is gone, its runner says; one that is not well goes on."""
-        if state is EnsembleState.DEGRADED:
-            self._around.desk.moved(self.name, state, detail)
-        elif state is not EnsembleState.STOPPED:
-            self._move(state, detail)
-
-    def _move(self, state: EnsembleState, detail: str | None = None) -> None:
-        self.state, self.detail = state, detail
-        if not self._succeeded:
-            self._around.desk.moved(self.name, state, detail)
