@@ -30,8 +30,11 @@ async def drained(
     answer = await questions.ask(subject, seconds=ASK_SECONDS) if hosts else None
     if answer is None:
         raise UsageProblem(f"no live runner hosts {ensemble}", hint="`run-network status` shows who hosts what")
-    moving = (EnsembleState.STARTING,) if resume else (EnsembleState.READY, EnsembleState.DRAINING)
-    patience = DrainReport.model_validate_json(answer).seconds + ASK_SECONDS
+    told = DrainReport.model_validate_json(answer)
+    moving = {EnsembleState.STARTING} if resume else {EnsembleState.READY, EnsembleState.DRAINING}
+    if resume and told.state is EnsembleState.STARTING:
+        moving.add(EnsembleState.DRAINING)  # one that does not come up is stopped again, and then says why
+    patience = told.seconds + ASK_SECONDS
     give_up, pause = datetime.now(UTC) + timedelta(seconds=patience), POLL_SECONDS[0]
     while True:
         await asyncio.sleep(pause)

@@ -15,6 +15,7 @@ from runner.errors import UsageProblem
 from runner.host.inline_desk import InlineDesk
 from runner.host.promotion import Promotion
 from runner.registration import Registration
+from runner.reports import StatusReport
 from runner.subjects import publication_of_place
 from runner.work import EnsembleState, Priority, Standing, TaskAccepted, WorkError, WorkResponse
 from tests.support.networks import LiveNetwork, eventually, live
@@ -484,10 +485,21 @@ async def test_an_ensemble_that_could_not_be_brought_back_is_brought_back_later(
     async with live(tmp_path, network(), inn=MODULE) as inn:
         await inn.client.drain("kitchen")
 
-        async def away(_: Registration) -> None:
+        status, seen = inn.client.status, asyncio.Event()
+
+        async def looked() -> StatusReport:
+            report = await status()
+            if EnsembleState.DRAINING in {one.state for one in report.ensembles}:
+                seen.set()
+            return report
+
+        async def away(registration: Registration) -> None:
+            if registration.state is EnsembleState.DRAINING:
+                await seen.wait()  # whoever waits for it sees that it is stopped again
             raise TimeoutError
 
         with monkeypatch.context() as patch:
+            patch.setattr(inn.client, "status", looked)
             patch.setattr(inn.runner._ground.desk, "register", away)
             report = await inn.client.drain("kitchen", resume=True)
             assert report.state is EnsembleState.STOPPED
