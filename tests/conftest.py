@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,12 @@ import pytest
 
 WORKERS_PER_CORE = 2
 """Most tests wait, for a server or a process, more than they compute."""
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches what a test starts, also where the suite runs in the background of a script, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
