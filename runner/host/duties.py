@@ -110,15 +110,16 @@ class Duties:
         async for stored in self._queues.stored(name, start=looked.next):
             looked.remember(await Place.of(stored, self._desk, first_delivery=True))
             looked.next = stored.sequence + 1
+        now = datetime.now(UTC)  # one for all: else a task whose time comes meanwhile would go before an older one
         for sequence, task in list(looked.tasks.items()):
-            if sequence not in looked.begun and self._may_wait(sequence, task, looked):
+            if sequence not in looked.begun and self._may_wait(sequence, task, looked, now):
                 continue
             if not self._leadership.leading:
                 return
             await self._attend(name, looked, sequence)
 
-    def _may_wait(self, sequence: int, task: Unclaimed, looked: _Looked) -> bool:
-        verdict = self._judge(task, looked.health)
+    def _may_wait(self, sequence: int, task: Unclaimed, looked: _Looked, now: datetime) -> bool:
+        verdict = self._judge(task, looked.health, now)
         return isinstance(verdict, Leave) or (isinstance(verdict, Hold) and sequence in looked.held)
 
     async def _attend(self, name: str, looked: _Looked, sequence: int) -> None:
@@ -133,7 +134,7 @@ class Duties:
             return
         place = await Place.of(stored, self._desk)
         looked.remember(place)
-        await self._act(place, self._judge(place.task, looked.health), looked)
+        await self._act(place, self._judge(place.task, looked.health, datetime.now(UTC)), looked)
         looked.begun.discard(sequence)
 
     async def _act(self, place: Place, verdict: Verdict, looked: _Looked) -> None:
@@ -170,13 +171,13 @@ class Duties:
                 return False
         return True
 
-    def _judge(self, task: Unclaimed, health: Health) -> Verdict:
+    def _judge(self, task: Unclaimed, health: Health, now: datetime) -> Verdict:
         return judge(
             replace(task, under_work=self._is_under_work(task)),
             health,
             self._candidates(task),
             max_hops=self._in_force.network.defaults.max_hops,
-            now=datetime.now(UTC),
+            now=now,
         )
 
     def _candidates(self, task: Unclaimed) -> Iterator[Candidate]:

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +69,7 @@ ensembles:
 MODULE = """\
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 
 async def cook(text: str) -> str:
@@ -227,6 +230,23 @@ async def test_a_full_queue_is_passed_over_and_the_next_one_has_it(tmp_path: Pat
         outcomes = [await chief.outcome(request_id) for request_id in ids]
         assert [outcome.provider for outcome in outcomes] == ["bistro", "bistro", "canteen", "canteen"]
         assert all(outcome.status is Status.COMPLETED for outcome in outcomes)
+
+
+async def test_no_task_goes_before_an_older_one_whose_time_comes_while_it_is_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with leader(tmp_path) as chief:
+        (tmp_path / "busy").touch()
+        ids = [f"dish-{number}" for number in range(3)]
+        for request_id in ids:
+            await chief.submit(request_id, need=Need(tags=("food",)))
+        duties = chief.duties()
+        almost = datetime.now(UTC) + timedelta(milliseconds=45)
+        times = (almost + timedelta(milliseconds=10 * number) for number in count())
+        monkeypatch.setattr("runner.host.duties.datetime", SimpleNamespace(now=lambda _: next(times)))
+        await until(duties, chief, "kitchen")
+        (tmp_path / "busy").unlink()
+        assert [(await chief.outcome(one)).provider for one in ids] == ["bistro", "bistro", "canteen"]
 
 
 async def test_where_all_are_full_the_task_is_its_old_providers_again(tmp_path: Path) -> None:
